@@ -1,0 +1,2 @@
+//! The `cutproof` command.
+fn main() {}

@@ -6,5 +6,5 @@ mod manifest;
 pub use finding::{Finding, FindingKind, OrderBroken, Part, RecordPlace, TimestampType};
 pub use manifest::{
     Barrier, ClusterSummary, Counts, FileEntry, GroupSummary, Origin, PairSummary, PositionState,
-    PositionSummary, RunManifest, RunState, Scorecard, SelfCheck, Verdict, SCHEMA_VERSION,
+    PositionSummary, RunManifest, RunState, SCHEMA_VERSION, Scorecard, SelfCheck, Verdict,
 };

@@ -1,1 +1,92 @@
-//! Not yet.
+//! Who meets whom: pairs the records of one source sequence with those of one target sequence.
+//!
+//! Judges nothing, knows no cause, does no I/O and reads no clock. Two sequences of [`Item`]s go in, in any
+//! interleaving; an [`Alignment`] comes out that is a pure function of the two sequences:
+//!
+//! 1. matched in order: the leftmost longest common subsequence (smallest source positions, then smallest target's);
+//! 2. left over on both sides with equal identity: [`Outcome::Reordered`];
+//! 3. left over on the target, identity present on the source: [`Outcome::Duplicate`];
+//! 4. left over on both sides in the same gap, same key: [`Outcome::Mismatched`];
+//! 5. the rest: [`Outcome::Missing`], [`Outcome::Extraneous`].
+//!
+//! How that stays exact without holding both logs is told in [`certify`].
+
+mod certify;
+mod lcs;
+mod pair;
+mod queue;
+mod resync;
+mod runs;
+mod settle;
+mod watch;
+
+pub use pair::PairAligner;
+pub use runs::{Run, Runs};
+pub use settle::Outcome;
+
+use std::num::NonZeroU64;
+
+use crate::record::{OffsetRange, Side};
+
+/// What alignment knows of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Hash of all that must be equal by the topic's contract.
+    pub identity: u128,
+    /// Offset in its partition.
+    pub offset: i64,
+    /// Milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Hash of the key; `None` for a record without one.
+    pub key: Option<NonZeroU64>,
+    /// Hash of the value; tombstone and empty value differ.
+    pub value: u64,
+}
+
+/// When two items are copies of one another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// `None`: the timestamp is part of the identity, or ignored. Else identities exclude it, and two
+    /// timestamps may be at most this many milliseconds apart.
+    pub timestamp_tolerance_ms: Option<u64>,
+}
+
+impl Rules {
+    /// Whether `source` and `target` are equal by the contract.
+    #[inline]
+    pub fn matches(&self, source: &Item, target: &Item) -> bool {
+        source.identity == target.identity
+            && self
+                .timestamp_tolerance_ms
+                .is_none_or(|tolerance| source.timestamp.abs_diff(target.timestamp) <= tolerance)
+    }
+}
+
+/// Reads a part of one side again. Alignment asks for it only where the sides differ.
+pub trait Log {
+    /// Visits the items with `range.start <= offset < range.end` in order, until `visit` returns `false`.
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError>;
+}
+
+/// Why a part of a log could not be read again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(pub String);
+
+/// How two sequences relate.
+#[derive(Debug)]
+pub struct Alignment {
+    /// Records matched in order.
+    pub runs: Runs,
+    /// One entry for every record that is not matched in order, by source offset, then target offset.
+    pub outcomes: Vec<Outcome>,
+    /// Ranges whose differences were too many to solve; nothing in them is judged. Source, then target.
+    pub unsolved: Vec<[OffsetRange; 2]>,
+    /// Records read again to come to this result.
+    pub records_read_again: u64,
+}

@@ -1,0 +1,100 @@
+//! Looks for the place where two streams that differ run alike again. A proposal only: `certify` proves it.
+
+use std::collections::HashMap;
+
+use super::{Item, Rules, watch::PassThrough};
+
+/// So many records in a row must agree.
+const AGREEING: usize = 8;
+/// Cuts whose leftovers on both sides add up to at most this are tried first, the smallest first.
+const NEAR: usize = 32;
+
+/// The state of one search, from the first difference on.
+#[derive(Default)]
+pub(super) struct Search {
+    near_done: bool,
+    first_seen: [HashMap<u64, u32, PassThrough>; 2],
+    indexed: [usize; 2],
+    /// Cuts whose agreement reaches past what has been read.
+    open: Vec<(usize, usize)>,
+}
+
+impl Search {
+    /// How many records to leave out on each side, or `None` until more has been read.
+    pub fn step(&mut self, source: &[Item], target: &[Item], rules: &Rules) -> Option<(usize, usize)> {
+        let enough = NEAR + AGREEING;
+        if source.len() < enough || target.len() < enough {
+            return None;
+        }
+        if !self.near_done {
+            self.near_done = true;
+            for left_over in 1..=NEAR {
+                for i in 0..=left_over {
+                    let cut = (i, left_over - i);
+                    if agreement(source, target, cut, rules) == Agreement::Yes {
+                        return Some(cut);
+                    }
+                }
+            }
+        }
+        self.wide(source, target, rules)
+    }
+
+    fn wide(&mut self, source: &[Item], target: &[Item], rules: &Rules) -> Option<(usize, usize)> {
+        let open = std::mem::take(&mut self.open);
+        for cut in open {
+            if self.try_cut(source, target, cut, rules) {
+                return Some(cut);
+            }
+        }
+        let windows = [source, target];
+        for side in [0, 1] {
+            while self.indexed[side] < windows[side].len() {
+                let at = self.indexed[side];
+                self.indexed[side] += 1;
+                let identity = windows[side][at].identity as u64;
+                if self.first_seen[side].contains_key(&identity) {
+                    continue;
+                }
+                self.first_seen[side].insert(identity, at as u32);
+                if let Some(&other) = self.first_seen[1 - side].get(&identity) {
+                    let cut = if side == 0 { (at, other as usize) } else { (other as usize, at) };
+                    if self.try_cut(source, target, cut, rules) {
+                        return Some(cut);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn try_cut(&mut self, source: &[Item], target: &[Item], cut: (usize, usize), rules: &Rules) -> bool {
+        match agreement(source, target, cut, rules) {
+            Agreement::Yes => true,
+            Agreement::No => false,
+            Agreement::TooShort => {
+                self.open.push(cut);
+                false
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Agreement {
+    Yes,
+    No,
+    TooShort,
+}
+
+fn agreement(source: &[Item], target: &[Item], (i, j): (usize, usize), rules: &Rules) -> Agreement {
+    let mut pairs = source[i.min(source.len())..].iter().zip(&target[j.min(target.len())..]).take(AGREEING);
+    let mut seen = 0;
+    if pairs.by_ref().inspect(|_| seen += 1).any(|(s, t)| !rules.matches(s, t)) {
+        Agreement::No
+    } else if seen < AGREEING {
+        Agreement::TooShort
+    } else {
+        Agreement::Yes
+    }
+}

@@ -1,0 +1,73 @@
+//! Notices when a record of a closed region turns up again on the other side. Decides nothing.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::Item;
+use crate::record::Side;
+
+/// For keys that are hashes already.
+#[derive(Default)]
+pub(super) struct PassThroughHasher(u64);
+
+impl Hasher for PassThroughHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+pub(super) type PassThrough = BuildHasherDefault<PassThroughHasher>;
+
+const NONE: u32 = u32::MAX;
+
+struct Entry {
+    region: u32,
+    next: u32,
+}
+
+/// Which regions hold an identity, by the side they hold it on. Two identities whose low halves agree are
+/// taken for one: that can only make a region be looked at again. Only the first sighting counts, so an entry
+/// is let go when it is seen.
+#[derive(Default)]
+pub(super) struct Watch {
+    heads: HashMap<u64, [u32; 2], PassThrough>,
+    entries: Vec<Entry>,
+}
+
+impl Watch {
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// From now on, `item` of `side` is looked for on the other side.
+    pub fn add(&mut self, region: usize, side: Side, item: &Item) {
+        let at = self.entries.len() as u32;
+        let heads = self.heads.entry(item.identity as u64).or_insert([NONE; 2]);
+        self.entries.push(Entry { region: region as u32, next: heads[side as usize] });
+        heads[side as usize] = at;
+    }
+
+    /// Calls `hit` with every region that holds the identity of `item` on the side that is not `side`.
+    pub fn see(&mut self, side: Side, item: &Item, mut hit: impl FnMut(usize)) {
+        let Some(heads) = self.heads.get_mut(&(item.identity as u64)) else { return };
+        let mut at = std::mem::replace(&mut heads[1 - side as usize], NONE);
+        if *heads == [NONE; 2] {
+            self.heads.remove(&(item.identity as u64));
+        }
+        while let Some(entry) = self.entries.get(at as usize) {
+            hit(entry.region as usize);
+            at = entry.next;
+        }
+        if self.heads.is_empty() {
+            self.entries.clear();
+        }
+    }
+}

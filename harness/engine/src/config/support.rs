@@ -1,0 +1,45 @@
+//! What the format can say but this version does not do. A run refuses it; it never ignores it. Pure.
+
+use super::types::{OriginChoice, ProofConfig, ReplicationKind};
+use super::yaml::DEFAULT_SPILL_BYTES;
+use crate::record::{LogKind, OrderPromise, Partitioning};
+
+impl ProofConfig {
+    /// One line for each setting that this version cannot honour, with its key; empty where it can run.
+    pub fn unsupported(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut refuse = |key: String, what: &str| out.push(format!("{key}: {what} is not supported yet"));
+        match self.positions.origin {
+            OriginChoice::OffsetSyncs | OriginChoice::Header | OriginChoice::Timestamp => {
+                refuse("positions.origin".into(), self.positions.origin.as_str());
+            }
+            OriginChoice::Auto if self.replication.kind == ReplicationKind::RedpandaMigrator => {
+                let what =
+                    "redpanda_migrator with origin `auto` (set positions.origin to group_commits or csv)";
+                refuse("replication.kind".into(), what);
+            }
+            _ => {}
+        }
+        for (index, rule) in self.contracts.iter().enumerate() {
+            let contract = &rule.contract;
+            if contract.log == LogKind::Compacted {
+                refuse(format!("contracts[{index}].log"), "compacted");
+            }
+            match contract.order {
+                OrderPromise::Partition => {}
+                OrderPromise::Key => refuse(format!("contracts[{index}].order"), "key"),
+                OrderPromise::None => refuse(format!("contracts[{index}].order"), "none"),
+            }
+            if contract.partitions == Partitioning::ByKey {
+                refuse(format!("contracts[{index}].partitions"), "by_key");
+            }
+        }
+        if self.limits.spill_bytes != DEFAULT_SPILL_BYTES {
+            refuse("limits.spill".into(), "a limit other than the default (nothing is spilled to disk)");
+        }
+        if !self.report.payload_fields.is_empty() {
+            refuse("report.payload_fields".into(), "showing payload fields");
+        }
+        out
+    }
+}

@@ -1,1 +1,199 @@
-//! Not yet.
+//! What happened to every record in scope: each lands in exactly one column, and independent sums must agree.
+//! Decides nothing; a ledger that does not add up is an internal error, never a verdict.
+
+use std::collections::BTreeMap;
+
+use cutproof_reports::{Counts, FindingKind};
+
+use crate::record::Side;
+
+/// Number and sum of identities, taken where records come in, before anything compares them. Additive, so that
+/// two equal records do not cancel each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// Records.
+    pub records: u64,
+    /// Sum of their identities, modulo 2^128.
+    pub sum: u128,
+}
+
+impl Intake {
+    /// Counts one record.
+    pub fn add(&mut self, identity: u128) {
+        self.records += 1;
+        self.sum = self.sum.wrapping_add(identity);
+    }
+
+    /// Takes another intake's records out of this one.
+    pub fn without(self, other: Intake) -> Intake {
+        Intake { records: self.records.wrapping_sub(other.records), sum: self.sum.wrapping_sub(other.sum) }
+    }
+}
+
+impl std::iter::FromIterator<u128> for Intake {
+    fn from_iter<I: IntoIterator<Item = u128>>(identities: I) -> Self {
+        let mut intake = Intake::default();
+        identities.into_iter().for_each(|identity| intake.add(identity));
+        intake
+    }
+}
+
+/// A ledger that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// The records matched on the two sides are not the same ones.
+    #[error(
+        "internal error: the matched records of {pair} sum up to {source_sum:032x} on the source and \
+         {target_sum:032x} on the target; keep the run directory and report this"
+    )]
+    Sums {
+        /// Which pair.
+        pair: String,
+        /// Over the source.
+        source_sum: u128,
+        /// Over the target.
+        target_sum: u128,
+    },
+    /// A side's columns do not add up to its records.
+    #[error(
+        "internal error: {side} of {pair} has {records} records in scope, but {columns} are accounted for; \
+         keep the run directory and report this"
+    )]
+    Columns {
+        /// Which pair.
+        pair: String,
+        /// Which side.
+        side: Side,
+        /// In scope.
+        records: u64,
+        /// Sum of the columns.
+        columns: u64,
+    },
+}
+
+/// What one pair's records became, in counts that are kept apart by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// In scope: source, target.
+    pub records: [u64; 2],
+    /// Matched in order (or equal in meaning at the same place).
+    pub matched: u64,
+    /// Of `matched`: other bytes, equal meaning.
+    pub equal_meaning: u64,
+    /// Source records not judged because the target has not reached them.
+    pub pending: u64,
+    /// Could not be judged: source, target.
+    pub unverifiable: [u64; 2],
+    /// Explained by compaction: source, target.
+    pub compacted: [u64; 2],
+    /// Findings. Undecodable records are matched ones with a remark: they are counted apart.
+    pub findings: BTreeMap<FindingKind, u64>,
+    /// Misplaced findings whose source record, and whose target record, is in this pair.
+    pub misplaced: [u64; 2],
+}
+
+impl Ledger {
+    /// Counts one finding.
+    pub fn find(&mut self, kind: FindingKind) {
+        *self.findings.entry(kind).or_default() += 1;
+    }
+
+    fn count(&self, kind: FindingKind) -> u64 {
+        self.findings.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Every record of a side is in exactly one column.
+    pub fn check(&self, pair: &str) -> Result<(), LedgerError> {
+        use FindingKind::{
+            DuplicateRecord, ExtraneousRecord, MismatchedRecord, MissingRecord, ReorderedRecord,
+        };
+        for side in Side::BOTH {
+            let own = match side {
+                Side::Source => self.count(MissingRecord) + self.pending,
+                Side::Target => self.count(ExtraneousRecord) + self.count(DuplicateRecord),
+            };
+            let columns = self.matched
+                + self.count(ReorderedRecord)
+                + self.count(MismatchedRecord)
+                + own
+                + self.misplaced[side as usize]
+                + self.unverifiable[side as usize]
+                + self.compacted[side as usize];
+            let records = self.records[side as usize];
+            if records != columns {
+                return Err(LedgerError::Columns { pair: pair.to_owned(), side, records, columns });
+            }
+        }
+        Ok(())
+    }
+
+    /// As it is written to the reports.
+    pub fn counts(&self) -> Counts {
+        let Self {
+            records: [source_records, target_records],
+            matched,
+            equal_meaning,
+            pending,
+            unverifiable,
+            compacted,
+            findings,
+            misplaced: _,
+        } = self.clone();
+        Counts {
+            source_records,
+            target_records,
+            matched,
+            equal_meaning,
+            pending,
+            unverifiable: unverifiable.iter().sum(),
+            compacted: compacted.iter().sum(),
+            findings,
+        }
+    }
+}
+
+/// Takes from each side's intake what was not matched: the two remainders must be the same records.
+pub fn check_sums(pair: &str, intake: [Intake; 2], unmatched: [Intake; 2]) -> Result<(), LedgerError> {
+    let [source, target] = [0, 1].map(|side: usize| intake[side].without(unmatched[side]));
+    if source == target {
+        Ok(())
+    } else {
+        Err(LedgerError::Sums { pair: pair.to_owned(), source_sum: source.sum, target_sum: target.sum })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_equal_records_do_not_cancel_each_other() {
+        let twice: Intake = [7, 7, 9].into_iter().collect();
+        let once: Intake = [9].into_iter().collect();
+        assert!(check_sums("orders-0", [twice, once], [Intake::default(); 2]).is_err());
+        let unmatched: Intake = [7, 7].into_iter().collect();
+        assert_eq!(check_sums("orders-0", [twice, once], [unmatched, Intake::default()]), Ok(()));
+    }
+
+    #[test]
+    fn a_record_matched_with_another_one_shows_in_the_sums() {
+        let source: Intake = [1, 2].into_iter().collect();
+        let target: Intake = [1, 3].into_iter().collect();
+        assert!(check_sums("orders-0", [source, target], [Intake::default(); 2]).is_err());
+    }
+
+    #[test]
+    fn a_record_in_no_column_or_in_two_is_an_error() {
+        let mut ledger = Ledger { records: [5, 6], matched: 3, pending: 1, ..Ledger::default() };
+        ledger.find(FindingKind::MissingRecord);
+        ledger.find(FindingKind::DuplicateRecord);
+        ledger.find(FindingKind::ExtraneousRecord);
+        ledger.misplaced[1] = 1;
+        assert_eq!(ledger.check("orders-0"), Ok(()));
+        ledger.pending = 0;
+        assert!(matches!(ledger.check("orders-0"), Err(LedgerError::Columns { side: Side::Source, .. })));
+        ledger.pending = 1;
+        ledger.matched = 4;
+        assert!(ledger.check("orders-0").is_err());
+    }
+}

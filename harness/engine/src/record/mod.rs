@@ -94,3 +94,66 @@ pub struct Record {
     /// Headers in their order.
     pub headers: Vec<Header>,
 }
+
+/// A header borrowed from a client's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderView<'a> {
+    /// Name.
+    pub name: &'a [u8],
+    /// Value; `None` is null and differs from empty.
+    pub value: Option<&'a [u8]>,
+}
+
+/// One record borrowed from a client's buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordView<'a> {
+    /// Offset in its partition.
+    pub offset: i64,
+    /// Milliseconds since the epoch; -1 where there is none.
+    pub timestamp: i64,
+    /// Who set the timestamp.
+    pub timestamp_type: TimestampType,
+    /// Key bytes.
+    pub key: Option<&'a [u8]>,
+    /// Value bytes; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Headers in their order.
+    pub headers: &'a [HeaderView<'a>],
+}
+
+impl Record {
+    /// Calls `visit` with a borrowed view of this record.
+    pub fn view<T>(&self, visit: impl FnOnce(&RecordView<'_>) -> T) -> T {
+        let headers: Vec<HeaderView<'_>> = self
+            .headers
+            .iter()
+            .map(|header| HeaderView { name: &header.name, value: header.value.as_deref() })
+            .collect();
+        visit(&RecordView {
+            offset: self.offset,
+            timestamp: self.timestamp,
+            timestamp_type: self.timestamp_type,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: &headers,
+        })
+    }
+}
+
+impl RecordView<'_> {
+    /// Copies the payload.
+    pub fn to_record(&self) -> Record {
+        Record {
+            offset: self.offset,
+            timestamp: self.timestamp,
+            timestamp_type: self.timestamp_type,
+            key: self.key.map(<[u8]>::to_vec),
+            value: self.value.map(<[u8]>::to_vec),
+            headers: self
+                .headers
+                .iter()
+                .map(|header| Header { name: header.name.to_vec(), value: header.value.map(<[u8]>::to_vec) })
+                .collect(),
+        }
+    }
+}

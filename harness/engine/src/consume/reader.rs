@@ -1,0 +1,506 @@
+//! One reader of one side: assigns explicit offsets, maps each record where it lies, hands on batches in order.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_resp_err_t as code;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::raw::{BatchQueue, Entry, TopicHandle};
+use crate::cancel::CancelToken;
+use crate::record::{OffsetRange, RecordView, Side, TopicPartition};
+
+/// How long one wait for records lasts; also how fast commands are seen.
+const POLL: Duration = Duration::from_millis(20);
+/// Items of one partition that are handed on together at most.
+const HAND_OVER: usize = 8_192;
+
+/// One partition to read.
+#[derive(Clone, Debug)]
+pub struct PlannedRange {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Half-open offsets. An empty range is at its end at once.
+    pub range: OffsetRange,
+}
+
+/// Why the reading of a range stopped. Only `ReachedEnd` may count as having read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum ReadEnd {
+    /// All records below the range's end were delivered.
+    ReachedEnd,
+    /// The broker no longer has the offset that was due: retention, truncation or a new topic.
+    OutOfRange {
+        /// The offset that was due.
+        asked: i64,
+        /// What the client said.
+        detail: String,
+    },
+    /// No progress for the reader's stall limit, although the range goes on.
+    Stalled {
+        /// The offset that was due.
+        at: i64,
+    },
+    /// The partition cannot be read on.
+    Failed {
+        /// The offset that was due.
+        at: i64,
+        /// What the client said.
+        detail: String,
+    },
+}
+
+/// Mapped records of one range, in offset order.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// Which side.
+    pub side: Side,
+    /// Index into the planned ranges.
+    pub at: usize,
+    /// What the records were mapped to.
+    pub items: Vec<T>,
+    /// The next offset; beyond the last item where markers, aborts or compaction left a gap.
+    pub next_offset: i64,
+    /// Set once, when the range ended; again after it was extended.
+    pub end: Option<ReadEnd>,
+}
+
+/// What the owner asks of a running reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Read range `at` on, up to a later end.
+    Extend {
+        /// Index into the planned ranges.
+        at: usize,
+        /// The new end.
+        end: i64,
+    },
+    /// Fetch nothing of range `at` for now.
+    Pause {
+        /// Index into the planned ranges.
+        at: usize,
+    },
+    /// Fetch range `at` again.
+    Resume {
+        /// Index into the planned ranges.
+        at: usize,
+    },
+    /// End.
+    Stop,
+}
+
+/// Why a reader could not work at all.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} on the {side} cluster: {detail}")]
+pub struct ReaderError {
+    /// Which side.
+    pub side: Side,
+    /// What was tried.
+    pub operation: &'static str,
+    /// What the client said.
+    pub detail: String,
+}
+
+/// An open client of one side, used again for one reading after another.
+pub struct Reader {
+    side: Side,
+    queue: BatchQueue<rdkafka::consumer::DefaultConsumerContext>,
+    stall_limit: Duration,
+}
+
+struct Reading {
+    partition: TopicPartition,
+    next: i64,
+    end: i64,
+    state: State,
+    progress_at: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Paused,
+    /// Assigned, but the range's end was reached.
+    AtEnd,
+    Failed,
+}
+
+impl Reader {
+    /// `config`: a reader's settings as [`kafka`](crate::kafka) makes them, with `enable.partition.eof=true`.
+    pub fn open(side: Side, config: &ClientConfig, stall_limit: Duration) -> Result<Self, ReaderError> {
+        let error = |detail: String| ReaderError { side, operation: "open a reader", detail };
+        let consumer: BaseConsumer = config.create().map_err(|e| error(e.to_string()))?;
+        let queue = BatchQueue::new(consumer).ok_or_else(|| error("no consumer queue".to_owned()))?;
+        Ok(Self { side, queue, stall_limit })
+    }
+
+    /// Reads one range to its end, until `visit` returns `false`, or until cancelled.
+    pub fn read_range(
+        &mut self,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        cancel: &CancelToken,
+        mut visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<ReadEnd, ReaderError> {
+        let ranges = [PlannedRange { partition: partition.clone(), range }];
+        let mut wanted = true;
+        let mut outcome = ReadEnd::ReachedEnd;
+        self.read(
+            &ranges,
+            cancel,
+            |_, view| {
+                if wanted {
+                    wanted = visit(view);
+                }
+                wanted.then_some(())
+            },
+            |batch| {
+                if let Some(end) = batch.end {
+                    outcome = end;
+                }
+                Flow::Continue
+            },
+        )?;
+        Ok(outcome)
+    }
+
+    /// Reads until every range has ended and `hand_on` says stop, or until cancelled.
+    /// `map` returns `None` to end the range early, as if its end was reached.
+    fn read<T>(
+        &mut self,
+        ranges: &[PlannedRange],
+        cancel: &CancelToken,
+        mut map: impl FnMut(usize, &RecordView<'_>) -> Option<T>,
+        mut hand_on: impl FnMut(Batch<T>) -> Flow,
+    ) -> Result<(), ReaderError> {
+        let mut progress = Progress::start(self, ranges)?;
+        progress.flush(self.side, &mut hand_on);
+        while cancel.cancelled().is_none() && !progress.all_ended() {
+            progress.poll(self, &mut map)?;
+            if progress.flush(self.side, &mut hand_on) == Flow::Stop {
+                break;
+            }
+        }
+        self.unassign()
+    }
+
+    fn unassign(&self) -> Result<(), ReaderError> {
+        self.queue.consumer().unassign().map_err(|e| self.error("unassign", e.to_string()))
+    }
+
+    fn error(&self, operation: &'static str, detail: String) -> ReaderError {
+        ReaderError { side: self.side, operation, detail }
+    }
+
+    fn assign_one(&self, partition: &TopicPartition, offset: i64) -> Result<(), ReaderError> {
+        let list = list([(partition, offset)]);
+        self.queue.consumer().incremental_assign(&list).map_err(|e| self.error("assign", e.to_string()))
+    }
+
+    fn unassign_one(&self, partition: &TopicPartition) -> Result<(), ReaderError> {
+        let list = list([(partition, 0)]);
+        self.queue.consumer().incremental_unassign(&list).map_err(|e| self.error("unassign", e.to_string()))
+    }
+}
+
+fn list<'a>(partitions: impl IntoIterator<Item = (&'a TopicPartition, i64)>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in partitions {
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(offset))
+            .expect("a plain offset is always valid");
+    }
+    list
+}
+
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Continue,
+    Stop,
+}
+
+/// Where each range stands while one reading goes on.
+struct Progress<T> {
+    readings: Vec<Reading>,
+    by_name: HashMap<(String, i32), usize>,
+    by_handle: HashMap<(TopicHandle, i32), usize>,
+    buffers: Vec<Vec<T>>,
+    ends: Vec<Option<ReadEnd>>,
+    touched: Vec<usize>,
+}
+
+impl<T> Progress<T> {
+    fn start(reader: &Reader, ranges: &[PlannedRange]) -> Result<Self, ReaderError> {
+        let mut progress = Self {
+            readings: Vec::new(),
+            by_name: HashMap::new(),
+            by_handle: HashMap::new(),
+            buffers: Vec::new(),
+            ends: Vec::new(),
+            touched: Vec::new(),
+        };
+        let mut assigned = Vec::new();
+        for (at, planned) in ranges.iter().enumerate() {
+            let PlannedRange { partition, range } = planned;
+            progress.by_name.insert((partition.topic.clone(), partition.partition), at);
+            progress.buffers.push(Vec::new());
+            let empty = range.start >= range.end;
+            progress.ends.push(empty.then_some(ReadEnd::ReachedEnd));
+            if empty {
+                progress.touched.push(at);
+            } else {
+                assigned.push((partition, range.start));
+            }
+            progress.readings.push(Reading {
+                partition: partition.clone(),
+                next: range.start,
+                end: range.end,
+                state: if empty { State::AtEnd } else { State::Reading },
+                progress_at: Instant::now(),
+            });
+        }
+        let consumer = reader.queue.consumer();
+        // Whatever was assigned before is let go first: an incremental change needs none of it.
+        consumer.unassign().map_err(|e| reader.error("unassign", e.to_string()))?;
+        if !assigned.is_empty() {
+            consumer
+                .incremental_assign(&list(assigned))
+                .map_err(|e| reader.error("assign", e.to_string()))?;
+        }
+        Ok(progress)
+    }
+
+    fn all_ended(&self) -> bool {
+        self.readings.iter().all(|reading| matches!(reading.state, State::AtEnd | State::Failed))
+    }
+
+    fn poll(
+        &mut self,
+        reader: &mut Reader,
+        map: &mut impl FnMut(usize, &RecordView<'_>) -> Option<T>,
+    ) -> Result<(), ReaderError> {
+        let mut last: Option<((TopicHandle, i32), usize)> = None;
+        let mut client_faults: Vec<(i32, String)> = Vec::new();
+        let now = Instant::now();
+        let Self { readings, by_name, by_handle, buffers, ends, touched } = self;
+        reader.queue.poll(POLL, |queue, entry| {
+            let mut find = |topic: TopicHandle, partition: i32| {
+                if let Some((key, at)) = last
+                    && key == (topic, partition)
+                {
+                    return Some(at);
+                }
+                let at = *by_handle.entry((topic, partition)).or_insert_with(|| {
+                    by_name.get(&(queue.topic_name(topic), partition)).copied().unwrap_or(usize::MAX)
+                });
+                last = Some(((topic, partition), at));
+                (at != usize::MAX).then_some(at)
+            };
+            match entry {
+                Entry::Record { topic, partition, view } => {
+                    let Some(at) = find(topic, partition) else { return };
+                    let reading = &mut readings[at];
+                    // A late record of an assignment that was let go, or one delivered twice.
+                    if reading.state != State::Reading || view.offset < reading.next {
+                        return;
+                    }
+                    touch(touched, at);
+                    reading.progress_at = now;
+                    if view.offset >= reading.end {
+                        reading.next = reading.end;
+                        finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                        return;
+                    }
+                    reading.next = view.offset + 1;
+                    match map(at, &view) {
+                        Some(item) => buffers[at].push(item),
+                        None => finish(reading, &mut ends[at], ReadEnd::ReachedEnd),
+                    }
+                    if reading.next >= reading.end && reading.state == State::Reading {
+                        finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                    }
+                }
+                Entry::PartitionEnd { topic, partition, offset } => {
+                    let Some(at) = find(topic, partition) else { return };
+                    let reading = &mut readings[at];
+                    if reading.state == State::Reading && offset >= reading.end {
+                        touch(touched, at);
+                        reading.next = reading.end;
+                        finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                    }
+                }
+                Entry::Fault { topic, partition, offset, code, text } => {
+                    match topic.and_then(|topic| find(topic, partition)) {
+                        Some(at) if readings[at].state == State::Reading => {
+                            let reading = &mut readings[at];
+                            if let Some(end) = fatal(code, reading.next, offset, text) {
+                                touch(touched, at);
+                                reading.state = State::Failed;
+                                ends[at] = Some(end);
+                            }
+                        }
+                        Some(_) => {}
+                        None => client_faults.push((code, text)),
+                    }
+                }
+            }
+        });
+        for (code, text) in client_faults {
+            tracing::debug!(side = %reader.side, code, "client: {text}");
+        }
+        let limit = reader.stall_limit;
+        for (at, reading) in self.readings.iter_mut().enumerate() {
+            if reading.state == State::Reading && now.duration_since(reading.progress_at) > limit {
+                touch(&mut self.touched, at);
+                reading.state = State::Failed;
+                self.ends[at] = Some(ReadEnd::Stalled { at: reading.next });
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what has gathered: at the latest after each poll.
+    fn flush(&mut self, side: Side, hand_on: &mut impl FnMut(Batch<T>) -> Flow) -> Flow {
+        for at in std::mem::take(&mut self.touched) {
+            let mut items = std::mem::take(&mut self.buffers[at]);
+            let end = self.ends[at].take();
+            while items.len() > HAND_OVER {
+                let rest = items.split_off(HAND_OVER);
+                let batch = Batch { side, at, items, next_offset: self.readings[at].next, end: None };
+                if hand_on(batch) == Flow::Stop {
+                    return Flow::Stop;
+                }
+                items = rest;
+            }
+            if hand_on(Batch { side, at, items, next_offset: self.readings[at].next, end }) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        Flow::Continue
+    }
+
+    fn obey(&mut self, reader: &Reader, command: Command) -> Result<Flow, ReaderError> {
+        match command {
+            Command::Stop => return Ok(Flow::Stop),
+            Command::Extend { at, end } => {
+                let reading = &mut self.readings[at];
+                if reading.state == State::Failed {
+                    return Ok(Flow::Continue);
+                }
+                reading.end = reading.end.max(end);
+                if reading.next >= reading.end {
+                    self.ends[at] = Some(ReadEnd::ReachedEnd);
+                    touch(&mut self.touched, at);
+                } else if reading.state == State::AtEnd {
+                    // Assigned anew at the exact offset: the client may have gone past the old end.
+                    let _ = reader.unassign_one(&reading.partition);
+                    reader.assign_one(&reading.partition, reading.next)?;
+                    reading.state = State::Reading;
+                    reading.progress_at = Instant::now();
+                }
+            }
+            Command::Pause { at } => {
+                let reading = &mut self.readings[at];
+                if reading.state == State::Reading {
+                    reader.unassign_one(&reading.partition)?;
+                    reading.state = State::Paused;
+                }
+            }
+            Command::Resume { at } => {
+                let reading = &mut self.readings[at];
+                if reading.state == State::Paused {
+                    reader.assign_one(&reading.partition, reading.next)?;
+                    reading.state = State::Reading;
+                    reading.progress_at = Instant::now();
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn touch(touched: &mut Vec<usize>, at: usize) {
+    if touched.last() != Some(&at) && !touched.contains(&at) {
+        touched.push(at);
+    }
+}
+
+fn finish(reading: &mut Reading, slot: &mut Option<ReadEnd>, end: ReadEnd) {
+    reading.state = State::AtEnd;
+    *slot = Some(end);
+}
+
+/// Which client errors end a range. The others pass: librdkafka tries again by itself, and the stall limit waits.
+fn fatal(error: i32, due: i64, offset: i64, text: String) -> Option<ReadEnd> {
+    let is = |other: code| error == other as i32;
+    if is(code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        || is(code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+        || is(code::RD_KAFKA_RESP_ERR__LOG_TRUNCATION)
+    {
+        return Some(ReadEnd::OutOfRange { asked: due, detail: text });
+    }
+    let ends = is(code::RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+        || is(code::RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        || is(code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        || is(code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID)
+        || is(code::RD_KAFKA_RESP_ERR__BAD_MSG)
+        || is(code::RD_KAFKA_RESP_ERR__BAD_COMPRESSION)
+        || is(code::RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
+    ends.then(|| ReadEnd::Failed { at: if offset >= 0 { offset } else { due }, detail: text })
+}
+
+/// Reads `ranges` of one side on the calling thread and sends batches until told to stop, the receiver is gone,
+/// or cancelled. Ranges that ended stay open for [`Command::Extend`].
+pub fn read_side<T: Send>(
+    mut reader: Reader,
+    ranges: &[PlannedRange],
+    mut map: impl FnMut(usize, &RecordView<'_>) -> T,
+    batches: &SyncSender<Batch<T>>,
+    commands: &Receiver<Command>,
+    cancel: &CancelToken,
+) -> Result<(), ReaderError> {
+    let side = reader.side;
+    let mut hand_on = |batch| match batches.send(batch) {
+        Ok(()) => Flow::Continue,
+        Err(_) => Flow::Stop,
+    };
+    let mut progress = Progress::start(&reader, ranges)?;
+    let mut map = |at: usize, view: &RecordView<'_>| Some(map(at, view));
+    loop {
+        if progress.flush(side, &mut hand_on) == Flow::Stop || cancel.cancelled().is_some() {
+            break;
+        }
+        if progress.all_ended() {
+            match commands.recv_timeout(Duration::from_millis(100)) {
+                Ok(command) => {
+                    if progress.obey(&reader, command)? == Flow::Stop {
+                        break;
+                    }
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+        let mut stop = false;
+        loop {
+            match commands.try_recv() {
+                Ok(command) => stop |= progress.obey(&reader, command)? == Flow::Stop,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    stop = true;
+                    break;
+                }
+            }
+        }
+        if stop {
+            break;
+        }
+        if !progress.all_ended() {
+            progress.poll(&mut reader, &mut map)?;
+        }
+    }
+    reader.unassign()
+}

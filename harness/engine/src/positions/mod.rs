@@ -1,1 +1,10 @@
-//! Not yet.
+//! Where groups stand and where they would resume: names, origins, the plan, and the image of a position by record
+//! identity. Reads no record to compare it; judges nothing.
+
+pub mod locate;
+pub mod mm2;
+pub mod names;
+pub mod plan;
+
+pub use cutproof_reports::{Origin, PositionState};
+pub use plan::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};

@@ -1,0 +1,93 @@
+//! The plan as plain data.
+
+use super::super::{Origin, PositionState};
+use crate::record::{Contract, TopicPartition};
+
+/// What a run is going to read and judge. Offsets of the two sides are not comparable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// As the source's brokers report it.
+    pub source_cluster_id: String,
+    /// As the target's brokers report it.
+    pub target_cluster_id: String,
+    /// By source topic, then partition.
+    pub pairs: Vec<PairPlan>,
+    /// By group id. Only groups with a source commit on a planned partition.
+    pub groups: Vec<GroupPlan>,
+    /// Topics and groups that the patterns match, but that the plan leaves out.
+    pub ignored: Vec<Ignored>,
+    /// Sentences for people: what was assumed, what looks odd.
+    pub remarks: Vec<String>,
+}
+
+/// A source partition, the target partition it is compared with, and the range to read. Half-open offsets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairPlan {
+    /// Partition on the source cluster.
+    pub source: TopicPartition,
+    /// Partition on the target cluster.
+    pub target: TopicPartition,
+    /// What the source topic promises.
+    pub contract: Contract,
+    /// First source offset in scope.
+    pub source_start: i64,
+    /// Source log end by the contract's isolation, when the plan was made. The barrier may be later.
+    pub source_end: i64,
+    /// First source offset that retention has left.
+    pub source_log_start: i64,
+    /// First target offset that retention has left.
+    pub target_log_start: i64,
+    /// Target log end by the contract's isolation, when the plan was made.
+    pub target_end: i64,
+    /// Why the pair starts at `source_start`, as a sentence.
+    pub start_reason: String,
+    /// Where an origin puts `source_start` on the target: a hint for locating its image, never the answer.
+    pub target_hint: Option<i64>,
+    /// First target offset in scope: the image of `source_start`. `None` until it is located.
+    pub target_start: Option<i64>,
+    /// The lowest resume offset below `target_start`, from which replay is counted. `None` until the start is
+    /// located, and where no group resumes below it.
+    pub lead_in_from: Option<i64>,
+}
+
+impl PairPlan {
+    /// Records that may be in the source range at most: offsets, so gaps count too.
+    pub fn source_offsets(&self) -> u64 {
+        self.source_end.saturating_sub(self.source_start).max(0).unsigned_abs()
+    }
+}
+
+/// One consumer group and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// Group id; the same on both sides.
+    pub group: String,
+    /// One entry for each planned partition that it has committed on the source, by pair.
+    pub positions: Vec<GroupPosition>,
+}
+
+/// One group on one pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPosition {
+    /// Index into [`Plan::pairs`].
+    pub pair: usize,
+    /// The group's committed offset on the source: the next record that it would read.
+    pub committed: i64,
+    /// Where it would resume on the target; `None` where no origin says so.
+    pub resume: Option<i64>,
+    /// Where `resume` came from.
+    pub origin: Origin,
+    /// [`PositionState::Judged`] where nothing speaks against judging it, else what does.
+    pub state: PositionState,
+    /// For people: where `resume` came from and why, or what is wrong and what to do.
+    pub detail: String,
+}
+
+/// A name that a pattern matches, but that is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// Topic or group.
+    pub name: String,
+    /// Why, as a sentence.
+    pub reason: String,
+}

@@ -22,7 +22,7 @@ use std::collections::HashSet;
 use super::pair::{Region, solve};
 use super::runs::Runs;
 use super::watch::PassThrough;
-use super::{Item, Log, LogError, Rules};
+use super::{Item, Log, LogError, Rules, Tuning};
 use crate::record::{OffsetRange, Side};
 
 /// How many records a side's horizon check reads between two looks at the bound.
@@ -33,6 +33,7 @@ pub(super) fn certify(
     regions: &mut Vec<Region>,
     end: [i64; 2],
     rules: &Rules,
+    tuning: &Tuning,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     let mut left_over = LeftOver::collect(regions);
@@ -42,7 +43,7 @@ pub(super) fn certify(
             regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
         }
         while let Some(reach) = sighting_in_reach(&regions[at], runs, &left_over) {
-            enlarge(runs, regions, at, reach, end, rules, log)?;
+            enlarge(runs, regions, at, reach, end, rules, tuning, log)?;
             left_over = LeftOver::collect(regions);
             regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
         }
@@ -93,6 +94,7 @@ fn enlarge(
     (side, sighting): (Side, i64),
     end: [i64; 2],
     rules: &Rules,
+    tuning: &Tuning,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     let start = [0, 1].map(|side: usize| regions[at].range[side].start);
@@ -129,7 +131,7 @@ fn enlarge(
             true
         })?;
     }
-    let (pairs, region) = solve([&items[0], &items[1]], range, rules);
+    let (pairs, region) = solve([&items[0], &items[1]], range, rules, tuning);
     runs.replace(first..rank, &pairs);
     regions.splice(at..absorbed, [region]);
     Ok(())

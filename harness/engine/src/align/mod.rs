@@ -62,6 +62,25 @@ impl Rules {
     }
 }
 
+/// What the search for a common continuation costs. Changes no result.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// So many records in a row must agree for a region to be closed.
+    pub agreeing: usize,
+    /// Cuts that leave out at most this many records on both sides together are tried first.
+    pub near: usize,
+    /// A region with more records is not watched while reading on, but read again where that is needed.
+    pub watched_max: usize,
+    /// Most equal pairs that one region may hold (12 bytes each); beyond that it is not solved.
+    pub pairs_max: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { agreeing: 8, near: 32, watched_max: 1 << 20, pairs_max: 8 << 20 }
+    }
+}
+
 /// Reads a part of one side again. Alignment asks for it only where the sides differ.
 pub trait Log {
     /// Visits the items with `range.start <= offset < range.end` in order, until `visit` returns `false`.
@@ -90,3 +109,6 @@ pub struct Alignment {
     /// Records read again to come to this result.
     pub records_read_again: u64,
 }
+
+#[cfg(test)]
+mod tests;

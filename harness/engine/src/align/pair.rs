@@ -5,13 +5,8 @@ use super::queue::Queue;
 use super::resync::Search;
 use super::runs::Runs;
 use super::watch::Watch;
-use super::{Alignment, Item, Log, LogError, Rules, certify, settle};
+use super::{Alignment, Item, Log, LogError, Rules, Tuning, certify, settle};
 use crate::record::{OffsetRange, Side};
-
-/// Most equal pairs that one region may hold (12 bytes each).
-pub(super) const MAX_PAIRS: usize = 8 << 20;
-/// A region with more records than this is not watched but read again, where that is needed.
-const MAX_WATCHED: usize = 1 << 20;
 
 /// A stretch in which the two sequences differ, between two stretches matched in lockstep.
 #[derive(Debug)]
@@ -31,6 +26,7 @@ pub(super) struct Region {
 /// Aligns one pair. Feed both sides in any interleaving, then [`finish`](Self::finish).
 pub struct PairAligner {
     rules: Rules,
+    tuning: Tuning,
     queues: [Queue; 2],
     /// One past the last offset that was consumed, by side.
     next_offset: [i64; 2],
@@ -42,9 +38,10 @@ pub struct PairAligner {
 
 impl PairAligner {
     /// `start`: the first offset in scope on the source and on the target.
-    pub fn new(rules: Rules, start: [i64; 2]) -> Self {
+    pub fn new(rules: Rules, tuning: Tuning, start: [i64; 2]) -> Self {
         Self {
             rules,
+            tuning,
             queues: Default::default(),
             next_offset: start,
             search: None,
@@ -86,7 +83,7 @@ impl PairAligner {
             }
             let [source, target] = &self.queues;
             let search = self.search.as_mut().expect("set above");
-            match search.step(source.as_slice(), target.as_slice(), &self.rules) {
+            match search.step(source.as_slice(), target.as_slice(), &self.rules, &self.tuning) {
                 None => return,
                 Some((i, j)) => {
                     self.search = None;
@@ -143,12 +140,12 @@ impl PairAligner {
         }
         let end = |side: usize| items[side].last().map_or(self.next_offset[side], |item| item.offset + 1);
         let range = [0, 1].map(|side| OffsetRange { start: self.next_offset[side], end: end(side) });
-        let (pairs, mut region) = solve(items, range, &self.rules);
+        let (pairs, mut region) = solve(items, range, &self.rules, &self.tuning);
         for (source, target) in pairs {
             self.runs.push(source, target);
         }
         let at = self.regions.len();
-        region.watched = counts[0] + counts[1] <= MAX_WATCHED;
+        region.watched = counts[0] + counts[1] <= self.tuning.watched_max;
         if region.watched {
             for side in Side::BOTH {
                 for item in items[side as usize] {
@@ -169,7 +166,14 @@ impl PairAligner {
         }
         let records_read_again = &mut 0;
         let mut log = Counting { log, records: records_read_again };
-        certify::certify(&mut self.runs, &mut self.regions, self.next_offset, &self.rules, &mut log)?;
+        certify::certify(
+            &mut self.runs,
+            &mut self.regions,
+            self.next_offset,
+            &self.rules,
+            &self.tuning,
+            &mut log,
+        )?;
         let unsolved =
             self.regions.iter().filter(|region| !region.solved).map(|region| region.range).collect();
         let outcomes = settle::settle(&self.runs, self.regions, &self.rules, source_history_start, &mut log)?;
@@ -186,8 +190,9 @@ pub(super) fn solve(
     items: [&[Item]; 2],
     range: [OffsetRange; 2],
     rules: &Rules,
+    tuning: &Tuning,
 ) -> (Vec<(i64, i64)>, Region) {
-    let solution = leftmost_lcs(items[0], items[1], rules, MAX_PAIRS);
+    let solution = leftmost_lcs(items[0], items[1], rules, tuning.pairs_max);
     let solved = solution.is_ok();
     let pairs = solution.unwrap_or_default();
     let mut left_over = [Vec::new(), Vec::new()];

@@ -2,12 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Item, Rules, watch::PassThrough};
-
-/// So many records in a row must agree.
-const AGREEING: usize = 8;
-/// Cuts whose leftovers on both sides add up to at most this are tried first, the smallest first.
-const NEAR: usize = 32;
+use super::{Item, Rules, Tuning, watch::PassThrough};
 
 /// The state of one search, from the first difference on.
 #[derive(Default)]
@@ -21,29 +16,41 @@ pub(super) struct Search {
 
 impl Search {
     /// How many records to leave out on each side, or `None` until more has been read.
-    pub fn step(&mut self, source: &[Item], target: &[Item], rules: &Rules) -> Option<(usize, usize)> {
-        let enough = NEAR + AGREEING;
+    pub fn step(
+        &mut self,
+        source: &[Item],
+        target: &[Item],
+        rules: &Rules,
+        tuning: &Tuning,
+    ) -> Option<(usize, usize)> {
+        let enough = tuning.near + tuning.agreeing;
         if source.len() < enough || target.len() < enough {
             return None;
         }
         if !self.near_done {
             self.near_done = true;
-            for left_over in 1..=NEAR {
+            for left_over in 1..=tuning.near {
                 for i in 0..=left_over {
                     let cut = (i, left_over - i);
-                    if agreement(source, target, cut, rules) == Agreement::Yes {
+                    if agreement(source, target, cut, rules, tuning) == Agreement::Yes {
                         return Some(cut);
                     }
                 }
             }
         }
-        self.wide(source, target, rules)
+        self.wide(source, target, rules, tuning)
     }
 
-    fn wide(&mut self, source: &[Item], target: &[Item], rules: &Rules) -> Option<(usize, usize)> {
+    fn wide(
+        &mut self,
+        source: &[Item],
+        target: &[Item],
+        rules: &Rules,
+        tuning: &Tuning,
+    ) -> Option<(usize, usize)> {
         let open = std::mem::take(&mut self.open);
         for cut in open {
-            if self.try_cut(source, target, cut, rules) {
+            if self.try_cut(source, target, cut, rules, tuning) {
                 return Some(cut);
             }
         }
@@ -59,7 +66,7 @@ impl Search {
                 self.first_seen[side].insert(identity, at as u32);
                 if let Some(&other) = self.first_seen[1 - side].get(&identity) {
                     let cut = if side == 0 { (at, other as usize) } else { (other as usize, at) };
-                    if self.try_cut(source, target, cut, rules) {
+                    if self.try_cut(source, target, cut, rules, tuning) {
                         return Some(cut);
                     }
                 }
@@ -68,8 +75,15 @@ impl Search {
         None
     }
 
-    fn try_cut(&mut self, source: &[Item], target: &[Item], cut: (usize, usize), rules: &Rules) -> bool {
-        match agreement(source, target, cut, rules) {
+    fn try_cut(
+        &mut self,
+        source: &[Item],
+        target: &[Item],
+        cut: (usize, usize),
+        rules: &Rules,
+        tuning: &Tuning,
+    ) -> bool {
+        match agreement(source, target, cut, rules, tuning) {
             Agreement::Yes => true,
             Agreement::No => false,
             Agreement::TooShort => {
@@ -87,12 +101,19 @@ enum Agreement {
     TooShort,
 }
 
-fn agreement(source: &[Item], target: &[Item], (i, j): (usize, usize), rules: &Rules) -> Agreement {
-    let mut pairs = source[i.min(source.len())..].iter().zip(&target[j.min(target.len())..]).take(AGREEING);
+fn agreement(
+    source: &[Item],
+    target: &[Item],
+    (i, j): (usize, usize),
+    rules: &Rules,
+    tuning: &Tuning,
+) -> Agreement {
+    let mut pairs =
+        source[i.min(source.len())..].iter().zip(&target[j.min(target.len())..]).take(tuning.agreeing);
     let mut seen = 0;
     if pairs.by_ref().inspect(|_| seen += 1).any(|(s, t)| !rules.matches(s, t)) {
         Agreement::No
-    } else if seen < AGREEING {
+    } else if seen < tuning.agreeing {
         Agreement::TooShort
     } else {
         Agreement::Yes

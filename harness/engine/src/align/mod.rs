@@ -104,8 +104,6 @@ pub struct Alignment {
     pub runs: Runs,
     /// One entry for every record that is not matched in order, by source offset, then target offset.
     pub outcomes: Vec<Outcome>,
-    /// Ranges whose differences were too many to solve; nothing in them is judged. Source, then target.
-    pub unsolved: Vec<[OffsetRange; 2]>,
     /// Records read again to come to this result.
     pub records_read_again: u64,
 }

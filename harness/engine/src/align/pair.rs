@@ -174,10 +174,8 @@ impl PairAligner {
             &self.tuning,
             &mut log,
         )?;
-        let unsolved =
-            self.regions.iter().filter(|region| !region.solved).map(|region| region.range).collect();
         let outcomes = settle::settle(&self.runs, self.regions, &self.rules, source_history_start, &mut log)?;
-        Ok(Alignment { runs: self.runs, outcomes, unsolved, records_read_again: *records_read_again })
+        Ok(Alignment { runs: self.runs, outcomes, records_read_again: *records_read_again })
     }
 }
 

@@ -44,6 +44,13 @@ pub enum Outcome {
         /// The target record in its place.
         target: Item,
     },
+    /// In a stretch whose differences were too many to solve.
+    Unsolved {
+        /// Which side it is on.
+        side: Side,
+        /// The record.
+        record: Item,
+    },
 }
 
 impl Outcome {
@@ -54,14 +61,16 @@ impl Outcome {
                 Some(source)
             }
             Self::Duplicate { original, .. } => Some(original),
-            Self::Extraneous { .. } => None,
+            Self::Unsolved { side: Side::Source, record } => Some(record),
+            Self::Extraneous { .. } | Self::Unsolved { .. } => None,
         }
     }
 
     /// The target record.
     pub fn target(&self) -> Option<&Item> {
         match self {
-            Self::Missing { .. } => None,
+            Self::Unsolved { side: Side::Target, record } => Some(record),
+            Self::Missing { .. } | Self::Unsolved { .. } => None,
             Self::Extraneous { target }
             | Self::Duplicate { target, .. }
             | Self::Reordered { target, .. }
@@ -79,11 +88,18 @@ pub(super) fn settle(
 ) -> Result<Vec<Outcome>, LogError> {
     let mut source = Vec::new();
     let mut target = Vec::new();
-    for region in regions.into_iter().filter(|region| region.solved) {
-        let [s, t] = region.left_over;
-        source.extend(s);
-        target.extend(t);
+    let mut outcomes = Vec::new();
+    for Region { left_over: [s, t], solved, .. } in regions {
+        if solved {
+            source.extend(s);
+            target.extend(t);
+        } else {
+            outcomes.extend(s.into_iter().map(|record| Outcome::Unsolved { side: Side::Source, record }));
+            outcomes.extend(t.into_iter().map(|record| Outcome::Unsolved { side: Side::Target, record }));
+        }
     }
+    let unsolved = outcomes.iter().filter_map(Outcome::source).map(|item| item.offset);
+    let unsolved: Vec<i64> = unsolved.collect();
     let reordered = take_reordered(&mut source, &mut target, rules);
     let duplicates = take_duplicates(&mut target, rules, source_history_start, log)?;
     let mismatched = take_mismatched(&mut source, &mut target, runs);
@@ -92,6 +108,7 @@ pub(super) fn settle(
         .chain(reordered.iter().map(|(s, _)| s))
         .chain(mismatched.iter().map(|(s, _)| s))
         .map(|item| item.offset)
+        .chain(unsolved)
         .collect();
     let broken = key_order_broken(&reordered, runs, &left_over_source, log)?;
 
@@ -110,7 +127,9 @@ pub(super) fn settle(
     outcomes.sort_by_key(|outcome| {
         let target = outcome.target().map(|item| item.offset);
         match outcome {
-            Outcome::Duplicate { .. } | Outcome::Extraneous { .. } => {
+            Outcome::Duplicate { .. }
+            | Outcome::Extraneous { .. }
+            | Outcome::Unsolved { side: Side::Target, .. } => {
                 (runs.matched_below_target(target.unwrap_or_default()), i64::MAX, target)
             }
             _ => {

@@ -1,1 +1,135 @@
-//! Not yet.
+//! Policy and results in, decision out. Needs no Kafka: the same results give the same decision again.
+
+use std::collections::BTreeMap;
+
+use cutproof_reports::{FindingKind, GroupSummary, PositionState, PositionSummary, Scorecard, Verdict};
+
+use crate::record::Allowance;
+
+/// What the decision rests on.
+#[derive(Debug)]
+pub struct Results<'a> {
+    /// Findings by the contract they fall under: its allowances, and the count of each kind.
+    pub findings: Vec<(&'a [Allowance], BTreeMap<FindingKind, u64>)>,
+    /// Records in scope: source, target.
+    pub records: [u64; 2],
+    /// Source records that the target has not reached.
+    pub pending: u64,
+    /// Records that could not be judged.
+    pub unverifiable: u64,
+    /// Ranges that could not be read to their end, a sentence each.
+    pub unread: Vec<String>,
+    /// The groups.
+    pub groups: &'a [GroupSummary],
+    /// Why the run's test of itself failed, if it did.
+    pub self_check_failed: Option<String>,
+}
+
+/// May the cutover go ahead?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What the records say.
+    pub verdict: Verdict,
+    /// 0, 10 or 12.
+    pub exit_code: i32,
+    /// Why, the decisive reason first.
+    pub reasons: Vec<String>,
+}
+
+/// The default gates: no finding that no allowance covers, nothing skipped and nothing missing ahead of a group,
+/// every position judged.
+pub fn decide(results: &Results<'_>) -> Decision {
+    let mut divergent = Vec::new();
+    let mut allowed = Vec::new();
+    for (allowances, findings) in &results.findings {
+        for (&kind, &count) in findings.iter().filter(|(_, count)| **count > 0) {
+            let allowance =
+                allowances.iter().find(|a| a.finding == kind && a.max.is_none_or(|max| count <= max));
+            match allowance {
+                Some(allowance) => allowed.push(format!("{count} {kind} allowed: {}", allowance.reason)),
+                None => divergent.push(format!("{count} {kind}")),
+            }
+        }
+    }
+    let mut no_go = Vec::new();
+    let mut open = Vec::new();
+    for group in results.groups {
+        for position in &group.positions {
+            judge_position(&group.group, position, &mut no_go, &mut open);
+        }
+    }
+    if results.records == [0, 0] {
+        open.push("no record was compared".to_owned());
+    }
+    if results.pending > 0 {
+        open.push(format!(
+            "{} source records after the last copied one are not on the target: replication lags, has stopped, or \
+             lost them; they are not judged",
+            results.pending
+        ));
+    }
+    if results.unverifiable > 0 {
+        open.push(format!("{} records could not be judged", results.unverifiable));
+    }
+    open.extend(results.unread.iter().cloned());
+    open.extend(
+        results.self_check_failed.iter().map(|why| format!("the run's test of itself failed: {why}")),
+    );
+
+    let verdict = if !divergent.is_empty() {
+        Verdict::Divergent
+    } else if !open.is_empty() {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Match
+    };
+    let exit_code = if !divergent.is_empty() || !no_go.is_empty() {
+        10
+    } else if !open.is_empty() {
+        12
+    } else {
+        0
+    };
+    let reasons = [divergent, no_go, open, allowed].concat();
+    Decision { verdict, exit_code, reasons }
+}
+
+fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<String>, open: &mut Vec<String>) {
+    let place = format!("group {group} at {}-{}", position.topic, position.partition);
+    if let Some(skip) = position.skip_records.filter(|&skip| skip > 0) {
+        no_go.push(format!("{place} would skip {skip} records"));
+    }
+    if let Some(missing) = position.missing_records.filter(|&missing| missing > 0) {
+        no_go.push(format!("{place}: {missing} records ahead of it are missing on the target"));
+    }
+    if position.state != PositionState::Judged {
+        let why = if position.detail.is_empty() { "its position was not judged" } else { &position.detail };
+        open.push(format!("{place}: {why}"));
+    }
+}
+
+/// The worst of a group's positions.
+pub fn scorecard(positions: &[PositionSummary]) -> Scorecard {
+    let of = |position: &PositionSummary| {
+        let none = |records: Option<u64>| records == Some(0);
+        if position.state != PositionState::Judged
+            || !none(position.skip_records)
+            || !none(position.missing_records)
+        {
+            Scorecard::Red
+        } else if !none(position.replay_records) {
+            Scorecard::Yellow
+        } else {
+            Scorecard::Green
+        }
+    };
+    let worse = |a: Scorecard, b: Scorecard| match (a, b) {
+        (Scorecard::Red, _) | (_, Scorecard::Red) => Scorecard::Red,
+        (Scorecard::Yellow, _) | (_, Scorecard::Yellow) => Scorecard::Yellow,
+        _ => Scorecard::Green,
+    };
+    positions.iter().map(of).fold(Scorecard::Green, worse)
+}
+
+#[cfg(test)]
+mod tests;

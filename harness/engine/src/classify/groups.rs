@@ -1,0 +1,100 @@
+//! What a group would skip and do again at its resume position, in records. Pure counting over copies.
+
+use std::collections::BTreeMap;
+
+use crate::align::{Outcome, Runs};
+
+use super::scope::{Judgement, Standing};
+
+/// Every copy on the target of a source record of one pair, and the source records that have none.
+#[derive(Debug)]
+pub struct Copies<'a> {
+    runs: &'a Runs,
+    /// Copies apart from those matched in order: target offsets by source offset.
+    further: BTreeMap<i64, Vec<i64>>,
+    /// Source offsets without a copy that were judged missing, ascending.
+    missing: Vec<i64>,
+    /// Source offsets that the target has not reached, ascending.
+    pending: Vec<i64>,
+    target_end: i64,
+}
+
+/// One group at one pair: `None` where a number would be a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// The lowest target offset of a first copy of a source record at or after the commit; else the target's end.
+    pub image: i64,
+    /// Source records at or after the commit whose copies all lie before the resume offset.
+    pub skip: u64,
+    /// Target records at or after the resume offset that copy source records before the commit.
+    pub replay: u64,
+    /// Source records at or after the commit without a copy.
+    pub missing: u64,
+    /// Source records before the commit that the target does not hold yet.
+    pub pending_before: u64,
+}
+
+impl<'a> Copies<'a> {
+    /// All copies of one judged pair, the ones beyond the cut included: a resume offset may lie there.
+    pub fn of(judgement: &'a Judgement) -> Self {
+        let mut further: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let (mut missing, mut pending) = (Vec::new(), Vec::new());
+        for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
+            match outcome {
+                Outcome::Duplicate { original: source, target }
+                | Outcome::Reordered { source, target, .. }
+                | Outcome::Mismatched { source, target } => {
+                    further.entry(source.offset).or_default().push(target.offset);
+                }
+                Outcome::Missing { source } => match standing {
+                    Standing::Finding(_) => missing.push(source.offset),
+                    Standing::Pending | Standing::Unverifiable => pending.push(source.offset),
+                    Standing::Beyond => {}
+                },
+                Outcome::Extraneous { .. } | Outcome::Unsolved { .. } => {}
+            }
+        }
+        missing.sort_unstable();
+        pending.sort_unstable();
+        let target_end = judgement.reading.read_to[1];
+        Self { runs: &judgement.alignment.runs, further, missing, pending, target_end }
+    }
+
+    /// Where `source` is matched in order, if it is.
+    fn in_order(&self, source: i64) -> Option<i64> {
+        let (found, target) = self.runs.pair(self.runs.matched_below_source(source))?;
+        (found == source).then_some(target)
+    }
+}
+
+/// Counts what a group that committed `commit` on the source meets when it resumes at `resume` on the target.
+pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
+    let before_commit = copies.runs.matched_below_source(commit);
+    let before_resume = copies.runs.matched_below_target(resume);
+    let mut skip = before_resume.saturating_sub(before_commit);
+    let mut replay = before_commit.saturating_sub(before_resume);
+    let mut image = copies.runs.pair(before_commit).map(|(_, target)| target);
+    for (&source, targets) in &copies.further {
+        if source < commit {
+            replay += targets.iter().filter(|&&target| target >= resume).count() as u64;
+            continue;
+        }
+        let in_order = copies.in_order(source);
+        let all_before = targets.iter().all(|&target| target < resume);
+        match in_order {
+            // Counted above as skipped, but a later copy is still to come.
+            Some(target) if target < resume && !all_before => skip -= 1,
+            None if all_before => skip += 1,
+            _ => {}
+        }
+        image = image.into_iter().chain(targets.iter().copied()).min();
+    }
+    let at_or_after = |offsets: &[i64]| offsets.partition_point(|&offset| offset < commit);
+    Resume {
+        image: image.unwrap_or(copies.target_end),
+        skip,
+        replay,
+        missing: (copies.missing.len() - at_or_after(&copies.missing)) as u64,
+        pending_before: at_or_after(&copies.pending) as u64,
+    }
+}

@@ -1,0 +1,223 @@
+//! Which of alignment's outcomes are findings, which are pending or unverifiable, and which lie beyond the cut.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use crate::align::{Alignment, Item, Outcome};
+use crate::ledger::{Intake, Ledger, LedgerError, check_sums};
+use crate::record::{FindingKind, Side};
+
+/// How a pair was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairReading {
+    /// `orders-0 -> src.orders-0`, for messages.
+    pub name: String,
+    /// First offset in scope: source, target.
+    pub start: [i64; 2],
+    /// The source's end at the barrier: what lies at or after it is read only to explain the target's tail.
+    pub source_end: i64,
+    /// One past the last offset read: source, target.
+    pub read_to: [i64; 2],
+    /// Whether the side was read to its planned end.
+    pub complete: [bool; 2],
+    /// What came in, before alignment.
+    pub intake: [Intake; 2],
+}
+
+/// What an outcome counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// A finding of this kind.
+    Finding(FindingKind),
+    /// A source record that the target has not reached.
+    Pending,
+    /// Cannot be judged.
+    Unverifiable,
+    /// After the cut: not judged and not counted.
+    Beyond,
+}
+
+/// One pair, judged.
+#[derive(Debug)]
+pub struct Judgement {
+    /// How the pair was read.
+    pub reading: PairReading,
+    /// The matched runs and what is not matched.
+    pub alignment: Alignment,
+    /// Parallel to `alignment.outcomes`.
+    pub standings: Vec<Standing>,
+    /// Counts.
+    pub ledger: Ledger,
+    /// First offset out of scope: source, target.
+    pub cut: [i64; 2],
+}
+
+/// Judges one pair and proves that its ledger adds up.
+pub fn judge(reading: PairReading, alignment: Alignment) -> Result<Judgement, LedgerError> {
+    let runs = &alignment.runs;
+    let total = runs.matched();
+    let in_scope = runs.matched_below_source(reading.source_end);
+    let live = reading.read_to[0] > reading.source_end;
+    let nothing_after = |rank: u64| rank == total;
+    let standings: Vec<Standing> = alignment
+        .outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Unsolved { side: Side::Source, record } if record.offset >= reading.source_end => {
+                Standing::Beyond
+            }
+            Outcome::Unsolved { .. } => Standing::Unverifiable,
+            Outcome::Missing { source } => {
+                let rank = runs.matched_below_source(source.offset);
+                if source.offset >= reading.source_end {
+                    Standing::Beyond
+                } else if !nothing_after(rank) {
+                    Standing::Finding(FindingKind::MissingRecord)
+                } else if reading.complete[1] {
+                    Standing::Pending
+                } else {
+                    Standing::Unverifiable
+                }
+            }
+            Outcome::Reordered { source, .. } | Outcome::Mismatched { source, .. }
+                if source.offset >= reading.source_end =>
+            {
+                Standing::Beyond
+            }
+            Outcome::Reordered { .. } => Standing::Finding(FindingKind::ReorderedRecord),
+            Outcome::Mismatched { .. } => Standing::Finding(FindingKind::MismatchedRecord),
+            Outcome::Duplicate { target, .. } | Outcome::Extraneous { target } => {
+                let rank = runs.matched_below_target(target.offset);
+                if live && rank >= in_scope {
+                    Standing::Beyond
+                } else if nothing_after(rank) && !reading.complete[0] {
+                    Standing::Unverifiable
+                } else if matches!(outcome, Outcome::Duplicate { .. }) {
+                    Standing::Finding(FindingKind::DuplicateRecord)
+                } else {
+                    Standing::Finding(FindingKind::ExtraneousRecord)
+                }
+            }
+        })
+        .collect();
+
+    check_sums(&reading.name, reading.intake, unmatched(&alignment.outcomes))?;
+    let target_cut = match in_scope.checked_sub(1).and_then(|last| runs.pair(last)) {
+        Some((_, last)) if live => last + 1,
+        None if live => reading.start[1],
+        _ => reading.read_to[1],
+    };
+    let cut = [reading.source_end.min(reading.read_to[0]), target_cut];
+    let beyond_matched = total - in_scope;
+    let mut judgement = Judgement { reading, alignment, standings, ledger: Ledger::default(), cut };
+    judgement.count(in_scope, beyond_matched);
+    judgement.ledger.check(&judgement.reading.name)?;
+    Ok(judgement)
+}
+
+impl Judgement {
+    fn count(&mut self, matched: u64, beyond_matched: u64) {
+        let mut beyond = [beyond_matched; 2];
+        let ledger = &mut self.ledger;
+        ledger.matched = matched;
+        for (outcome, standing) in self.alignment.outcomes.iter().zip(&self.standings) {
+            // A duplicate's original is counted where it is matched.
+            let on_source = outcome.source().is_some() && !matches!(outcome, Outcome::Duplicate { .. });
+            let on_target = outcome.target().is_some();
+            match standing {
+                Standing::Finding(kind) => ledger.find(*kind),
+                Standing::Pending => ledger.pending += 1,
+                Standing::Unverifiable => {
+                    ledger.unverifiable[0] += u64::from(on_source);
+                    ledger.unverifiable[1] += u64::from(on_target);
+                }
+                Standing::Beyond => {
+                    beyond[0] += u64::from(on_source);
+                    beyond[1] += u64::from(on_target);
+                }
+            }
+        }
+        ledger.records = [0, 1].map(|side: usize| self.reading.intake[side].records - beyond[side]);
+    }
+}
+
+fn unmatched(outcomes: &[Outcome]) -> [Intake; 2] {
+    let source = outcomes
+        .iter()
+        .filter(|outcome| !matches!(outcome, Outcome::Duplicate { .. }))
+        .filter_map(Outcome::source)
+        .map(|item| item.identity);
+    let target = outcomes.iter().filter_map(Outcome::target).map(|item| item.identity);
+    [source.collect(), target.collect()]
+}
+
+/// A record whose only copy is in another partition of the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misplacement {
+    /// Pair (index) that misses the record.
+    pub source_pair: usize,
+    /// The record.
+    pub source: Item,
+    /// Pair (index) that has it.
+    pub target_pair: usize,
+    /// The copy.
+    pub target: Item,
+}
+
+/// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence. The
+/// two outcomes are taken out of both pairs and counted as misplaced.
+pub fn find_misplaced(pairs: &mut [(usize, &mut Judgement)]) -> Result<Vec<Misplacement>, LedgerError> {
+    let mut missing: HashMap<u128, VecDeque<(usize, usize)>> = HashMap::new();
+    for (at, (_, judgement)) in pairs.iter().enumerate() {
+        for (n, outcome) in judgement.alignment.outcomes.iter().enumerate() {
+            let open = matches!(
+                judgement.standings[n],
+                Standing::Finding(FindingKind::MissingRecord) | Standing::Pending
+            );
+            if let (Outcome::Missing { source }, true) = (outcome, open) {
+                missing.entry(source.identity).or_default().push_back((at, n));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let mut taken: Vec<(usize, usize)> = Vec::new();
+    for (at, (target_pair, judgement)) in pairs.iter().enumerate() {
+        for (n, outcome) in judgement.alignment.outcomes.iter().enumerate() {
+            let (Outcome::Extraneous { target }, Standing::Finding(_)) = (outcome, judgement.standings[n])
+            else {
+                continue;
+            };
+            let Some(waiting) = missing.get_mut(&target.identity) else { continue };
+            let Some(position) = waiting.iter().position(|&(other, _)| other != at) else { continue };
+            let Some((source_at, source_n)) = waiting.remove(position) else { continue };
+            let source_judgement = &pairs[source_at].1;
+            let Some(source) = source_judgement.alignment.outcomes[source_n].source() else { continue };
+            found.push(Misplacement {
+                source_pair: pairs[source_at].0,
+                source: *source,
+                target_pair: *target_pair,
+                target: *target,
+            });
+            taken.push((at, n));
+            taken.push((source_at, source_n));
+        }
+    }
+    for (at, n) in taken {
+        let ledger = &mut pairs[at].1.ledger;
+        let misses = matches!(pairs[at].1.alignment.outcomes[n], Outcome::Missing { .. });
+        match pairs[at].1.standings[n] {
+            Standing::Finding(kind) => *ledger.findings.entry(kind).or_default() -= 1,
+            _ => ledger.pending -= 1,
+        }
+        ledger.misplaced[usize::from(!misses)] += 1;
+        if misses {
+            ledger.find(FindingKind::MisplacedRecord);
+        }
+        pairs[at].1.standings[n] = Standing::Finding(FindingKind::MisplacedRecord);
+    }
+    for (_, judgement) in pairs.iter_mut() {
+        judgement.ledger.findings.retain(|_, n| *n > 0);
+        judgement.ledger.check(&judgement.reading.name)?;
+    }
+    Ok(found)
+}

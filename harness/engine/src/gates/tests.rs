@@ -1,0 +1,106 @@
+use super::*;
+use cutproof_reports::Origin;
+
+fn results<'a>(
+    findings: Vec<(&'a [Allowance], BTreeMap<FindingKind, u64>)>,
+    groups: &'a [GroupSummary],
+) -> Results<'a> {
+    Results {
+        findings,
+        records: [10, 10],
+        pending: 0,
+        unverifiable: 0,
+        unread: Vec::new(),
+        groups,
+        self_check_failed: None,
+    }
+}
+
+fn position(skip: u64, replay: u64, state: PositionState) -> PositionSummary {
+    PositionSummary {
+        topic: "orders".into(),
+        partition: 3,
+        target_topic: "src.orders".into(),
+        target_partition: 3,
+        source_offset: Some(7),
+        target_offset: Some(7),
+        origin: Origin::Checkpoints,
+        image_offset: Some(7),
+        skip_records: Some(skip),
+        replay_records: Some(replay),
+        missing_records: Some(0),
+        state,
+        detail: String::new(),
+    }
+}
+
+fn group(position: PositionSummary) -> Vec<GroupSummary> {
+    let positions = vec![position];
+    vec![GroupSummary { group: "billing".into(), scorecard: scorecard(&positions), positions }]
+}
+
+#[test]
+fn records_that_agree_and_groups_that_skip_nothing_pass_even_with_replay() {
+    let groups = group(position(0, 5, PositionState::Judged));
+    let decision = decide(&results(vec![], &groups));
+    assert_eq!((decision.verdict, decision.exit_code), (Verdict::Match, 0));
+    assert_eq!(groups[0].scorecard, Scorecard::Yellow);
+}
+
+#[test]
+fn no_record_compared_is_never_a_match() {
+    let decision = decide(&Results { records: [0, 0], ..results(vec![], &[]) });
+    assert_eq!((decision.verdict, decision.exit_code), (Verdict::Inconclusive, 12));
+}
+
+#[test]
+fn a_group_that_skips_is_no_go_though_the_records_agree() {
+    let groups = group(position(2, 0, PositionState::Judged));
+    let decision = decide(&results(vec![], &groups));
+    assert_eq!((decision.verdict, decision.exit_code), (Verdict::Match, 10));
+    assert_eq!(decision.reasons, ["group billing at orders-3 would skip 2 records"]);
+    assert_eq!(groups[0].scorecard, Scorecard::Red);
+}
+
+#[test]
+fn a_position_that_was_not_judged_is_inconclusive() {
+    let groups = group(position(0, 0, PositionState::NoCheckpoint));
+    assert_eq!(decide(&results(vec![], &groups)).exit_code, 12);
+}
+
+#[test]
+fn an_allowance_covers_its_kind_up_to_its_limit_and_is_named() {
+    let allowances = [Allowance {
+        finding: FindingKind::DuplicateRecord,
+        max: Some(3),
+        reason: "consumers are idempotent".into(),
+    }];
+    let counts = |n| BTreeMap::from([(FindingKind::DuplicateRecord, n)]);
+    let three = decide(&results(vec![(&allowances, counts(3))], &[]));
+    assert_eq!((three.verdict, three.exit_code), (Verdict::Match, 0));
+    assert_eq!(three.reasons, ["3 duplicate_record allowed: consumers are idempotent"]);
+    assert_eq!(decide(&results(vec![(&allowances, counts(4))], &[])).exit_code, 10);
+    let other = BTreeMap::from([(FindingKind::MissingRecord, 1)]);
+    assert_eq!(decide(&results(vec![(&allowances, other)], &[])).exit_code, 10);
+}
+
+#[test]
+fn divergent_comes_before_inconclusive() {
+    let missing = BTreeMap::from([(FindingKind::MissingRecord, 1)]);
+    let decision = decide(&Results { pending: 5, ..results(vec![(&[], missing)], &[]) });
+    assert_eq!((decision.verdict, decision.exit_code), (Verdict::Divergent, 10));
+    assert_eq!(decision.reasons.len(), 2);
+}
+
+#[test]
+fn what_is_pending_unverifiable_unread_or_failed_is_inconclusive() {
+    let base = || results(vec![], &[]);
+    for open in [
+        Results { pending: 1, ..base() },
+        Results { unverifiable: 1, ..base() },
+        Results { unread: vec!["orders-0 stalled".into()], ..base() },
+        Results { self_check_failed: Some("planted 1, found 0".into()), ..base() },
+    ] {
+        assert_eq!(decide(&open).exit_code, 12, "{open:?}");
+    }
+}

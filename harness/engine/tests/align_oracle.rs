@@ -1,0 +1,192 @@
+//! The alignment against the oracle of `cutproof-fixtures`: the whole list of findings, for any arrival and tuning.
+//! `CUTPROOF_SEEDS` sets the number of seeds (default 100,000; the long run is 1,000,000).
+
+use std::num::NonZeroU64;
+
+use cutproof::align::{Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
+use cutproof::record::{OffsetRange, Side};
+use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
+
+struct Lists([Vec<Item>; 2]);
+
+impl Log for Lists {
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let items = &self.0[side as usize];
+        let from = items.partition_point(|item| item.offset < range.start);
+        let _ = items[from..].iter().take_while(|item| item.offset < range.end).all(&mut *visit);
+        Ok(())
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        let mut random = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        (0..4).for_each(|_| drop(random.below(2)));
+        random
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % n
+    }
+}
+
+/// Offsets with gaps, as markers and compaction leave them.
+fn items(records: &[OracleRecord], random: &mut Random) -> Vec<Item> {
+    let mut offset = 0;
+    let gaps = random.below(2) == 1;
+    records
+        .iter()
+        .map(|record| {
+            offset += if gaps && random.below(6) == 0 { 1 + random.below(3) as i64 } else { 1 };
+            Item {
+                identity: u128::from(record.identity),
+                offset,
+                timestamp: record.timestamp,
+                key: record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
+                value: record.value,
+            }
+        })
+        .collect()
+}
+
+fn record(letter: u64, keys: u64, tolerance: bool, random: &mut Random) -> OracleRecord {
+    OracleRecord {
+        identity: letter,
+        key: (letter % (keys + 1)).checked_sub(1),
+        value: letter / 4,
+        timestamp: if tolerance { random.below(12) as i64 } else { (letter / 3) as i64 },
+    }
+}
+
+fn sequences(random: &mut Random, tolerance: bool) -> [Vec<OracleRecord>; 2] {
+    let letters = [1, 2, 3, 6, 20, 400][random.below(6) as usize];
+    let keys = 1 + random.below(4);
+    let len = random.below(50) as usize;
+    let source: Vec<_> = (0..len)
+        .map(|_| random.below(letters))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|l| record(l, keys, tolerance, random))
+        .collect();
+    let mut target: Vec<OracleRecord> = source.clone();
+    for _ in 0..random.below(6) {
+        let at = random.below(target.len() as u64 + 1) as usize;
+        let to = (at + random.below(10) as usize).min(target.len());
+        let elsewhere =
+            |target: &[OracleRecord], random: &mut Random| random.below(target.len() as u64 + 1) as usize;
+        match random.below(7) {
+            0 => drop(target.drain(at..to)),
+            1 => {
+                let block = target[at..to].to_vec();
+                let back = elsewhere(&target, random);
+                target.splice(back..back, block);
+            }
+            2 => {
+                let block: Vec<_> = target.drain(at..to).collect();
+                let back = elsewhere(&target, random);
+                target.splice(back..back, block);
+            }
+            3 => {
+                let letter = random.below(letters + 3);
+                target.insert(at, record(letter, keys, tolerance, random));
+            }
+            4 => target[at..to].reverse(),
+            5 if at < target.len() => {
+                // Another identity at the same place, same key.
+                target[at].identity += 1_000 * (1 + random.below(2));
+                target[at].value += random.below(2);
+            }
+            _ => {
+                for record in &mut target[at..to] {
+                    record.timestamp += random.below(5) as i64;
+                }
+            }
+        }
+    }
+    [source, target]
+}
+
+fn engine_findings(
+    source: &[Item],
+    target: &[Item],
+    rules: Rules,
+    random: &mut Random,
+) -> Vec<OracleFinding> {
+    let tuning = if random.below(4) == 0 {
+        Tuning::default()
+    } else {
+        Tuning {
+            agreeing: 1 + random.below(3) as usize,
+            near: random.below(4) as usize,
+            watched_max: [0, 3, 1 << 20][random.below(3) as usize],
+            pairs_max: 1 << 20,
+        }
+    };
+    let mut aligner = PairAligner::new(rules, tuning, [0, 0]);
+    let mut rest = [source, target];
+    let favour = random.below(8);
+    while rest.iter().any(|items| !items.is_empty()) {
+        let side = Side::BOTH[usize::from(random.below(8) < favour)];
+        let side = if rest[side as usize].is_empty() { Side::BOTH[1 - side as usize] } else { side };
+        let n = (1 + random.below(9) as usize).min(rest[side as usize].len());
+        let (now, later) = rest[side as usize].split_at(n);
+        aligner.push(side, now);
+        rest[side as usize] = later;
+    }
+    let mut log = Lists([source.to_vec(), target.to_vec()]);
+    let alignment = aligner.finish(0, &mut log).expect("lists can be read");
+    let index = |side: Side, item: &Item| {
+        log.0[side as usize].iter().position(|other| other.offset == item.offset).expect("one of the list")
+    };
+    let [s, t] = [|item: &Item| (Side::Source, *item), |item: &Item| (Side::Target, *item)];
+    let at = |(side, item): (Side, Item)| index(side, &item);
+    let mut findings: Vec<OracleFinding> = alignment
+        .outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Missing { source } => OracleFinding::Missing { source: at(s(source)) },
+            Outcome::Extraneous { target } => OracleFinding::Extraneous { target: at(t(target)) },
+            Outcome::Duplicate { original, target } => {
+                OracleFinding::Duplicate { original: at(s(original)), target: at(t(target)) }
+            }
+            Outcome::Reordered { source, target, key_order_broken } => OracleFinding::Reordered {
+                source: at(s(source)),
+                target: at(t(target)),
+                key_order_broken: *key_order_broken,
+            },
+            Outcome::Mismatched { source, target } => {
+                OracleFinding::Mismatched { source: at(s(source)), target: at(t(target)) }
+            }
+            Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
+        })
+        .collect();
+    findings.sort_unstable();
+    findings
+}
+
+#[test]
+fn the_engine_finds_what_the_oracle_finds_and_nothing_else() {
+    let seeds =
+        std::env::var("CUTPROOF_SEEDS").map_or(100_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"));
+    for seed in 0..seeds {
+        let random = &mut Random::new(seed);
+        let tolerance = (random.below(4) == 0).then(|| random.below(6));
+        let [source, target] = sequences(random, tolerance.is_some());
+        let timestamps = tolerance.map_or(Timestamps::InIdentity, Timestamps::ToleranceMs);
+        let expected = oracle::judge(&source, &target, oracle::Rules { timestamps, ..oracle::Rules::STRICT });
+        let rules = Rules { timestamp_tolerance_ms: tolerance };
+        let (s, t) = (items(&source, random), items(&target, random));
+        let found = engine_findings(&s, &t, rules, random);
+        assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
+    }
+}

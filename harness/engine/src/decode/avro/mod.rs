@@ -1,0 +1,82 @@
+//! Avro: a strict walk over a datum, and the comparison of two data by meaning. Two decoders must agree before a value
+//! is believed: the walk here, which accounts for every byte, and the Avro library, which gives the values.
+
+#[cfg(test)]
+mod properties;
+mod schemas;
+mod shape;
+mod values;
+mod walk;
+
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value;
+
+use self::shape::{Kind, Primitive};
+use self::values::Typed;
+use super::paths::Paths;
+
+pub(super) use self::shape::{Shape, ShapeError};
+pub(super) use self::walk::Fault;
+
+/// A schema that data can be read with.
+#[derive(Debug)]
+pub(super) struct AvroSchema {
+    shape: Shape,
+    /// The same layout for the library; `None` if it refuses it.
+    library: Option<apache_avro::Schema>,
+}
+
+impl AvroSchema {
+    /// Reads a schema; `references` are the schemas that it names, dependencies first.
+    pub(super) fn parse(text: &str, references: &[String]) -> Result<Self, ShapeError> {
+        let shape = Shape::parse(text, references)?;
+        let library = apache_avro::Schema::parse(&shape.plain_layout()).ok();
+        Ok(Self { shape, library })
+    }
+
+    /// Whether the whole of `body` is one datum of this schema.
+    pub(super) fn check(&self, body: &[u8]) -> Result<(), Fault> {
+        if self.is_raw_bytes() {
+            return Ok(());
+        }
+        walk::walk(&self.shape, body)
+    }
+
+    /// Confluent's serializer writes a value of the schema `bytes` as it is, without a length, and its deserializer takes
+    /// whatever follows the id. Others write the length. So every body is readable, and only equal bytes are equal.
+    fn is_raw_bytes(&self) -> bool {
+        matches!(self.shape.of(self.shape.root).kind, Kind::Primitive(Primitive::Bytes))
+    }
+
+    /// The datum in `body`, which must be the whole of it.
+    pub(super) fn read(&self, body: &[u8]) -> Result<Value, Fault> {
+        if self.is_raw_bytes() {
+            return Ok(Value::Bytes(body.to_vec()));
+        }
+        self.check(body)?;
+        let refused = || Fault::Beyond("the Avro library refuses its schema".to_owned());
+        let doubt = || Fault::Beyond("two Avro decoders disagree about this payload".to_owned());
+        let library = self.library.as_ref().ok_or_else(refused)?;
+        let mut left = body;
+        let reader = GenericDatumReader::builder(library).build().map_err(|_| doubt())?;
+        let value = reader.read_value(&mut left).map_err(|_| doubt())?;
+        if left.is_empty() { Ok(value) } else { Err(doubt()) }
+    }
+}
+
+/// Where the schemas mean different things; empty if nowhere.
+pub(super) fn schema_differences(source: &AvroSchema, target: &AvroSchema) -> Vec<String> {
+    let mut paths = Paths::new();
+    schemas::compare(&source.shape, &target.shape, &mut paths);
+    paths.into_list()
+}
+
+/// Where two values, and the schemas they were written by, differ; empty if nowhere.
+pub(super) fn differences(source: (&AvroSchema, &Value), target: (&AvroSchema, &Value)) -> Vec<String> {
+    let mut paths = Paths::new();
+    schemas::compare(&source.0.shape, &target.0.shape, &mut paths);
+    let a = Typed { shape: &source.0.shape, of: source.0.shape.root, value: source.1 };
+    let b = Typed { shape: &target.0.shape, of: target.0.shape.root, value: target.1 };
+    values::compare(a, b, &mut paths);
+    paths.into_list()
+}

@@ -6,3 +6,6 @@ mod scope;
 
 pub use groups::{Copies, Resume, judge_resume};
 pub use scope::{Judgement, Misplacement, PairReading, Standing, find_misplaced, judge};
+
+#[cfg(test)]
+mod tests;

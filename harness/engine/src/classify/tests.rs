@@ -1,0 +1,176 @@
+//! Skip, replay and image against their definitions, and the ledger, over random sequences.
+
+use super::*;
+use crate::align::{Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
+use crate::ledger::Intake;
+use crate::record::{FindingKind, OffsetRange, Side};
+use std::num::NonZeroU64;
+
+struct Lists([Vec<Item>; 2]);
+
+impl Log for Lists {
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
+        let _ = self.0[side as usize].iter().filter(inside).all(|item| visit(item));
+        Ok(())
+    }
+}
+
+fn items(letters: &[u64], gap: i64) -> Vec<Item> {
+    letters
+        .iter()
+        .enumerate()
+        .map(|(at, &letter)| Item {
+            identity: u128::from(letter),
+            offset: at as i64 * gap,
+            timestamp: (letter / 5) as i64,
+            key: NonZeroU64::new(letter % 3),
+            value: letter,
+        })
+        .collect()
+}
+
+fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> PairReading {
+    let end = |side: usize| lists[side].last().map_or(0, |item| item.offset + 1);
+    PairReading {
+        name: "orders-0 -> src.orders-0".into(),
+        start: [0, 0],
+        source_end,
+        read_to: [end(0), end(1)],
+        complete,
+        intake: [0, 1].map(|side: usize| lists[side].iter().map(|item| item.identity).collect::<Intake>()),
+    }
+}
+
+fn judged(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> Judgement {
+    let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), [0, 0]);
+    aligner.push(Side::Source, &lists[0]);
+    aligner.push(Side::Target, &lists[1]);
+    let reading = reading(&lists, source_end, complete);
+    let alignment = aligner.finish(0, &mut Lists(lists)).expect("lists can be read");
+    judge(reading, alignment).expect("the ledger adds up")
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % n
+    }
+}
+
+fn sequences(random: &mut Random) -> [Vec<u64>; 2] {
+    let letters = [4, 30, 1_000][random.below(3) as usize];
+    let source: Vec<u64> = (0..random.below(30)).map(|_| random.below(letters)).collect();
+    let mut target = source.clone();
+    for _ in 0..random.below(5) {
+        let at = random.below(target.len() as u64 + 1) as usize;
+        let to = (at + random.below(6) as usize).min(target.len());
+        let back = random.below(target.len() as u64 + 1) as usize;
+        match random.below(4) {
+            0 => drop(target.drain(at..to)),
+            1 => {
+                let block = target[at..to].to_vec();
+                target.splice(back..back, block);
+            }
+            2 => target[at..to].reverse(),
+            _ => target.insert(at, random.below(letters + 5)),
+        }
+    }
+    [source, target]
+}
+
+#[test]
+fn skip_replay_and_image_are_what_their_definitions_count() {
+    let mut random = Random(77);
+    for round in 0..20_000 {
+        let [source, target] = sequences(&mut random);
+        let gap = 1 + random.below(2) as i64;
+        let lists = [items(&source, 1), items(&target, gap)];
+        let ends = [0, 1].map(|side: usize| lists[side].last().map_or(0, |item| item.offset + 1));
+        let judgement = judged(lists, i64::MAX, [true, true]);
+        // Every copy, as pairs of offsets.
+        let runs = &judgement.alignment.runs;
+        let mut copies: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
+        let mut missing = Vec::new();
+        for outcome in &judgement.alignment.outcomes {
+            match (outcome.source(), outcome.target()) {
+                (Some(source), Some(target)) => copies.push((source.offset, target.offset)),
+                (Some(source), None) => missing.push(source.offset),
+                _ => {}
+            }
+        }
+        let (commit, resume) =
+            (random.below(ends[0] as u64 + 2) as i64, random.below(ends[1] as u64 + 3) as i64);
+        let counted = judge_resume(&Copies::of(&judgement), commit, resume);
+        let of = |s: i64| copies.iter().filter(move |copy| copy.0 == s).map(|copy| copy.1);
+        let sources: Vec<i64> = (0..ends[0]).collect();
+        let skip = sources
+            .iter()
+            .filter(|&&s| s >= commit && of(s).count() > 0 && of(s).all(|t| t < resume))
+            .count();
+        let replay = copies.iter().filter(|&&(s, t)| s < commit && t >= resume).count();
+        let image =
+            sources.iter().filter(|&&s| s >= commit).filter_map(|&s| of(s).min()).min().unwrap_or(ends[1]);
+        assert_eq!(
+            (counted.skip, counted.replay, counted.image),
+            (skip as u64, replay as u64, image),
+            "round {round}: {source:?} {target:?} commit {commit} resume {resume}"
+        );
+        let open = counted.missing + judgement.ledger.pending;
+        let ahead = missing.iter().filter(|&&s| s >= commit).count() as u64;
+        assert!(counted.missing <= ahead && ahead <= open + counted.pending_before);
+    }
+}
+
+#[test]
+fn what_a_stalled_target_did_not_deliver_is_not_called_missing() {
+    let lists = || [items(&[1, 2, 3, 4], 1), items(&[1, 2], 1)];
+    let incomplete = judged(lists(), i64::MAX, [true, false]);
+    assert_eq!((incomplete.ledger.unverifiable, incomplete.ledger.pending), ([2, 0], 0));
+    let late = judged(lists(), i64::MAX, [true, true]);
+    assert_eq!((late.ledger.unverifiable, late.ledger.pending), ([0, 0], 2));
+    assert!(late.ledger.findings.is_empty());
+}
+
+#[test]
+fn a_later_record_that_matched_is_evidence_that_one_is_missing() {
+    let judgement = judged([items(&[1, 2, 3], 1), items(&[1, 3], 1)], i64::MAX, [true, true]);
+    assert_eq!(judgement.ledger.findings.get(&FindingKind::MissingRecord), Some(&1));
+}
+
+#[test]
+fn nothing_after_the_cut_is_judged() {
+    // Offsets 3 and 4 of the source came after the barrier; the target has one of them, and a tail.
+    let judgement = judged([items(&[1, 2, 3, 10, 11], 1), items(&[1, 2, 3, 10, 99], 1)], 3, [true, true]);
+    assert_eq!(judgement.cut, [3, 3]);
+    assert_eq!(judgement.ledger.records, [3, 3]);
+    assert_eq!((judgement.ledger.matched, judgement.ledger.pending), (3, 0));
+    assert!(judgement.ledger.findings.is_empty());
+    // Without anything after the barrier the same tail is judged.
+    let judgement = judged([items(&[1, 2, 3], 1), items(&[1, 2, 3, 99], 1)], 3, [true, true]);
+    assert_eq!(judgement.ledger.findings.get(&FindingKind::ExtraneousRecord), Some(&1));
+}
+
+#[test]
+fn a_record_in_another_partition_is_misplaced_and_neither_missing_nor_extraneous() {
+    let mut first = judged([items(&[1, 7, 3], 1), items(&[1, 3], 1)], i64::MAX, [true, true]);
+    let mut second = judged([items(&[4, 5], 1), items(&[4, 7, 5], 1)], i64::MAX, [true, true]);
+    let found = find_misplaced(&mut [(0, &mut first), (1, &mut second)]).expect("the ledgers add up");
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].source_pair, found[0].source.offset), (0, 1));
+    assert_eq!((found[0].target_pair, found[0].target.offset), (1, 1));
+    let misplaced = std::collections::BTreeMap::from([(FindingKind::MisplacedRecord, 1)]);
+    assert_eq!((&first.ledger.findings, first.ledger.misplaced), (&misplaced, [1, 0]));
+    assert!(second.ledger.findings.is_empty());
+    assert_eq!(second.ledger.misplaced, [0, 1]);
+    assert!(matches!(first.alignment.outcomes[0], Outcome::Missing { .. }));
+}

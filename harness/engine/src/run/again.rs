@@ -1,0 +1,111 @@
+//! Reads parts of one pair again: for alignment where the sides differ, and payloads for what is reported.
+
+use std::collections::HashMap;
+
+use crate::align::{Item, Log, LogError};
+use crate::cancel::CancelToken;
+use crate::consume::{ReadEnd, Reader, ReaderError};
+use crate::fingerprint::Fingerprinter;
+use crate::kafka::Cluster;
+use crate::positions::PairPlan;
+use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
+
+use super::drive::{STALL_LIMIT, item};
+
+/// Offsets nearer than this to each other are read in one go.
+const BRIDGE: i64 = 2_000;
+
+/// One open client a side and isolation level, for reading again.
+pub(super) struct Readers<'a> {
+    clusters: [&'a Cluster; 2],
+    open: HashMap<(Side, bool), Reader>,
+    cancel: &'a CancelToken,
+}
+
+impl<'a> Readers<'a> {
+    pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken) -> Self {
+        Self { clusters, open: HashMap::new(), cancel }
+    }
+
+    /// Visits the records of `range` until `visit` returns `false`.
+    pub fn read(
+        &mut self,
+        side: Side,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<ReadEnd, ReaderError> {
+        let key = (side, isolation == Isolation::ReadCommitted);
+        if !self.open.contains_key(&key) {
+            let config = self.clusters[side as usize].reader_config(isolation);
+            self.open.insert(key, Reader::open(side, &config, STALL_LIMIT)?);
+        }
+        let reader = self.open.get_mut(&key).expect("opened above");
+        reader.read_range(partition, range, self.cancel, visit)
+    }
+
+    /// Fetches the records at `offsets` (ascending). What is no longer there is left out.
+    pub fn fetch(
+        &mut self,
+        side: Side,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        offsets: &[i64],
+    ) -> Result<HashMap<i64, Record>, ReaderError> {
+        let mut records = HashMap::new();
+        for near in offsets.chunk_by(|a, b| b - a < BRIDGE) {
+            let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
+            let mut wanted = near.iter().copied().peekable();
+            let range = OffsetRange { start: first, end: last + 1 };
+            let end = self.read(side, isolation, partition, range, |view| {
+                while wanted.next_if(|&offset| offset < view.offset).is_some() {}
+                if wanted.next_if_eq(&view.offset).is_some() {
+                    records.insert(view.offset, view.to_record());
+                }
+                true
+            })?;
+            if end != ReadEnd::ReachedEnd {
+                tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again");
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// One pair's two logs, as far as the run has read them.
+pub(super) struct PairLog<'r, 'a> {
+    pub readers: &'r mut Readers<'a>,
+    pub pair: &'r PairPlan,
+    pub fingerprinter: Fingerprinter,
+    /// One past the last offset of the first reading: nothing after it is looked at.
+    pub read_to: [i64; 2],
+}
+
+impl Log for PairLog<'_, '_> {
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let partition = match side {
+            Side::Source => &self.pair.source,
+            Side::Target => &self.pair.target,
+        };
+        let range = OffsetRange { start: range.start, end: range.end.min(self.read_to[side as usize]) };
+        let fingerprinter = &self.fingerprinter;
+        let end = self
+            .readers
+            .read(side, self.pair.contract.isolation, partition, range, |view| visit(&item(fingerprinter, view)))
+            .map_err(|error| LogError(error.to_string()))?;
+        match end {
+            _ if self.readers.cancel.cancelled().is_some() => Err(LogError("stopped".to_owned())),
+            ReadEnd::ReachedEnd => Ok(()),
+            other => Err(LogError(format!(
+                "{partition} of the {side} could not be read again from offset {} to {}: {other:?}",
+                range.start, range.end
+            ))),
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! Runs the two readers of a set of pairs side by side up to the barrier, and feeds alignment as records come in.
+//! Judges nothing.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use crate::align::{Item, PairAligner, Rules, Tuning};
+use crate::cancel::CancelToken;
+use crate::classify::PairReading;
+use crate::consume::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+use crate::fingerprint::Fingerprinter;
+use crate::kafka::{Cluster, KafkaError};
+use crate::ledger::Intake;
+use crate::monitor::Monitor;
+use crate::positions::PairPlan;
+use crate::record::{Contract, Isolation, OffsetRange, Record, RecordView, Side, TimestampRule, TopicPartition};
+
+use super::RunError;
+
+/// Batches under way between the readers and alignment.
+const BATCHES: usize = 32;
+/// How often the target's ends are asked for while records are still expected.
+const ASK_AGAIN: Duration = Duration::from_millis(400);
+/// A reader without progress for so long gives the partition up.
+pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
+/// Records kept for the run's test of itself, payload included.
+const SAMPLES: usize = 64;
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// A pair that was read up to the barrier.
+pub(super) struct PairRead {
+    pub aligner: PairAligner,
+    pub reading: PairReading,
+    /// Why it was not read to its end, or not judged; empty where it was.
+    pub remarks: Vec<String>,
+}
+
+/// What all pairs have in common.
+pub(super) struct Shared<'a> {
+    pub source: &'a Cluster,
+    pub target: &'a Cluster,
+    pub isolation: Isolation,
+    /// Items that may be held in memory over all pairs.
+    pub held_max: usize,
+    /// How long the target may stand still before what is left over counts as left over.
+    pub settle: Duration,
+    pub seed: u64,
+    pub cancel: &'a CancelToken,
+    pub monitor: &'a dyn Monitor,
+}
+
+/// What a drive ends with.
+pub(super) struct Driven {
+    pub pairs: Vec<PairRead>,
+    pub source_ends_at: time::OffsetDateTime,
+    pub target_ends_at: time::OffsetDateTime,
+    pub rounds: u32,
+    pub samples: Vec<Record>,
+}
+
+/// `record` as alignment knows it.
+pub(super) fn item(fingerprinter: &Fingerprinter, view: &RecordView<'_>) -> Item {
+    let fingerprint = fingerprinter.of(view);
+    Item {
+        identity: fingerprint.identity,
+        offset: view.offset,
+        timestamp: view.timestamp,
+        key: fingerprint.key,
+        value: fingerprint.value,
+    }
+}
+
+/// The part of a contract that alignment needs.
+pub(super) fn rules(contract: &Contract) -> Rules {
+    let timestamp_tolerance_ms = match contract.timestamps {
+        TimestampRule::ToleranceMs(tolerance) => Some(tolerance),
+        TimestampRule::Exact | TimestampRule::Ignore => None,
+    };
+    Rules { timestamp_tolerance_ms }
+}
+
+/// Reads all `pairs` (located ones of one isolation level) up to the barrier.
+pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, RunError> {
+    let source_ends_at = time::OffsetDateTime::now_utc();
+    let source_ends = ends(shared, Side::Source, pairs)?;
+    let target_ends = ends(shared, Side::Target, pairs)?;
+    let mut states: Vec<PairState> = pairs
+        .iter()
+        .enumerate()
+        .map(|(at, pair)| PairState::new(pair, source_ends[at], target_ends[at]))
+        .collect();
+    shared.monitor.expect_offsets(
+        states.iter().map(|state| Side::BOTH.map(|side| state.planned(side)).iter().sum::<u64>()).sum(),
+    );
+    let (batches, incoming) = sync_channel::<Batch<Item>>(BATCHES);
+    let (to_source, source_commands) = channel();
+    let (to_target, target_commands) = channel();
+    let commands = [to_source, to_target];
+    let mut samples = Vec::new();
+    let outcome = std::thread::scope(|scope| {
+        let source_samples = &mut samples;
+        let source = reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, source_samples);
+        let mut no_samples = Vec::new();
+        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, &mut no_samples);
+        let source = scope.spawn(source);
+        let target = scope.spawn(target);
+        let outcome = Barrier::new(shared, pairs, &commands).run(&mut states, &incoming);
+        for command in &commands {
+            let _ = command.send(Command::Stop);
+        }
+        drop(incoming);
+        for thread in [source, target] {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        outcome
+    })?;
+    let pairs = states.into_iter().zip(pairs).map(|(state, pair)| state.finish(pair)).collect();
+    Ok(Driven { pairs, source_ends_at, target_ends_at: outcome.0, rounds: outcome.1, samples })
+}
+
+/// The work of one reader thread.
+fn reading<'a>(
+    shared: &'a Shared<'a>,
+    side: Side,
+    pairs: &[&'a PairPlan],
+    states: &[PairState],
+    batches: SyncSender<Batch<Item>>,
+    commands: Receiver<Command>,
+    samples: &'a mut Vec<Record>,
+) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
+    let fingerprinters: Vec<Fingerprinter> =
+        pairs.iter().map(|pair| Fingerprinter::new(&pair.contract, shared.seed)).collect();
+    let ranges: Vec<PlannedRange> = pairs
+        .iter()
+        .zip(states)
+        .map(|(pair, state)| PlannedRange {
+            partition: partition(pair, side).clone(),
+            range: OffsetRange { start: state.start[side as usize], end: state.end[side as usize] },
+        })
+        .collect();
+    let cluster = cluster(shared, side);
+    move || {
+        let reader = Reader::open(side, &cluster.reader_config(shared.isolation), STALL_LIMIT)?;
+        let mut sampled = 0;
+        let map = |at: usize, view: &RecordView<'_>| {
+            if side == Side::Source && samples.len() < SAMPLES && sampled < SAMPLE_BYTES {
+                sampled += view.key.map_or(0, <[u8]>::len) + view.value.map_or(0, <[u8]>::len);
+                samples.push(view.to_record());
+            }
+            item(&fingerprinters[at], view)
+        };
+        read_side(reader, &ranges, map, &batches, &commands, shared.cancel)
+    }
+}
+
+fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
+    match side {
+        Side::Source => shared.source,
+        Side::Target => shared.target,
+    }
+}
+
+fn partition(pair: &PairPlan, side: Side) -> &TopicPartition {
+    match side {
+        Side::Source => &pair.source,
+        Side::Target => &pair.target,
+    }
+}
+
+/// The present end of each pair on one side.
+fn ends(shared: &Shared<'_>, side: Side, pairs: &[&PairPlan]) -> Result<Vec<i64>, KafkaError> {
+    let partitions: Vec<TopicPartition> = pairs.iter().map(|pair| partition(pair, side).clone()).collect();
+    let bounds = cluster(shared, side).log_bounds(&partitions, shared.isolation)?;
+    Ok(pairs.iter().map(|pair| bounds.get(partition(pair, side)).map_or(0, |bounds| bounds.end)).collect())
+}
+
+struct PairState {
+    aligner: PairAligner,
+    start: [i64; 2],
+    /// The ends as asked of the readers so far.
+    end: [i64; 2],
+    source_barrier: i64,
+    next: [i64; 2],
+    ended: [Option<ReadEnd>; 2],
+    paused: [bool; 2],
+    intake: [Intake; 2],
+    overflow: bool,
+}
+
+impl PairState {
+    fn new(pair: &PairPlan, source_end: i64, target_end: i64) -> Self {
+        let start = [pair.source_start, pair.target_start.unwrap_or(target_end)];
+        let end = [source_end.max(start[0]), target_end.max(start[1])];
+        Self {
+            aligner: PairAligner::new(rules(&pair.contract), Tuning::default(), start),
+            start,
+            end,
+            source_barrier: end[0],
+            next: start,
+            ended: [None, None],
+            paused: [false; 2],
+            intake: Default::default(),
+            overflow: false,
+        }
+    }
+
+    fn planned(&self, side: Side) -> u64 {
+        (self.end[side as usize] - self.start[side as usize]).unsigned_abs()
+    }
+
+    fn reached(&self, side: Side) -> bool {
+        self.ended[side as usize] == Some(ReadEnd::ReachedEnd)
+    }
+
+    /// Read as far as the readers go now, or given up.
+    fn at_rest(&self) -> bool {
+        self.ended.iter().all(Option::is_some)
+    }
+
+    /// Nothing on the source waits for the target any more, or the pair was given up.
+    fn settled(&self) -> bool {
+        !self.reached(Side::Source) || !self.reached(Side::Target) || self.aligner.held()[0] == 0
+    }
+
+    fn take(&mut self, batch: Batch<Item>) {
+        let side = batch.side as usize;
+        for item in &batch.items {
+            self.intake[side].add(item.identity);
+        }
+        self.next[side] = batch.next_offset;
+        self.aligner.push(batch.side, &batch.items);
+        if let Some(end) = batch.end {
+            self.ended[side] = Some(end);
+        }
+    }
+
+    fn finish(self, pair: &PairPlan) -> PairRead {
+        let mut remarks = Vec::new();
+        for side in Side::BOTH {
+            let partition = partition(pair, side);
+            let remark = match &self.ended[side as usize] {
+                Some(ReadEnd::ReachedEnd) => continue,
+                Some(ReadEnd::OutOfRange { asked, detail }) => format!(
+                    "{partition} of the {side} no longer holds offset {asked}, which was to be read next (retention, \
+                     truncation, or a new topic of the same name): {detail}"
+                ),
+                Some(ReadEnd::Stalled { at }) => format!(
+                    "{partition} of the {side} gave no record for {} s at offset {at}, though its log end is at {}",
+                    STALL_LIMIT.as_secs(),
+                    self.end[side as usize]
+                ),
+                Some(ReadEnd::Failed { at, detail }) => {
+                    format!("{partition} of the {side} cannot be read on at offset {at}: {detail}")
+                }
+                None if self.overflow => format!(
+                    "{partition} of the {side} was not read beyond offset {}: limits.memory is used up by records \
+                     that wait for the other side",
+                    self.next[side as usize]
+                ),
+                None => format!("{partition} of the {side} was not read beyond offset {}", self.next[side as usize]),
+            };
+            remarks.push(remark);
+        }
+        let reading = PairReading {
+            name: format!("{} -> {}", pair.source, pair.target),
+            start: self.start,
+            source_end: self.source_barrier,
+            read_to: self.next,
+            complete: Side::BOTH.map(|side| self.reached(side)),
+            intake: self.intake,
+        };
+        PairRead { aligner: self.aligner, reading, remarks }
+    }
+}
+
+/// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
+/// on as far as it is needed to explain the target's tail.
+struct Barrier<'a> {
+    shared: &'a Shared<'a>,
+    pairs: &'a [&'a PairPlan],
+    commands: &'a [Sender<Command>; 2],
+    held_max: usize,
+    target_ends_at: time::OffsetDateTime,
+    rounds: u32,
+}
+
+enum Phase {
+    Read,
+    Settle { asked_at: Option<Instant>, grew_at: Instant },
+    Explain,
+    Done,
+}
+
+impl<'a> Barrier<'a> {
+    fn new(shared: &'a Shared<'a>, pairs: &'a [&'a PairPlan], commands: &'a [Sender<Command>; 2]) -> Self {
+        let held_max = (shared.held_max / pairs.len().max(1)).max(4_096);
+        let now = time::OffsetDateTime::now_utc();
+        Self { shared, pairs, commands, held_max, target_ends_at: now, rounds: 0 }
+    }
+
+    fn run(
+        mut self,
+        states: &mut [PairState],
+        incoming: &Receiver<Batch<Item>>,
+    ) -> Result<(time::OffsetDateTime, u32), RunError> {
+        let mut phase = Phase::Read;
+        loop {
+            match incoming.recv_timeout(Duration::from_millis(50)) {
+                Ok(batch) => {
+                    let (at, side) = (batch.at, batch.side);
+                    let before = states[at].next[side as usize];
+                    let records = batch.items.len() as u64;
+                    states[at].take(batch);
+                    let passed = (states[at].next[side as usize] - before).max(0).unsigned_abs();
+                    self.shared.monitor.read(side, records, passed);
+                    self.balance(at, &mut states[at]);
+                    if !states[at].at_rest() {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Both readers are gone: an error that their threads return, or cancelled.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.shared.cancel.cancelled().is_some() {
+                break;
+            }
+            self.relieve(states);
+            if states.iter().all(PairState::at_rest) {
+                phase = self.next_phase(phase, states)?;
+                if matches!(phase, Phase::Done) {
+                    break;
+                }
+            }
+        }
+        Ok((self.target_ends_at, self.rounds))
+    }
+
+    fn send(&self, side: Side, command: Command) {
+        // A reader that is gone shows as a closed channel.
+        let _ = self.commands[side as usize].send(command);
+    }
+
+    /// Pauses the side that is far ahead, lets it go on when the other has caught up.
+    fn balance(&self, at: usize, state: &mut PairState) {
+        let held = state.aligner.held();
+        for side in Side::BOTH {
+            let (own, other) = (held[side as usize], held[1 - side as usize]);
+            let other_ended = state.ended[1 - side as usize].is_some();
+            if state.paused[side as usize] {
+                if own < self.held_max / 2 || own <= other || other_ended {
+                    state.paused[side as usize] = false;
+                    self.send(side, Command::Resume { at });
+                }
+            } else if state.ended[side as usize].is_none()
+                && own > self.held_max
+                && own > 2 * other
+                && !other_ended
+            {
+                state.paused[side as usize] = true;
+                self.send(side, Command::Pause { at });
+            }
+        }
+    }
+
+    /// Over the budget nothing more is read of the pair that holds most.
+    fn relieve(&self, states: &mut [PairState]) {
+        let held = |state: &PairState| state.aligner.held().iter().sum::<usize>();
+        if states.iter().map(held).sum::<usize>() <= 2 * self.shared.held_max {
+            return;
+        }
+        let largest = states.iter_mut().enumerate().filter(|(_, state)| !state.at_rest()).max_by_key(|(_, s)| held(s));
+        if let Some((at, state)) = largest {
+            state.overflow = true;
+            for side in Side::BOTH {
+                if state.ended[side as usize].is_none() {
+                    self.send(side, Command::Pause { at });
+                    let next = state.next[side as usize];
+                    let detail = "limits.memory is used up by records that wait for the other side".to_owned();
+                    state.ended[side as usize] = Some(ReadEnd::Failed { at: next, detail });
+                }
+            }
+        }
+    }
+
+    fn next_phase(&mut self, phase: Phase, states: &mut [PairState]) -> Result<Phase, RunError> {
+        match phase {
+            Phase::Read => {
+                self.shared.monitor.stage("settle");
+                Ok(Phase::Settle { asked_at: None, grew_at: Instant::now() })
+            }
+            Phase::Settle { asked_at, grew_at } => {
+                if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
+                    return Ok(Phase::Settle { asked_at, grew_at });
+                }
+                let first = asked_at.is_none();
+                let grew = (first || !states.iter().all(PairState::settled)) && self.extend(Side::Target, states)?;
+                if grew {
+                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), grew_at: Instant::now() });
+                }
+                if !states.iter().all(PairState::settled) && grew_at.elapsed() < self.shared.settle {
+                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), grew_at });
+                }
+                let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
+                if states.iter().any(tail) && self.extend(Side::Source, states)? {
+                    return Ok(Phase::Explain);
+                }
+                Ok(Phase::Done)
+            }
+            Phase::Explain | Phase::Done => Ok(Phase::Done),
+        }
+    }
+
+    /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.
+    fn extend(&mut self, side: Side, states: &mut [PairState]) -> Result<bool, RunError> {
+        let ends = ends(self.shared, side, self.pairs)?;
+        if side == Side::Target {
+            self.target_ends_at = time::OffsetDateTime::now_utc();
+            self.rounds += 1;
+        }
+        let mut grew = false;
+        for (at, state) in states.iter_mut().enumerate() {
+            if state.reached(side) && ends[at] > state.end[side as usize] {
+                state.end[side as usize] = ends[at];
+                state.ended[side as usize] = None;
+                self.send(side, Command::Extend { at, end: ends[at] });
+                grew = true;
+            }
+        }
+        Ok(grew)
+    }
+}

@@ -1,0 +1,222 @@
+//! Turns judged outcomes into findings: fetches the payloads again, names the parts, asks the decoder. What turns out
+//! equal in meaning is no finding.
+
+use std::collections::HashMap;
+
+use cutproof_reports::{Finding, FindingKind, OrderBroken, Part, RecordPlace};
+
+use crate::align::{Item, Outcome};
+use crate::classify::{Judgement, Misplacement, Standing};
+use crate::compare::difference;
+use crate::decode::{Decoder, Explanation, Payload};
+use crate::fingerprint::KeyedHasher;
+use crate::positions::PairPlan;
+use crate::record::{DecodeMode, Record, Side, TimestampType, TopicPartition};
+
+use super::RunError;
+use super::again::Readers;
+
+/// Outcomes whose payloads are held at the same time.
+const CHUNK: usize = 2_000;
+
+/// What is needed to explain outcomes.
+pub(super) struct Explainer<'r, 'a> {
+    pub readers: &'r mut Readers<'a>,
+    pub decoder: &'r mut Decoder,
+    pub hasher: &'r KeyedHasher,
+}
+
+/// A finding-to-be: the kind, and where its records are.
+struct Draft {
+    kind: FindingKind,
+    source: Option<(usize, Item)>,
+    target: Option<(usize, Item)>,
+    order_broken: Option<OrderBroken>,
+    cause: Option<&'static str>,
+}
+
+impl Explainer<'_, '_> {
+    /// Explains the findings of pair `at` and hands each to `emit`. Outcomes that are equal in meaning are taken
+    /// back from the pair's ledger. `finding_id` is left for the writer.
+    pub fn explain(
+        &mut self,
+        pairs: &[&PairPlan],
+        judgements: &mut [Option<Judgement>],
+        at: usize,
+        misplaced: &[Misplacement],
+        emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let Some(judgement) = &judgements[at] else { return Ok(()) };
+        let drafts = drafts(judgement, at, misplaced);
+        let mut equal_meaning = 0;
+        for drafts in drafts.chunks(CHUNK) {
+            let records = self.fetch(pairs, drafts)?;
+            for draft in drafts {
+                match self.finding(pairs, draft, &records) {
+                    Some(finding) => emit(finding)?,
+                    None => equal_meaning += 1,
+                }
+            }
+        }
+        if let Some(judgement) = judgements[at].as_mut().filter(|_| equal_meaning > 0) {
+            let ledger = &mut judgement.ledger;
+            let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
+            *mismatched -= equal_meaning;
+            if *mismatched == 0 {
+                ledger.findings.remove(&FindingKind::MismatchedRecord);
+            }
+            ledger.matched += equal_meaning;
+            ledger.equal_meaning += equal_meaning;
+            ledger.check(&judgement.reading.name)?;
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, pairs: &[&PairPlan], drafts: &[Draft]) -> Result<Fetched, RunError> {
+        let mut offsets: HashMap<(Side, usize), Vec<i64>> = HashMap::new();
+        for draft in drafts {
+            for (side, place) in [(Side::Source, draft.source), (Side::Target, draft.target)] {
+                if let Some((pair, item)) = place {
+                    offsets.entry((side, pair)).or_default().push(item.offset);
+                }
+            }
+        }
+        let mut fetched = Fetched::default();
+        for ((side, pair), mut offsets) in offsets {
+            offsets.sort_unstable();
+            offsets.dedup();
+            let plan = pairs[pair];
+            let partition = partition(plan, side);
+            let records = self.readers.fetch(side, plan.contract.isolation, partition, &offsets)?;
+            fetched.0.insert((side, pair), records);
+        }
+        Ok(fetched)
+    }
+
+    /// `None` where the two records are equal in meaning.
+    fn finding(&mut self, pairs: &[&PairPlan], draft: &Draft, records: &Fetched) -> Option<Finding> {
+        let Draft { kind, source, target, order_broken, cause } = *draft;
+        let source_record = source.and_then(|(pair, item)| records.get(Side::Source, pair, item.offset));
+        let target_record = target.and_then(|(pair, item)| records.get(Side::Target, pair, item.offset));
+        let place = |side: Side, (pair, item): (usize, Item), record: Option<&Record>| RecordPlace {
+            topic: partition(pairs[pair], side).topic.clone(),
+            partition: partition(pairs[pair], side).partition,
+            offset: item.offset,
+            timestamp: Some(item.timestamp).filter(|&timestamp| timestamp >= 0),
+            timestamp_type: record.map_or(TimestampType::NotAvailable, |record| record.timestamp_type),
+        };
+        let mut parts = Vec::new();
+        let mut detail = Vec::new();
+        let mut cause = cause.map(str::to_owned);
+        if kind == FindingKind::MismatchedRecord
+            && let (Some((pair, _)), Some(source), Some(target)) = (source, source_record, target_record)
+        {
+            let plan = pairs[pair];
+            let found = difference(&plan.contract, source, target);
+            parts = found.parts;
+            detail = found.detail;
+            if parts.contains(&Part::Value) {
+                if plan.contract.decode == DecodeMode::None {
+                    detail.push("not decoded: `decode: none`".to_owned());
+                } else {
+                    let explanation = self.decoded(plan, source, target);
+                    if equal_meaning(&explanation) && parts == [Part::Value] {
+                        return None;
+                    }
+                    if let Explanation::Undecodable { side, .. } = explanation {
+                        cause = Some(format!("undecodable_on_{side}"));
+                    }
+                    detail.push(explanation.to_string());
+                }
+            }
+        }
+        for (side, place, record) in [("source", &source, source_record), ("target", &target, target_record)] {
+            if place.is_some() && record.is_none() {
+                detail.push(format!("the {side} record could not be read again to name its parts"));
+            }
+        }
+        let key = |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.key.as_deref()));
+        let value = |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.value.as_deref()));
+        Some(Finding {
+            finding_id: 0,
+            kind,
+            parts,
+            cause,
+            order_broken,
+            source: source.map(|at| place(Side::Source, at, source_record)),
+            target: target.map(|at| place(Side::Target, at, target_record)),
+            key_hash: key(source_record).or_else(|| key(target_record)),
+            source_value_hash: value(source_record),
+            target_value_hash: value(target_record),
+            detail: detail.join("; "),
+        })
+    }
+
+    fn decoded(&mut self, plan: &PairPlan, source: &Record, target: &Record) -> Explanation {
+        self.decoder.explain_value(payload(&plan.source.topic, source), payload(&plan.target.topic, target))
+    }
+}
+
+fn payload<'r>(topic: &'r str, record: &'r Record) -> Payload<'r> {
+    Payload { topic, bytes: record.value.as_deref().unwrap_or_default(), headers: &record.headers }
+}
+
+fn equal_meaning(explanation: &Explanation) -> bool {
+    matches!(explanation, Explanation::EqualMeaning { .. })
+}
+
+#[derive(Default)]
+struct Fetched(HashMap<(Side, usize), HashMap<i64, Record>>);
+
+impl Fetched {
+    fn get(&self, side: Side, pair: usize, offset: i64) -> Option<&Record> {
+        self.0.get(&(side, pair))?.get(&offset)
+    }
+}
+
+fn partition(plan: &PairPlan, side: Side) -> &TopicPartition {
+    match side {
+        Side::Source => &plan.source,
+        Side::Target => &plan.target,
+    }
+}
+
+/// The findings of one pair, in the order of its outcomes. A misplaced record is told at the pair that misses it.
+fn drafts(judgement: &Judgement, at: usize, misplaced: &[Misplacement]) -> Vec<Draft> {
+    let by_source: HashMap<i64, &Misplacement> =
+        misplaced.iter().filter(|m| m.source_pair == at).map(|m| (m.source.offset, m)).collect();
+    let mut drafts = Vec::new();
+    let mut last_duplicate: Option<(i64, i64)> = None;
+    for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
+        let Standing::Finding(kind) = *standing else { continue };
+        let mut draft = Draft {
+            kind,
+            source: outcome.source().map(|item| (at, *item)),
+            target: outcome.target().map(|item| (at, *item)),
+            order_broken: None,
+            cause: None,
+        };
+        match outcome {
+            Outcome::Missing { source } if kind == FindingKind::MisplacedRecord => {
+                draft.target = by_source.get(&source.offset).map(|m| (m.target_pair, m.target));
+            }
+            Outcome::Extraneous { .. } if kind == FindingKind::MisplacedRecord => continue,
+            Outcome::Reordered { key_order_broken, .. } => {
+                draft.order_broken = Some(if *key_order_broken { OrderBroken::Key } else { OrderBroken::Partition });
+            }
+            Outcome::Duplicate { original, target } => {
+                let follows = last_duplicate.is_some_and(|(s, t)| original.offset > s && target.offset == t + 1);
+                last_duplicate = Some((original.offset, target.offset));
+                if follows {
+                    draft.cause = Some("resent_block");
+                    if let Some(Draft { kind: FindingKind::DuplicateRecord, cause, .. }) = drafts.last_mut() {
+                        *cause = Some("resent_block");
+                    }
+                }
+            }
+            _ => {}
+        }
+        drafts.push(draft);
+    }
+    drafts
+}

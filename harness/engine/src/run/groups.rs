@@ -1,0 +1,114 @@
+//! Puts each group's positions together: what the plan says, what the judged pairs count, what the lead-in adds.
+
+use cutproof_reports::{GroupSummary, PositionState, PositionSummary};
+
+use crate::align::Outcome;
+use crate::classify::{Copies, Judgement, judge_resume};
+use crate::gates::scorecard;
+use crate::positions::{GroupPosition, Plan};
+
+use super::lead::LeadIn;
+
+/// What is known of each pair, by its index in the plan.
+pub(super) struct Known<'a> {
+    pub judgements: &'a [Option<Judgement>],
+    pub leads: &'a [LeadIn],
+    /// Why a pair was not judged, or not to its end.
+    pub remarks: &'a [Vec<String>],
+}
+
+pub(super) fn summaries(plan: &Plan, known: &Known<'_>) -> Vec<GroupSummary> {
+    let copies: Vec<Option<Copies<'_>>> =
+        known.judgements.iter().map(|judgement| judgement.as_ref().map(Copies::of)).collect();
+    plan.groups
+        .iter()
+        .map(|group| {
+            let positions: Vec<PositionSummary> =
+                group.positions.iter().map(|position| summary(plan, known, &copies, position)).collect();
+            GroupSummary { group: group.group.clone(), scorecard: scorecard(&positions), positions }
+        })
+        .collect()
+}
+
+fn summary(
+    plan: &Plan,
+    known: &Known<'_>,
+    copies: &[Option<Copies<'_>>],
+    position: &GroupPosition,
+) -> PositionSummary {
+    let pair = &plan.pairs[position.pair];
+    let mut summary = PositionSummary {
+        topic: pair.source.topic.clone(),
+        partition: pair.source.partition,
+        target_topic: pair.target.topic.clone(),
+        target_partition: pair.target.partition,
+        source_offset: Some(position.committed),
+        target_offset: position.resume,
+        origin: position.origin,
+        image_offset: None,
+        skip_records: None,
+        replay_records: None,
+        missing_records: None,
+        state: position.state,
+        detail: position.detail.clone(),
+    };
+    let (Some(copies), Some(judgement)) = (&copies[position.pair], &known.judgements[position.pair]) else {
+        return not_located(summary, &known.remarks[position.pair]);
+    };
+    // Without a resume offset only the image can be told: the one for a reader that starts behind everything.
+    let counted = judge_resume(copies, position.committed, position.resume.unwrap_or(i64::MAX));
+    let complete = judgement.reading.complete == [true, true];
+    let expired = position.committed < judgement.reading.start[0];
+    if complete && !expired && counted.pending_before == 0 {
+        summary.image_offset = Some(counted.image);
+        summary.missing_records = Some(counted.missing);
+    }
+    let Some(resume) = position.resume else { return summary };
+    if !complete {
+        return not_located(summary, &known.remarks[position.pair]);
+    }
+    if expired {
+        return summary;
+    }
+    if counted.pending_before > 0 {
+        summary.state = PositionState::AheadOfCopy;
+        summary.detail = format!(
+            "the group is ahead of the copy: {} records before its commit are not on the target yet; wait until \
+             replication has caught up, then run again",
+            counted.pending_before
+        );
+        return summary;
+    }
+    summary.skip_records = Some(counted.skip);
+    match known.leads[position.pair].replayed_from(resume) {
+        Ok(before_start) => summary.replay_records = Some(counted.replay + before_start),
+        Err(why) => summary.detail = format!("replay not provable: {why}"),
+    }
+    if summary.replay_records.is_none() && summary.state == PositionState::Judged {
+        summary.state = PositionState::NotLocated;
+    }
+    summary
+}
+
+fn not_located(mut summary: PositionSummary, remarks: &[String]) -> PositionSummary {
+    if summary.state == PositionState::Judged {
+        summary.state = PositionState::NotLocated;
+        summary.detail = remarks.first().cloned().unwrap_or_else(|| "the pair was not judged".to_owned());
+    }
+    summary
+}
+
+/// Copies of source records among the target records of a lead-in, at or after an offset.
+pub(super) fn copies_from(outcomes: &[Outcome], resume: i64) -> u64 {
+    outcomes
+        .iter()
+        .filter(|outcome| {
+            matches!(
+                outcome,
+                Outcome::Duplicate { .. } | Outcome::Reordered { .. } | Outcome::Mismatched { .. }
+            )
+        })
+        .filter_map(Outcome::target)
+        .filter(|target| target.offset >= resume)
+        .count() as u64
+}

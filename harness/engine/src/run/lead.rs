@@ -1,0 +1,94 @@
+//! The lead-in of a pair: target records before its start at which a group would resume. They are out of scope, and
+//! are read only to count what would be replayed.
+
+use crate::align::{Alignment, LogError, Outcome, PairAligner, Tuning};
+use crate::fingerprint::Fingerprinter;
+use crate::positions::PairPlan;
+use crate::record::{OffsetRange, Side};
+
+use super::again::{PairLog, Readers};
+use super::drive::rules;
+use super::groups::copies_from;
+
+/// What lies between the lowest resume offset and the start of a pair.
+pub(super) enum LeadIn {
+    /// No group resumes before the start.
+    None,
+    /// Aligned with the source records before the start. `whole_source`: the source still has all its records.
+    Known { alignment: Alignment, from: i64, whole_source: bool },
+    /// Could not be read.
+    Unknown { why: String, start: i64 },
+}
+
+impl LeadIn {
+    /// Copies of source records before the pair's start that a reader from `resume` on meets before the start, or why
+    /// that is not known.
+    pub fn replayed_from(&self, resume: i64) -> Result<u64, String> {
+        match self {
+            Self::None => Ok(0),
+            Self::Unknown { start, .. } if resume >= *start => Ok(0),
+            Self::Unknown { why, .. } => Err(why.clone()),
+            Self::Known { alignment, from, whole_source } => {
+                let strangers = alignment.outcomes.iter().any(|outcome| {
+                    matches!(outcome, Outcome::Extraneous { target } if target.offset >= resume)
+                });
+                if strangers && !whole_source {
+                    return Err("target records before the start may be copies of source records that retention \
+                                has deleted"
+                        .to_owned());
+                }
+                if resume < *from {
+                    return Err(format!("the resume offset {resume} is below the first one read, {from}"));
+                }
+                let runs = &alignment.runs;
+                let in_order = runs.matched() - runs.matched_below_target(resume);
+                Ok(in_order + copies_from(&alignment.outcomes, resume))
+            }
+        }
+    }
+}
+
+/// Reads and aligns the lead-in of a located pair.
+pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> LeadIn {
+    let (Some(from), Some(start)) = (pair.lead_in_from, pair.target_start) else { return LeadIn::None };
+    let from = from.max(pair.target_log_start);
+    if from >= start {
+        return LeadIn::None;
+    }
+    match align(pair, from, start, readers, seed) {
+        Ok(alignment) => {
+            LeadIn::Known { alignment, from, whole_source: pair.source_log_start == 0 }
+        }
+        Err(error) => LeadIn::Unknown { why: error.to_string(), start },
+    }
+}
+
+fn align(
+    pair: &PairPlan,
+    from: i64,
+    start: i64,
+    readers: &mut Readers<'_>,
+    seed: u64,
+) -> Result<Alignment, LogError> {
+    // A guess at where the lead-in begins on the source; whatever it misses is looked up from the log start on.
+    let guess = pair.source_start - (start - from);
+    let source_from = guess.max(pair.source_log_start).min(pair.source_start);
+    let mut aligner = PairAligner::new(rules(&pair.contract), Tuning::default(), [source_from, from]);
+    let read_to = [pair.source_start, start];
+    let fingerprinter = Fingerprinter::new(&pair.contract, seed);
+    let mut log = PairLog { readers, pair, fingerprinter, read_to };
+    for (side, begin) in [(Side::Source, source_from), (Side::Target, from)] {
+        let range = OffsetRange { start: begin, end: read_to[side as usize] };
+        let mut items = Vec::new();
+        crate::align::Log::read(&mut log, side, range, &mut |item| {
+            items.push(*item);
+            if items.len() == 4_096 {
+                aligner.push(side, &items);
+                items.clear();
+            }
+            true
+        })?;
+        aligner.push(side, &items);
+    }
+    aligner.finish(pair.source_log_start, &mut log)
+}

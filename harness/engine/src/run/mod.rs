@@ -1,0 +1,447 @@
+//! The stages, once, in the order of the picture in the README; cancellation and progress. Decides nothing itself.
+
+mod again;
+mod drive;
+mod error;
+mod explain;
+mod groups;
+mod lead;
+mod locate;
+mod selfcheck;
+
+pub use error::RunError;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cutproof_reports::{
+    Barrier, ClusterSummary, Counts, Finding, PairSummary, RunDirectory, RunManifest, RunState, SCHEMA_VERSION,
+    SelfCheck, Verdict,
+};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::align::LogError;
+use crate::cancel::CancelToken;
+use crate::classify::{Judgement, Misplacement, Standing, find_misplaced, judge};
+use crate::config::ProofConfig;
+use crate::decode::Decoder;
+use crate::fingerprint::{Fingerprinter, KeyedHasher};
+use crate::gates::{Results, decide};
+use crate::kafka::Cluster;
+use crate::monitor::Monitor;
+use crate::positions::{PairPlan, Plan, plan};
+use crate::record::{Isolation, Side};
+
+use again::{PairLog, Readers};
+use drive::{Driven, PairRead, Shared, drive};
+use explain::Explainer;
+use lead::{LeadIn, lead_in};
+
+/// What a run is asked to do apart from its configuration.
+pub struct RunOptions {
+    /// The run directory is made below this one.
+    pub out: PathBuf,
+    /// Stops the run; what is known by then is written and marked partial.
+    pub cancel: CancelToken,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// As written to `run.json`; holds the exit code.
+    pub manifest: RunManifest,
+    /// The run directory.
+    pub directory: PathBuf,
+}
+
+/// Opens a client for each side. Fails within the request timeout, naming the address.
+pub fn connect(config: &ProofConfig) -> Result<[Cluster; 2], RunError> {
+    let [source, target] =
+        [(Side::Source, &config.source), (Side::Target, &config.target)].map(|(side, cluster)| {
+            Cluster::connect(crate::kafka::ClusterSettings::new(
+                side,
+                &cluster.alias,
+                &cluster.bootstrap_servers,
+                cluster.properties.clone(),
+            ))
+        });
+    Ok([source?, target?])
+}
+
+/// The proof: plan, read, align, compare, classify, account, report, decide.
+pub fn run(config: &ProofConfig, options: &RunOptions, monitor: &dyn Monitor) -> Result<RunOutcome, RunError> {
+    let unsupported = config.unsupported();
+    if !unsupported.is_empty() {
+        return Err(RunError::Unsupported(unsupported));
+    }
+    let started_at = OffsetDateTime::now_utc();
+    let decoder = Decoder::new(registry(&config.source), registry(&config.target))?;
+    monitor.stage("plan");
+    let [source, target] = connect(config)?;
+    let plan = plan(config, &source, &target, monitor)?;
+    monitor.planned(&plan);
+    let directory = RunDirectory::create(&options.out)?;
+    let hasher = KeyedHasher::new(directory.hash_key());
+    let mut run = Run {
+        config,
+        monitor,
+        cancel: options.cancel.clone(),
+        clusters: [&source, &target],
+        readers: Readers::new([&source, &target], &options.cancel),
+        decoder,
+        hasher,
+        seed: seed(directory.run_id()),
+        plan,
+    };
+    let leads = run.locate()?;
+    let read = run.compare()?;
+    let mut judged = run.judge(read.pairs)?;
+    let findings = run.report_findings(&mut judged, &directory)?;
+    let self_check = run.self_check(&read.samples);
+    run.conclude(directory, judged, leads, self_check, findings, &started_at, read.barrier)
+}
+
+struct Run<'a> {
+    config: &'a ProofConfig,
+    monitor: &'a dyn Monitor,
+    cancel: CancelToken,
+    clusters: [&'a Cluster; 2],
+    readers: Readers<'a>,
+    decoder: Decoder,
+    hasher: KeyedHasher,
+    seed: u64,
+    plan: Plan,
+}
+
+/// All pairs, read up to the barrier.
+struct AllRead {
+    /// By the plan's index; `None` where a pair was not located.
+    pairs: Vec<Option<PairRead>>,
+    samples: Vec<crate::record::Record>,
+    barrier: Barrier,
+}
+
+/// All pairs, judged.
+struct AllJudged {
+    /// By the plan's index; `None` where a pair could not be judged.
+    judgements: Vec<Option<Judgement>>,
+    misplaced: Vec<Misplacement>,
+    /// Why a pair was not judged, or not to its end.
+    remarks: Vec<Vec<String>>,
+    /// Records of pairs that were read but not judged: source, target.
+    unjudged: Vec<[u64; 2]>,
+}
+
+impl Run<'_> {
+    /// Finds where each pair starts on the target, and reads what lies before it back to the lowest resume offset.
+    fn locate(&mut self) -> Result<Vec<LeadIn>, RunError> {
+        self.monitor.stage("locate");
+        let mut leads = Vec::new();
+        for at in 0..self.plan.pairs.len() {
+            locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?;
+            leads.push(lead_in(&self.plan.pairs[at], &mut self.readers, self.seed));
+        }
+        Ok(leads)
+    }
+
+    /// Reads the located pairs, all of one isolation level together.
+    fn compare(&mut self) -> Result<AllRead, RunError> {
+        self.monitor.stage("compare");
+        let mut all = AllRead {
+            pairs: self.plan.pairs.iter().map(|_| None).collect(),
+            samples: Vec::new(),
+            barrier: Barrier::default(),
+        };
+        for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
+            let chosen: Vec<usize> = (0..self.plan.pairs.len())
+                .filter(|&at| {
+                    let pair = &self.plan.pairs[at];
+                    pair.target_start.is_some() && pair.contract.isolation == isolation
+                })
+                .collect();
+            if chosen.is_empty() {
+                continue;
+            }
+            let pairs: Vec<&PairPlan> = chosen.iter().map(|&at| &self.plan.pairs[at]).collect();
+            let shared = Shared {
+                source: self.clusters[0],
+                target: self.clusters[1],
+                isolation,
+                held_max: held_max(self.config.limits.memory_bytes),
+                settle: self.config.range.settle,
+                seed: self.seed,
+                cancel: &self.cancel,
+                monitor: self.monitor,
+            };
+            let Driven { pairs, source_ends_at, target_ends_at, rounds, samples } = drive(&shared, &pairs)?;
+            for (at, pair) in chosen.into_iter().zip(pairs) {
+                all.pairs[at] = Some(pair);
+            }
+            if all.samples.is_empty() {
+                all.samples = samples;
+            }
+            all.barrier.source_ends_at = rfc3339(source_ends_at);
+            all.barrier.target_ends_at = rfc3339(target_ends_at);
+            all.barrier.rounds += rounds;
+        }
+        Ok(all)
+    }
+
+    /// Ends each alignment, judges it within the scope, and proves that its ledger adds up.
+    fn judge(&mut self, read: Vec<Option<PairRead>>) -> Result<AllJudged, RunError> {
+        self.monitor.stage("judge");
+        let mut judged = AllJudged {
+            judgements: Vec::new(),
+            misplaced: Vec::new(),
+            remarks: Vec::new(),
+            unjudged: Vec::new(),
+        };
+        for (at, read) in read.into_iter().enumerate() {
+            let pair = &self.plan.pairs[at];
+            let Some(PairRead { aligner, reading, mut remarks }) = read else {
+                judged.judgements.push(None);
+                judged.remarks.push(vec![format!("{} -> {}: its start could not be located", pair.source, pair.target)]);
+                judged.unjudged.push([0, 0]);
+                continue;
+            };
+            let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
+            let read_to = reading.read_to;
+            let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
+            match aligner.finish(pair.source_log_start, &mut log) {
+                Ok(alignment) => {
+                    judged.judgements.push(Some(judge(reading, alignment)?));
+                    judged.unjudged.push([0, 0]);
+                }
+                Err(LogError(why)) => {
+                    remarks.push(why);
+                    judged.judgements.push(None);
+                    judged.unjudged.push(reading.intake.map(|intake| intake.records));
+                }
+            }
+            judged.remarks.push(remarks);
+        }
+        let mut topics: BTreeMap<&str, Vec<(usize, &mut Judgement)>> = BTreeMap::new();
+        for (at, judgement) in judged.judgements.iter_mut().enumerate() {
+            if let Some(judgement) = judgement {
+                topics.entry(&self.plan.pairs[at].target.topic).or_default().push((at, judgement));
+            }
+        }
+        for pairs in topics.values_mut() {
+            judged.misplaced.extend(find_misplaced(pairs)?);
+        }
+        Ok(judged)
+    }
+
+    /// Explains every finding and writes it. Returns how many.
+    fn report_findings(&mut self, judged: &mut AllJudged, directory: &RunDirectory) -> Result<i64, RunError> {
+        self.monitor.stage("report");
+        let mut writer = directory.findings_writer()?;
+        let mut finding_id = 0;
+        let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
+        let mut explainer =
+            Explainer { readers: &mut self.readers, decoder: &mut self.decoder, hasher: &self.hasher };
+        let AllJudged { judgements, misplaced, .. } = judged;
+        for at in 0..pairs.len() {
+            let mut emit = |finding: Finding| {
+                writer.push(&Finding { finding_id, ..finding })?;
+                finding_id += 1;
+                Ok(())
+            };
+            explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
+        }
+        writer.close()?;
+        Ok(finding_id)
+    }
+
+    fn self_check(&self, samples: &[crate::record::Record]) -> SelfCheck {
+        match self.plan.pairs.first() {
+            Some(pair) => selfcheck::self_check(samples, &pair.contract, self.seed),
+            None => SelfCheck::default(),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn conclude(
+        self,
+        directory: RunDirectory,
+        judged: AllJudged,
+        leads: Vec<LeadIn>,
+        self_check: SelfCheck,
+        findings: i64,
+        started_at: &OffsetDateTime,
+        barrier: Barrier,
+    ) -> Result<RunOutcome, RunError> {
+        let known =
+            groups::Known { judgements: &judged.judgements, leads: &leads, remarks: &judged.remarks };
+        let groups = groups::summaries(&self.plan, &known);
+        let pairs: Vec<PairSummary> =
+            (0..self.plan.pairs.len()).map(|at| pair_summary(&self.plan.pairs[at], &judged, at)).collect();
+        let totals = totals(&pairs);
+        debug_assert_eq!(totals.findings_total() as i64, findings);
+        let results = Results {
+            findings: self
+                .plan
+                .pairs
+                .iter()
+                .zip(&pairs)
+                .map(|(plan, pair)| (plan.contract.allowances.as_slice(), pair.counts.findings.clone()))
+                .collect(),
+            records: [totals.source_records, totals.target_records],
+            pending: totals.pending,
+            unverifiable: totals.unverifiable,
+            unread: pairs.iter().flat_map(|pair| pair.remarks.clone()).collect(),
+            groups: &groups,
+            self_check_failed: (!self_check.passed)
+                .then(|| format!("planted {:?}, found {:?}", self_check.planted, self_check.found)),
+        };
+        let mut decision = decide(&results);
+        let mut state = RunState::Complete;
+        if let Some(code) = self.cancel.cancelled() {
+            state = RunState::Partial;
+            decision.exit_code = code;
+            decision.reasons.insert(0, "stopped before the end: what was not read is not judged".to_owned());
+            if decision.verdict == Verdict::Match {
+                decision.verdict = Verdict::Inconclusive;
+            }
+        }
+        decision.reasons.extend(self.plan.remarks.iter().cloned());
+        let [source, target] = [(&self.config.source, &self.plan.source_cluster_id), (
+            &self.config.target,
+            &self.plan.target_cluster_id,
+        )]
+        .map(|(cluster, id)| ClusterSummary { alias: cluster.alias.clone(), cluster_id: id.clone() });
+        let manifest = RunManifest {
+            schema_version: SCHEMA_VERSION,
+            cutproof_version: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: directory.run_id().to_string(),
+            state,
+            verdict: decision.verdict,
+            exit_code: decision.exit_code,
+            reasons: decision.reasons,
+            started_at: rfc3339(*started_at),
+            finished_at: rfc3339(OffsetDateTime::now_utc()),
+            config_digest: self.config.digest.clone(),
+            source,
+            target,
+            barrier,
+            totals,
+            pairs,
+            groups,
+            self_check,
+            files: Vec::new(),
+        };
+        write_offset_map(&directory, &self.plan, &judged)?;
+        let path = directory.path().to_owned();
+        let manifest = directory.finish(manifest)?;
+        Ok(RunOutcome { manifest, directory: path })
+    }
+}
+
+fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -> Result<(), RunError> {
+    let mut writer = directory.offset_map_writer()?;
+    for (pair, judgement) in plan.pairs.iter().zip(&judged.judgements) {
+        for run in judgement.iter().flat_map(|judgement| judgement.alignment.runs.as_slice()) {
+            writer.push(
+                &pair.source.topic,
+                pair.source.partition,
+                run.source_offset,
+                &pair.target.topic,
+                pair.target.partition,
+                run.target_offset,
+                run.count,
+            )?;
+        }
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
+    let mut summary = PairSummary {
+        source_topic: plan.source.topic.clone(),
+        source_partition: plan.source.partition,
+        target_topic: plan.target.topic.clone(),
+        target_partition: plan.target.partition,
+        source_start_offset: plan.source_start,
+        source_end_offset: plan.source_end,
+        target_start_offset: plan.target_start.unwrap_or(plan.target_end),
+        target_end_offset: plan.target_end,
+        counts: Counts::default(),
+        remarks: judged.remarks[at].clone(),
+    };
+    match &judged.judgements[at] {
+        Some(judgement) => {
+            summary.counts = judgement.ledger.counts();
+            summary.source_end_offset = judgement.cut[0];
+            summary.target_end_offset = judgement.cut[1];
+        }
+        None => {
+            let [source, target] = judged.unjudged[at];
+            summary.counts.source_records = source;
+            summary.counts.target_records = target;
+            summary.counts.unverifiable = source + target;
+        }
+    }
+    summary
+}
+
+fn totals(pairs: &[PairSummary]) -> Counts {
+    let mut totals = Counts::default();
+    for PairSummary { counts, .. } in pairs {
+        let Counts {
+            source_records,
+            target_records,
+            matched,
+            equal_meaning,
+            pending,
+            unverifiable,
+            compacted,
+            findings,
+        } = counts;
+        totals.source_records += source_records;
+        totals.target_records += target_records;
+        totals.matched += matched;
+        totals.equal_meaning += equal_meaning;
+        totals.pending += pending;
+        totals.unverifiable += unverifiable;
+        totals.compacted += compacted;
+        for (kind, count) in findings {
+            *totals.findings.entry(*kind).or_default() += count;
+        }
+    }
+    totals
+}
+
+/// Items that `limits.memory` allows to hold: half of it, the rest is the clients'.
+fn held_max(memory_bytes: u64) -> usize {
+    (memory_bytes / 2 / std::mem::size_of::<crate::align::Item>() as u64) as usize
+}
+
+fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_default()
+}
+
+/// A seed that nobody can know before the run: the random bits of its id.
+fn seed(run_id: uuid::Uuid) -> u64 {
+    run_id.as_u64_pair().1
+}
+
+fn registry(cluster: &crate::config::ClusterConfig) -> Option<crate::decode::RegistrySettings> {
+    use crate::decode::{RegistryAuth, RegistrySettings};
+    let registry = cluster.schema_registry.as_ref()?;
+    let auth = match (&registry.basic_auth, &registry.bearer_token) {
+        (Some(basic), _) => {
+            RegistryAuth::Basic { user: basic.username.clone(), password: basic.password.clone() }
+        }
+        (None, Some(token)) => RegistryAuth::Bearer(token.clone()),
+        (None, None) => RegistryAuth::None,
+    };
+    Some(RegistrySettings {
+        auth,
+        ca_file: registry.ca_file.clone(),
+        client_cert_file: registry.certificate_file.clone(),
+        client_key_file: registry.key_file.clone(),
+        ..RegistrySettings::new(registry.url.clone())
+    })
+}

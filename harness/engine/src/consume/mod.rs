@@ -4,3 +4,6 @@ mod raw;
 mod reader;
 
 pub use reader::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The reader on librdkafka's mock cluster.
+
+use std::sync::mpsc::{channel, sync_channel};
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+
+use super::*;
+use crate::cancel::CancelToken;
+use crate::record::{OffsetRange, Record, Side, TopicPartition};
+
+struct Broker {
+    cluster: MockCluster<'static, DefaultProducerContext>,
+}
+
+impl Broker {
+    fn start(topic: &str, partitions: i32) -> Self {
+        let cluster = MockCluster::new(1).expect("a mock cluster starts");
+        cluster.create_topic(topic, partitions, 1).expect("a topic is made");
+        Self { cluster }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.cluster.bootstrap_servers())
+            .set("group.id", "reader-test")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("fetch.queue.backoff.ms", "1");
+        config
+    }
+
+    fn produce(&self, topic: &str, partition: i32, records: &[Record]) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.cluster.bootstrap_servers());
+        let producer: BaseProducer = config.create().expect("a producer");
+        for record in records {
+            let mut headers = OwnedHeaders::new();
+            for header in &record.headers {
+                let key = std::str::from_utf8(&header.name).expect("a test's header name");
+                headers = headers.insert(KafkaHeader { key, value: header.value.as_deref() });
+            }
+            let mut base: BaseRecord<'_, [u8], [u8]> =
+                BaseRecord::to(topic).partition(partition).timestamp(record.timestamp).headers(headers);
+            base.key = record.key.as_deref();
+            base.payload = record.value.as_deref();
+            producer.send(base).map_err(|(error, _)| error).expect("queued");
+        }
+        producer.flush(Duration::from_secs(10)).expect("all acknowledged");
+    }
+}
+
+fn record(offset: i64) -> Record {
+    let bytes = |n: i64| match offset % 4 {
+        n0 if n0 == n => None,
+        n1 if n1 == (n + 1) % 4 => Some(Vec::new()),
+        _ => Some(format!("{n}-{offset}").into_bytes()),
+    };
+    Record {
+        offset,
+        timestamp: 1_000_000 + offset,
+        timestamp_type: crate::record::TimestampType::CreateTime,
+        key: bytes(0),
+        value: bytes(1),
+        headers: (0..offset % 3)
+            .map(|n| crate::record::Header { name: b"h".to_vec(), value: (n > 0).then(Vec::new) })
+            .collect(),
+    }
+}
+
+const STALL: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_range_is_read_exactly_with_null_empty_headers_and_timestamps_kept() {
+    let broker = Broker::start("orders", 1);
+    let all: Vec<Record> = (0..500).map(record).collect();
+    broker.produce("orders", 0, &all);
+    let mut reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
+    let partition = TopicPartition::new("orders", 0);
+    for (start, end) in [(0, 500), (17, 18), (490, 500), (100, 333), (5, 5), (0, 500)] {
+        let mut read = Vec::new();
+        let ended = reader
+            .read_range(&partition, OffsetRange { start, end }, &CancelToken::default(), |view| {
+                read.push(view.to_record());
+                true
+            })
+            .expect("readable");
+        assert_eq!(ended, ReadEnd::ReachedEnd);
+        assert_eq!(read, all[start as usize..end as usize], "{start}..{end}");
+    }
+}
+
+#[test]
+fn an_offset_that_is_not_there_is_named_and_never_reset() {
+    let broker = Broker::start("orders", 1);
+    broker.produce("orders", 0, &[record(0)]);
+    let mut reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
+    let partition = TopicPartition::new("orders", 0);
+    let ended = reader
+        .read_range(&partition, OffsetRange { start: 700, end: 800 }, &CancelToken::default(), |_| true)
+        .expect("answered");
+    assert!(matches!(ended, ReadEnd::OutOfRange { asked: 700, .. }), "{ended:?}");
+}
+
+#[test]
+fn an_end_that_never_comes_is_a_stall_and_no_end() {
+    let broker = Broker::start("orders", 1);
+    broker.produce("orders", 0, &[record(0), record(1)]);
+    let mut reader =
+        Reader::open(Side::Target, &broker.config(), Duration::from_millis(600)).expect("a reader");
+    let partition = TopicPartition::new("orders", 0);
+    let ended = reader
+        .read_range(&partition, OffsetRange { start: 0, end: 10 }, &CancelToken::default(), |_| true)
+        .expect("answered");
+    assert_eq!(ended, ReadEnd::Stalled { at: 2 });
+}
+
+#[test]
+fn pausing_resuming_and_extending_loses_and_repeats_nothing() {
+    let broker = Broker::start("orders", 3);
+    for partition in 0..3 {
+        let all: Vec<Record> = (0..3_000).map(record).collect();
+        broker.produce("orders", partition, &all);
+    }
+    let ranges: Vec<PlannedRange> = (0..3)
+        .map(|partition| PlannedRange {
+            partition: TopicPartition::new("orders", partition),
+            range: OffsetRange { start: 10, end: 1_000 },
+        })
+        .collect();
+    let (batches, incoming) = sync_channel(4);
+    let (commands, orders) = channel();
+    let reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
+    let cancel = CancelToken::default();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn({
+            let (ranges, cancel) = (&ranges, &cancel);
+            move || read_side(reader, ranges, |_, view| view.offset, &batches, &orders, cancel)
+        });
+        let mut seen = vec![Vec::<i64>::new(); 3];
+        let mut ends = 0;
+        let mut paused = false;
+        let mut extended = false;
+        while ends < 3 || !extended {
+            let batch: Batch<i64> = incoming.recv_timeout(STALL).expect("the reader goes on");
+            seen[batch.at].extend(&batch.items);
+            if !paused && batch.at == 1 {
+                paused = true;
+                commands.send(Command::Pause { at: 1 }).expect("running");
+                std::thread::sleep(Duration::from_millis(50));
+                commands.send(Command::Resume { at: 1 }).expect("running");
+            }
+            if batch.end == Some(ReadEnd::ReachedEnd) {
+                ends += 1;
+                if ends == 3 && !extended {
+                    extended = true;
+                    ends = 0;
+                    for at in 0..3 {
+                        commands.send(Command::Extend { at, end: 3_000 }).expect("running");
+                    }
+                }
+            }
+        }
+        commands.send(Command::Stop).expect("running");
+        thread.join().expect("no panic").expect("no error");
+        for offsets in seen {
+            assert_eq!(offsets, (10..3_000).collect::<Vec<i64>>());
+        }
+    });
+}

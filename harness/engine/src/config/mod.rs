@@ -48,7 +48,7 @@ pub(crate) fn parse_with(
 ) -> Result<ProofConfig, ConfigError> {
     let raw = yaml::read(text)?;
     let secrets = secrets::Resolver { base_dir, environment };
-    validate::check(raw, base_dir, &secrets, blake3::hash(text.as_bytes()).to_hex().to_string())
+    validate::check(raw, base_dir, &secrets, crate::fingerprint::digest_hex(text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ fn the_template_names_every_key_of_the_format() {
         "bootstrap_servers",
         "properties_file",
         "properties",
+        "allow_unverified_tls",
         "schema_registry",
         "url",
         "basic_auth",

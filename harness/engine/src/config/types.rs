@@ -57,17 +57,20 @@ pub struct ClusterConfig {
     pub bootstrap_servers: String,
     /// Client properties: those of the properties file, over them those written inline. Values may be secret.
     pub properties: BTreeMap<String, String>,
+    /// The brokers' certificates need not be verified: said apart from the properties, so never by accident.
+    pub allow_unverified_tls: bool,
     /// Its schema registry, where there is one.
     pub schema_registry: Option<RegistryConfig>,
 }
 
 impl fmt::Debug for ClusterConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { alias, bootstrap_servers, properties, schema_registry } = self;
+        let Self { alias, bootstrap_servers, properties, allow_unverified_tls, schema_registry } = self;
         f.debug_struct("ClusterConfig")
             .field("alias", alias)
             .field("bootstrap_servers", bootstrap_servers)
             .field("properties", &properties.keys().collect::<Vec<_>>())
+            .field("allow_unverified_tls", allow_unverified_tls)
             .field("schema_registry", schema_registry)
             .finish()
     }

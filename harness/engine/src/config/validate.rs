@@ -122,7 +122,14 @@ fn cluster(
     base_dir: &Path,
     secrets: &Resolver<'_>,
 ) -> Result<ClusterConfig, ConfigError> {
-    let RawCluster { alias, bootstrap_servers, properties_file, properties: inline, schema_registry } = raw;
+    let RawCluster {
+        alias,
+        bootstrap_servers,
+        properties_file,
+        properties: inline,
+        allow_unverified_tls,
+        schema_registry,
+    } = raw;
     let mut properties = match properties_file {
         Some(file) => read_properties(side, &base_dir.join(file))?,
         None => BTreeMap::new(),
@@ -147,7 +154,7 @@ fn cluster(
     let schema_registry = schema_registry
         .map(|r| registry(&format!("{side}.schema_registry"), r, base_dir, secrets))
         .transpose()?;
-    Ok(ClusterConfig { alias, bootstrap_servers, properties, schema_registry })
+    Ok(ClusterConfig { alias, bootstrap_servers, properties, allow_unverified_tls, schema_registry })
 }
 
 fn read_properties(side: &str, path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {

@@ -52,6 +52,8 @@ pub(super) struct RawCluster {
     pub properties_file: Option<String>,
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
+    #[serde(default)]
+    pub allow_unverified_tls: bool,
     pub schema_registry: Option<RawRegistry>,
 }
 

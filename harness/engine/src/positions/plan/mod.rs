@@ -1,6 +1,76 @@
 //! The plan: which partitions are paired, where each pair starts, where each group stands and would resume.
 //! Asks both clusters; reads no record of a user's topic; judges nothing.
 
+mod csv_file;
+mod error;
+mod groups;
+mod internal;
+mod pairs;
+mod resume;
 mod types;
+mod view;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::PlanError;
 pub use types::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
+
+use super::names::TopicNames;
+use crate::config::{OriginChoice, ProofConfig, RangeStart};
+use crate::monitor::Monitor;
+use view::ClusterView;
+
+/// The same from any two clusters. `now_ms`: the time that a duration is counted back from.
+fn plan_from(
+    config: &ProofConfig,
+    source: &dyn ClusterView,
+    target: &dyn ClusterView,
+    now_ms: i64,
+    monitor: &dyn Monitor,
+) -> Result<Plan, PlanError> {
+    monitor.stage("plan");
+    refuse_unknown_origins(config)?;
+    let source_cluster_id = source.cluster_id()?;
+    let target_cluster_id = target.cluster_id()?;
+    let noise_floor = config.range.noise_floor;
+    if source_cluster_id == target_cluster_id && !noise_floor {
+        return Err(PlanError::SameCluster {
+            source_alias: source.alias().to_owned(),
+            target_alias: target.alias().to_owned(),
+            cluster_id: source_cluster_id,
+        });
+    }
+    let names = TopicNames::new(&config.replication, source.alias(), target.alias());
+    let source_topics = source.topics()?;
+    let target_topics = target.topics()?;
+    let mut out = pairs::pair(config, names, (source, &source_topics), (target, &target_topics))?;
+    if noise_floor {
+        out.remarks.push("noise floor: the source is compared with itself; `target` is not used".into());
+    }
+    let context = groups::Context { config, names, source, target, source_topics, target_topics };
+    let (groups, notes) = groups::groups(&context, &out.pairs)?;
+    out.remarks.extend(notes.remarks);
+    out.ignored.extend(notes.ignored);
+    pairs::set_starts(config, source, now_ms, &mut out.pairs, &groups)?;
+    let groups = groups::outside_range(groups, &out.pairs);
+    for remark in &out.remarks {
+        monitor.warn(remark);
+    }
+    if groups.is_empty() && config.range.start == RangeStart::Positions {
+        return Err(groups::no_group(&context, notes.listed));
+    }
+    let pairs::Paired { pairs, ignored, remarks } = out;
+    Ok(Plan { source_cluster_id, target_cluster_id, pairs, groups, ignored, remarks })
+}
+
+fn refuse_unknown_origins(config: &ProofConfig) -> Result<(), PlanError> {
+    match config.positions.origin {
+        OriginChoice::OffsetSyncs | OriginChoice::Header | OriginChoice::Timestamp => {
+            let key = "positions.origin";
+            let lines = config.unsupported().into_iter().filter(|line| line.starts_with(key)).collect();
+            Err(PlanError::Unsupported(lines))
+        }
+        _ => Ok(()),
+    }
+}

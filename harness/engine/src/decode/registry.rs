@@ -144,6 +144,8 @@ impl Default for Patience {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one schema with all that it refers to.
+const LONGEST_FETCH: Duration = Duration::from_secs(30);
 /// A schema larger than this is not read.
 const LARGEST_ANSWER: usize = 8 << 20;
 /// Ids that were answered with a failure; beyond, all are forgotten at once.
@@ -205,7 +207,9 @@ impl Registry {
         {
             return Err(Failure::Unavailable(why.clone()));
         }
-        match self.fetch(id).await {
+        let late =
+            |_| Err(Problem::Down(format!("takes more than {} s for one schema", LONGEST_FETCH.as_secs())));
+        match tokio::time::timeout(LONGEST_FETCH, self.fetch(id)).await.unwrap_or_else(late) {
             Ok(schema) => {
                 self.awake();
                 let schema = Arc::new(schema);

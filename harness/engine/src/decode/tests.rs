@@ -240,8 +240,8 @@ fn a_registry_that_is_down_gives_no_match_and_is_asked_no_more_for_a_while() {
         let Explanation::Unavailable { why } = explanation else { panic!("{explanation:?}") };
         assert!(why.contains("the target registry at http://127.0.0.1:"), "{why}");
         assert!(!why.contains("hunter2") && !why.contains("ada"), "{why}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "it was asked again and again");
     }
-    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -234,6 +234,24 @@ fn the_deepest_data_that_are_judged_overflow_no_stack() {
 }
 
 #[test]
+fn floats_are_equal_by_their_bits_and_not_by_comparison() {
+    let list = r#"{"type":"array","items":["float","double"]}"#;
+    let schema = AvroSchema::parse(list, &[]).unwrap();
+    let of = |float: u32, double: u64| {
+        Value::Array(vec![
+            Value::Union(0, Box::new(Value::Float(f32::from_bits(float)))),
+            Value::Union(1, Box::new(Value::Double(f64::from_bits(double)))),
+        ])
+    };
+    let compare = |a: &Value, b: &Value| differences((&schema, a), (&schema, b));
+    let (quiet, other) = (of(0x7fc0_0000, 0x7ff8 << 48), of(0x7fc0_0001, (0x7ff8 << 48) + 1));
+    let (zero, negative) = (of(0, 0), of(1 << 31, 1 << 63));
+    assert_eq!(compare(&quiet, &quiet), Vec::<String>::new());
+    assert_eq!(compare(&quiet, &other), ["[0]", "[1]"]);
+    assert_eq!(compare(&zero, &negative), ["[0]", "[1]"]);
+}
+
+#[test]
 fn bytes_as_a_whole_value_have_no_length_and_are_equal_only_to_themselves() {
     let schema = AvroSchema::parse(r#"{"type":"bytes","logicalType":"decimal","precision":4}"#, &[]).unwrap();
     let (whole, prefix) = (schema.read(b"abc").unwrap(), schema.read(b"ab").unwrap());

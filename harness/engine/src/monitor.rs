@@ -14,6 +14,8 @@ pub trait Monitor: Send + Sync {
     fn read(&self, side: Side, records: u64, offsets: u64);
     /// Something that a person should see, but that does not end the run.
     fn warn(&self, message: &str);
+    /// What the run is about to do: cluster ids and the plan, before the first record is read.
+    fn announce(&self, _text: &str) {}
 }
 
 /// Says nothing.

@@ -97,7 +97,9 @@ impl Log for PairLog<'_, '_> {
         let fingerprinter = &self.fingerprinter;
         let end = self
             .readers
-            .read(side, self.pair.contract.isolation, partition, range, |view| visit(&item(fingerprinter, view)))
+            .read(side, self.pair.contract.isolation, partition, range, |view| {
+                visit(&item(fingerprinter, view))
+            })
             .map_err(|error| LogError(error.to_string()))?;
         match end {
             _ if self.readers.cancel.cancelled().is_some() => Err(LogError("stopped".to_owned())),

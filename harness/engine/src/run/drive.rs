@@ -13,7 +13,9 @@ use crate::kafka::{Cluster, KafkaError};
 use crate::ledger::Intake;
 use crate::monitor::Monitor;
 use crate::positions::PairPlan;
-use crate::record::{Contract, Isolation, OffsetRange, Record, RecordView, Side, TimestampRule, TopicPartition};
+use crate::record::{
+    Contract, Isolation, OffsetRange, Record, RecordView, Side, TimestampRule, TopicPartition,
+};
 
 use super::RunError;
 
@@ -96,12 +98,12 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
     let (to_source, source_commands) = channel();
     let (to_target, target_commands) = channel();
     let commands = [to_source, to_target];
-    let mut samples = Vec::new();
+    let (mut samples, mut no_samples) = (Vec::new(), Vec::new());
     let outcome = std::thread::scope(|scope| {
-        let source_samples = &mut samples;
-        let source = reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, source_samples);
-        let mut no_samples = Vec::new();
-        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, &mut no_samples);
+        let (source_samples, no_samples) = (&mut samples, &mut no_samples);
+        let source =
+            reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, source_samples);
+        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, no_samples);
         let source = scope.spawn(source);
         let target = scope.spawn(target);
         let outcome = Barrier::new(shared, pairs, &commands).run(&mut states, &incoming);
@@ -257,7 +259,10 @@ impl PairState {
                      that wait for the other side",
                     self.next[side as usize]
                 ),
-                None => format!("{partition} of the {side} was not read beyond offset {}", self.next[side as usize]),
+                None => format!(
+                    "{partition} of the {side} was not read beyond offset {}",
+                    self.next[side as usize]
+                ),
             };
             remarks.push(remark);
         }
@@ -369,14 +374,16 @@ impl<'a> Barrier<'a> {
         if states.iter().map(held).sum::<usize>() <= 2 * self.shared.held_max {
             return;
         }
-        let largest = states.iter_mut().enumerate().filter(|(_, state)| !state.at_rest()).max_by_key(|(_, s)| held(s));
+        let largest =
+            states.iter_mut().enumerate().filter(|(_, state)| !state.at_rest()).max_by_key(|(_, s)| held(s));
         if let Some((at, state)) = largest {
             state.overflow = true;
             for side in Side::BOTH {
                 if state.ended[side as usize].is_none() {
                     self.send(side, Command::Pause { at });
                     let next = state.next[side as usize];
-                    let detail = "limits.memory is used up by records that wait for the other side".to_owned();
+                    let detail =
+                        "limits.memory is used up by records that wait for the other side".to_owned();
                     state.ended[side as usize] = Some(ReadEnd::Failed { at: next, detail });
                 }
             }
@@ -394,7 +401,8 @@ impl<'a> Barrier<'a> {
                     return Ok(Phase::Settle { asked_at, grew_at });
                 }
                 let first = asked_at.is_none();
-                let grew = (first || !states.iter().all(PairState::settled)) && self.extend(Side::Target, states)?;
+                let grew =
+                    (first || !states.iter().all(PairState::settled)) && self.extend(Side::Target, states)?;
                 if grew {
                     return Ok(Phase::Settle { asked_at: Some(Instant::now()), grew_at: Instant::now() });
                 }

@@ -130,13 +130,15 @@ impl Explainer<'_, '_> {
                 }
             }
         }
-        for (side, place, record) in [("source", &source, source_record), ("target", &target, target_record)] {
+        for (side, place, record) in [("source", &source, source_record), ("target", &target, target_record)]
+        {
             if place.is_some() && record.is_none() {
                 detail.push(format!("the {side} record could not be read again to name its parts"));
             }
         }
         let key = |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.key.as_deref()));
-        let value = |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.value.as_deref()));
+        let value =
+            |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.value.as_deref()));
         Some(Finding {
             finding_id: 0,
             kind,
@@ -202,10 +204,12 @@ fn drafts(judgement: &Judgement, at: usize, misplaced: &[Misplacement]) -> Vec<D
             }
             Outcome::Extraneous { .. } if kind == FindingKind::MisplacedRecord => continue,
             Outcome::Reordered { key_order_broken, .. } => {
-                draft.order_broken = Some(if *key_order_broken { OrderBroken::Key } else { OrderBroken::Partition });
+                draft.order_broken =
+                    Some(if *key_order_broken { OrderBroken::Key } else { OrderBroken::Partition });
             }
             Outcome::Duplicate { original, target } => {
-                let follows = last_duplicate.is_some_and(|(s, t)| original.offset > s && target.offset == t + 1);
+                let follows =
+                    last_duplicate.is_some_and(|(s, t)| original.offset > s && target.offset == t + 1);
                 last_duplicate = Some((original.offset, target.offset));
                 if follows {
                     draft.cause = Some("resent_block");

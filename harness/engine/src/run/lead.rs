@@ -29,13 +29,15 @@ impl LeadIn {
             Self::Unknown { start, .. } if resume >= *start => Ok(0),
             Self::Unknown { why, .. } => Err(why.clone()),
             Self::Known { alignment, from, whole_source } => {
-                let strangers = alignment.outcomes.iter().any(|outcome| {
-                    matches!(outcome, Outcome::Extraneous { target } if target.offset >= resume)
-                });
+                let strangers = alignment.outcomes.iter().any(
+                    |outcome| matches!(outcome, Outcome::Extraneous { target } if target.offset >= resume),
+                );
                 if strangers && !whole_source {
-                    return Err("target records before the start may be copies of source records that retention \
+                    return Err(
+                        "target records before the start may be copies of source records that retention \
                                 has deleted"
-                        .to_owned());
+                            .to_owned(),
+                    );
                 }
                 if resume < *from {
                     return Err(format!("the resume offset {resume} is below the first one read, {from}"));
@@ -56,9 +58,7 @@ pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> 
         return LeadIn::None;
     }
     match align(pair, from, start, readers, seed) {
-        Ok(alignment) => {
-            LeadIn::Known { alignment, from, whole_source: pair.source_log_start == 0 }
-        }
+        Ok(alignment) => LeadIn::Known { alignment, from, whole_source: pair.source_log_start == 0 },
         Err(error) => LeadIn::Unknown { why: error.to_string(), start },
     }
 }

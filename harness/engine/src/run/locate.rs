@@ -1,1 +1,153 @@
-//! Locates the start of a pair on the target by record identity, over real clusters.
+//! Locates the start of a pair on the target by record identity, over the two clusters. Counts nothing, judges nothing.
+
+use crate::fingerprint::Fingerprinter;
+use crate::kafka::Cluster;
+use crate::positions::locate::{
+    self, LocateLimits, Located, LocatedItem, LogBounds, LogReader, TimestampHelp,
+};
+use crate::positions::{PairPlan, Plan, PositionState};
+use crate::record::{OffsetRange, Side, TopicPartition};
+
+use super::RunError;
+use super::again::Readers;
+
+/// Where a pair's start was found, or why not.
+pub(super) enum Start {
+    /// The plan now holds it.
+    Found,
+    /// The pair cannot be compared.
+    NotFound {
+        /// Why, and what to do.
+        why: String,
+        /// What that makes of the positions at this pair.
+        state: PositionState,
+    },
+}
+
+/// Sets the pair's `target_start` and `lead_in_from`.
+pub(super) fn locate_pair<'a>(
+    plan: &mut Plan,
+    at: usize,
+    readers: &mut Readers<'a>,
+    clusters: [&'a Cluster; 2],
+    seed: u64,
+) -> Result<Start, RunError> {
+    let lowest_resume = plan
+        .groups
+        .iter()
+        .flat_map(|group| &group.positions)
+        .filter(|position| position.pair == at)
+        .filter_map(|position| position.resume)
+        .min();
+    let pair = &mut plan.pairs[at];
+    let mut reader =
+        PairReader { readers, clusters, pair, fingerprinter: Fingerprinter::new(&pair.contract, seed) };
+    let help = match reader.answers_timestamps()? {
+        true => TimestampHelp::from(pair.contract.timestamps),
+        false => TimestampHelp::None,
+    };
+    let located =
+        locate::locate(&mut reader, pair.source_start, pair.target_hint, help, LocateLimits::default())?;
+    let offset = match located {
+        Located::At { offset, .. } | Located::AtEnd { offset, caught_up: true, .. } => offset,
+        Located::AtEnd { offset, caught_up: false, evidence, .. } => {
+            // What may still arrive there belongs before the start.
+            let why = format!(
+                "{}: the target has not caught up with offset {}, where the pair starts (its end is {offset}; \
+                 {evidence}); wait for replication, then run again",
+                pair.target, pair.source_start
+            );
+            return Ok(Start::NotFound { why, state: PositionState::AheadOfCopy });
+        }
+        Located::NotLocated { why, .. } => {
+            return Ok(Start::NotFound { why, state: PositionState::NotLocated });
+        }
+    };
+    pair.target_start = Some(offset);
+    pair.lead_in_from = lowest_resume.filter(|&resume| resume < offset);
+    Ok(Start::Found)
+}
+
+/// Marks the positions at a pair that was not located.
+pub(super) fn mark_not_located(plan: &mut Plan, at: usize, why: &str, state: PositionState) {
+    let positions = plan.groups.iter_mut().flat_map(|group| &mut group.positions);
+    for position in
+        positions.filter(|position| position.pair == at && position.state == PositionState::Judged)
+    {
+        position.state = state;
+        position.detail = why.to_owned();
+    }
+}
+
+struct PairReader<'r, 'a, 'p> {
+    readers: &'r mut Readers<'a>,
+    clusters: [&'a Cluster; 2],
+    pair: &'p PairPlan,
+    fingerprinter: Fingerprinter,
+}
+
+impl PairReader<'_, '_, '_> {
+    /// Whether both brokers look up timestamps: some (librdkafka's mock cluster) answer "none" to everything, which
+    /// would read as "no such record".
+    fn answers_timestamps(&mut self) -> Result<bool, RunError> {
+        for side in Side::BOTH {
+            let bounds = self.bounds(side)?;
+            if bounds.start < bounds.end && self.offset_at_or_after(side, 0)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn partition(&self, side: Side) -> &TopicPartition {
+        match side {
+            Side::Source => &self.pair.source,
+            Side::Target => &self.pair.target,
+        }
+    }
+}
+
+impl LogReader for PairReader<'_, '_, '_> {
+    type Error = RunError;
+
+    fn bounds(&mut self, side: Side) -> Result<LogBounds, RunError> {
+        let partition = self.partition(side).clone();
+        let bounds = self.clusters[side as usize]
+            .log_bounds(std::slice::from_ref(&partition), self.pair.contract.isolation)?;
+        Ok(bounds.get(&partition).map_or(LogBounds { start: 0, end: 0 }, |bounds| LogBounds {
+            start: bounds.log_start,
+            end: bounds.end,
+        }))
+    }
+
+    fn offset_at_or_after(&mut self, side: Side, timestamp_ms: i64) -> Result<Option<i64>, RunError> {
+        let partition = self.partition(side).clone();
+        let found = self.clusters[side as usize].offsets_for_times(&[(partition.clone(), timestamp_ms)])?;
+        Ok(found.get(&partition).copied().flatten())
+    }
+
+    fn read(
+        &mut self,
+        side: Side,
+        from_offset: i64,
+        max_records: usize,
+    ) -> Result<Vec<LocatedItem>, RunError> {
+        let end = self.bounds(side)?.end;
+        let mut items = Vec::new();
+        if max_records == 0 {
+            return Ok(items);
+        }
+        let partition = self.partition(side).clone();
+        let range = OffsetRange { start: from_offset, end };
+        let fingerprinter = &self.fingerprinter;
+        let _ = self.readers.read(side, self.pair.contract.isolation, &partition, range, |view| {
+            items.push(LocatedItem {
+                offset: view.offset,
+                timestamp: view.timestamp,
+                identity: fingerprinter.of(view).identity,
+            });
+            items.len() < max_records
+        })?;
+        Ok(items)
+    }
+}

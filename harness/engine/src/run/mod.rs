@@ -15,28 +15,33 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use cutproof_reports::{
-    Barrier, ClusterSummary, Counts, Finding, PairSummary, RunDirectory, RunManifest, RunState, SCHEMA_VERSION,
-    SelfCheck, Verdict,
+    Barrier, ClusterSummary, Counts, Finding, FindingKind, OffsetRun, PairSummary, RunDirectory, RunManifest,
+    RunState, SCHEMA_VERSION, SelfCheck, Verdict,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::align::LogError;
 use crate::cancel::CancelToken;
-use crate::classify::{Judgement, Misplacement, Standing, find_misplaced, judge};
+use crate::classify::{Judgement, Misplacement, find_misplaced, judge};
 use crate::config::ProofConfig;
 use crate::decode::Decoder;
 use crate::fingerprint::{Fingerprinter, KeyedHasher};
 use crate::gates::{Results, decide};
 use crate::kafka::Cluster;
 use crate::monitor::Monitor;
-use crate::positions::{PairPlan, Plan, plan};
+use crate::positions::plan::plan;
+use crate::positions::{PairPlan, Plan};
 use crate::record::{Isolation, Side};
 
 use again::{PairLog, Readers};
 use drive::{Driven, PairRead, Shared, drive};
 use explain::Explainer;
 use lead::{LeadIn, lead_in};
+use locate::Start;
+
+/// Findings of each kind that the report shows.
+const SAMPLE_OF_KIND: usize = 20;
 
 /// What a run is asked to do apart from its configuration.
 pub struct RunOptions {
@@ -53,6 +58,8 @@ pub struct RunOutcome {
     pub manifest: RunManifest,
     /// The run directory.
     pub directory: PathBuf,
+    /// The first findings of each kind, in their order.
+    pub sample: Vec<Finding>,
 }
 
 /// Opens a client for each side. Fails within the request timeout, naming the address.
@@ -70,7 +77,11 @@ pub fn connect(config: &ProofConfig) -> Result<[Cluster; 2], RunError> {
 }
 
 /// The proof: plan, read, align, compare, classify, account, report, decide.
-pub fn run(config: &ProofConfig, options: &RunOptions, monitor: &dyn Monitor) -> Result<RunOutcome, RunError> {
+pub fn run(
+    config: &ProofConfig,
+    options: &RunOptions,
+    monitor: &dyn Monitor,
+) -> Result<RunOutcome, RunError> {
     let unsupported = config.unsupported();
     if !unsupported.is_empty() {
         return Err(RunError::Unsupported(unsupported));
@@ -80,9 +91,9 @@ pub fn run(config: &ProofConfig, options: &RunOptions, monitor: &dyn Monitor) ->
     monitor.stage("plan");
     let [source, target] = connect(config)?;
     let plan = plan(config, &source, &target, monitor)?;
-    monitor.planned(&plan);
+    monitor.announce(&announcement(config, &plan));
     let directory = RunDirectory::create(&options.out)?;
-    let hasher = KeyedHasher::new(directory.hash_key());
+    let hasher = KeyedHasher::new(directory.hash_key()?);
     let mut run = Run {
         config,
         monitor,
@@ -93,13 +104,14 @@ pub fn run(config: &ProofConfig, options: &RunOptions, monitor: &dyn Monitor) ->
         hasher,
         seed: seed(directory.run_id()),
         plan,
+        not_located: BTreeMap::new(),
     };
     let leads = run.locate()?;
     let read = run.compare()?;
     let mut judged = run.judge(read.pairs)?;
-    let findings = run.report_findings(&mut judged, &directory)?;
+    let sample = run.report_findings(&mut judged, &directory)?;
     let self_check = run.self_check(&read.samples);
-    run.conclude(directory, judged, leads, self_check, findings, &started_at, read.barrier)
+    run.conclude(&directory, judged, &leads, self_check, sample, started_at, read.barrier)
 }
 
 struct Run<'a> {
@@ -112,6 +124,8 @@ struct Run<'a> {
     hasher: KeyedHasher,
     seed: u64,
     plan: Plan,
+    /// Why a pair (by the plan's index) was not located.
+    not_located: BTreeMap<usize, String>,
 }
 
 /// All pairs, read up to the barrier.
@@ -139,7 +153,11 @@ impl Run<'_> {
         self.monitor.stage("locate");
         let mut leads = Vec::new();
         for at in 0..self.plan.pairs.len() {
-            locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?;
+            let start = locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?;
+            if let Start::NotFound { why, state } = start {
+                locate::mark_not_located(&mut self.plan, at, &why, state);
+                self.not_located.insert(at, why);
+            }
             leads.push(lead_in(&self.plan.pairs[at], &mut self.readers, self.seed));
         }
         Ok(leads)
@@ -201,7 +219,7 @@ impl Run<'_> {
             let pair = &self.plan.pairs[at];
             let Some(PairRead { aligner, reading, mut remarks }) = read else {
                 judged.judgements.push(None);
-                judged.remarks.push(vec![format!("{} -> {}: its start could not be located", pair.source, pair.target)]);
+                judged.remarks.push(self.not_located.get(&at).cloned().into_iter().collect());
                 judged.unjudged.push([0, 0]);
                 continue;
             };
@@ -233,25 +251,37 @@ impl Run<'_> {
         Ok(judged)
     }
 
-    /// Explains every finding and writes it. Returns how many.
-    fn report_findings(&mut self, judged: &mut AllJudged, directory: &RunDirectory) -> Result<i64, RunError> {
+    /// Explains every finding and writes it. Returns the first ones of each kind.
+    fn report_findings(
+        &mut self,
+        judged: &mut AllJudged,
+        directory: &RunDirectory,
+    ) -> Result<Vec<Finding>, RunError> {
         self.monitor.stage("report");
         let mut writer = directory.findings_writer()?;
         let mut finding_id = 0;
+        let mut sample = Vec::new();
+        let mut kept: BTreeMap<FindingKind, usize> = BTreeMap::new();
         let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
         let mut explainer =
             Explainer { readers: &mut self.readers, decoder: &mut self.decoder, hasher: &self.hasher };
         let AllJudged { judgements, misplaced, .. } = judged;
         for at in 0..pairs.len() {
             let mut emit = |finding: Finding| {
-                writer.push(&Finding { finding_id, ..finding })?;
+                let finding = Finding { finding_id, ..finding };
                 finding_id += 1;
+                writer.push(&finding)?;
+                let kept = kept.entry(finding.kind).or_default();
+                if *kept < SAMPLE_OF_KIND {
+                    *kept += 1;
+                    sample.push(finding);
+                }
                 Ok(())
             };
             explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
         }
         writer.close()?;
-        Ok(finding_id)
+        Ok(sample)
     }
 
     fn self_check(&self, samples: &[crate::record::Record]) -> SelfCheck {
@@ -261,24 +291,22 @@ impl Run<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments)] // every stage's result comes together here, once
     fn conclude(
         self,
-        directory: RunDirectory,
+        directory: &RunDirectory,
         judged: AllJudged,
-        leads: Vec<LeadIn>,
+        leads: &[LeadIn],
         self_check: SelfCheck,
-        findings: i64,
-        started_at: &OffsetDateTime,
+        sample: Vec<Finding>,
+        started_at: OffsetDateTime,
         barrier: Barrier,
     ) -> Result<RunOutcome, RunError> {
-        let known =
-            groups::Known { judgements: &judged.judgements, leads: &leads, remarks: &judged.remarks };
+        let known = groups::Known { judgements: &judged.judgements, leads, remarks: &judged.remarks };
         let groups = groups::summaries(&self.plan, &known);
         let pairs: Vec<PairSummary> =
             (0..self.plan.pairs.len()).map(|at| pair_summary(&self.plan.pairs[at], &judged, at)).collect();
         let totals = totals(&pairs);
-        debug_assert_eq!(totals.findings_total() as i64, findings);
         let results = Results {
             findings: self
                 .plan
@@ -306,10 +334,10 @@ impl Run<'_> {
             }
         }
         decision.reasons.extend(self.plan.remarks.iter().cloned());
-        let [source, target] = [(&self.config.source, &self.plan.source_cluster_id), (
-            &self.config.target,
-            &self.plan.target_cluster_id,
-        )]
+        let [source, target] = [
+            (&self.config.source, &self.plan.source_cluster_id),
+            (&self.config.target, &self.plan.target_cluster_id),
+        ]
         .map(|(cluster, id)| ClusterSummary { alias: cluster.alias.clone(), cluster_id: id.clone() });
         let manifest = RunManifest {
             schema_version: SCHEMA_VERSION,
@@ -319,7 +347,7 @@ impl Run<'_> {
             verdict: decision.verdict,
             exit_code: decision.exit_code,
             reasons: decision.reasons,
-            started_at: rfc3339(*started_at),
+            started_at: rfc3339(started_at),
             finished_at: rfc3339(OffsetDateTime::now_utc()),
             config_digest: self.config.digest.clone(),
             source,
@@ -331,10 +359,13 @@ impl Run<'_> {
             self_check,
             files: Vec::new(),
         };
-        write_offset_map(&directory, &self.plan, &judged)?;
-        let path = directory.path().to_owned();
+        directory.write_pairs(&manifest.pairs)?;
+        directory.write_positions(&manifest.groups)?;
+        directory.write_resume_offsets(&manifest.groups)?;
+        write_offset_map(directory, &self.plan, &judged)?;
+        directory.write_report(&manifest, &sample)?;
         let manifest = directory.finish(manifest)?;
-        Ok(RunOutcome { manifest, directory: path })
+        Ok(RunOutcome { manifest, directory: directory.path().to_owned(), sample })
     }
 }
 
@@ -342,15 +373,15 @@ fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -
     let mut writer = directory.offset_map_writer()?;
     for (pair, judgement) in plan.pairs.iter().zip(&judged.judgements) {
         for run in judgement.iter().flat_map(|judgement| judgement.alignment.runs.as_slice()) {
-            writer.push(
-                &pair.source.topic,
-                pair.source.partition,
-                run.source_offset,
-                &pair.target.topic,
-                pair.target.partition,
-                run.target_offset,
-                run.count,
-            )?;
+            writer.push(&OffsetRun {
+                source_topic: pair.source.topic.clone(),
+                source_partition: pair.source.partition,
+                source_offset: run.source_offset,
+                target_topic: pair.target.topic.clone(),
+                target_partition: pair.target.partition,
+                target_offset: run.target_offset,
+                record_count: run.count,
+            })?;
         }
     }
     writer.close()?;
@@ -423,8 +454,21 @@ fn rfc3339(at: OffsetDateTime) -> String {
 }
 
 /// A seed that nobody can know before the run: the random bits of its id.
-fn seed(run_id: uuid::Uuid) -> u64 {
-    run_id.as_u64_pair().1
+fn seed(run_id: &str) -> u64 {
+    uuid::Uuid::parse_str(run_id).map_or(0, |id| id.as_u64_pair().1)
+}
+
+/// Both cluster ids and the plan, for people, before the first record is read.
+fn announcement(config: &ProofConfig, plan: &Plan) -> String {
+    format!(
+        "source \"{}\" is cluster {}, target \"{}\" is cluster {}; {} pairs, {} groups",
+        config.source.alias,
+        plan.source_cluster_id,
+        config.target.alias,
+        plan.target_cluster_id,
+        plan.pairs.len(),
+        plan.groups.len()
+    )
 }
 
 fn registry(cluster: &crate::config::ClusterConfig) -> Option<crate::decode::RegistrySettings> {

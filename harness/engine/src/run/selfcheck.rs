@@ -18,7 +18,12 @@ const ENOUGH: usize = 12;
 struct Lists([Vec<Item>; 2]);
 
 impl Log for Lists {
-    fn read(&mut self, side: Side, range: OffsetRange, visit: &mut dyn FnMut(&Item) -> bool) -> Result<(), LogError> {
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
         let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
         let _ = self.0[side as usize].iter().filter(inside).all(|item| visit(item));
         Ok(())

@@ -1,0 +1,141 @@
+//! `cutproof run` against the limit: a bare librdkafka batch drain of both topics, on the same brokers, in turn.
+//!
+//! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
+//! [--rounds N] [--compression none|lz4] [--brokers real|embedded]`
+//!
+//! Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
+
+use std::process::{Command, ExitCode, Stdio};
+
+mod drain;
+mod measure;
+mod setup;
+
+use measure::{Measured, measure};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if args.first().is_some_and(|arg| arg == "--drain") {
+        drain::drain_both(&args[1..]);
+        return ExitCode::SUCCESS;
+    }
+    match bench(&Settings::parse(&args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Settings {
+    records: usize,
+    bytes: usize,
+    partitions: i32,
+    rounds: usize,
+    compression: String,
+    real: bool,
+}
+
+impl Settings {
+    fn parse(args: &[String]) -> Self {
+        let mut settings = Self {
+            records: 2_000_000,
+            bytes: 100,
+            partitions: 4,
+            rounds: 5,
+            compression: "none".to_owned(),
+            real: true,
+        };
+        for pair in args.chunks(2) {
+            let [name, value] = pair else { panic!("{} wants a value", pair[0]) };
+            let number = || value.parse().unwrap_or_else(|_| panic!("{name} wants a number, not {value}"));
+            match name.as_str() {
+                "--records" => settings.records = number(),
+                "--bytes" => settings.bytes = number(),
+                "--partitions" => settings.partitions = number() as i32,
+                "--rounds" => settings.rounds = number(),
+                "--compression" => settings.compression = value.clone(),
+                "--brokers" => settings.real = value == "real",
+                _ => panic!("unknown option {name}"),
+            }
+        }
+        settings
+    }
+}
+
+fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    let clusters = setup::clusters(settings)?;
+    let [source, target] = clusters.bootstrap_servers();
+    let directory = tempfile::tempdir()?;
+    let config = setup::config(directory.path(), &source, &target)?;
+    let own = std::env::current_exe()?;
+    let binary = own.ancestors().nth(2).ok_or("no target directory")?.join("cutproof");
+    if !binary.exists() {
+        return Err(format!("{} is not there: run `cargo build --release` first", binary.display()).into());
+    }
+    let partitions = settings.partitions.to_string();
+    let drain = || {
+        let mut command = Command::new(&own);
+        command.args(["--drain", &source, &target, "bench", &partitions]);
+        command
+    };
+    let run = || {
+        let mut command = Command::new(&binary);
+        command.args(["run", "--quiet", "-c"]).arg(&config).arg("--out").arg(directory.path()).stderr(Stdio::null());
+        command
+    };
+    println!(
+        "{} records a side, {} B, {} partitions, compression {}, {} brokers, {} rounds",
+        settings.records,
+        settings.bytes,
+        settings.partitions,
+        settings.compression,
+        if settings.real { "real" } else { "embedded" },
+        settings.rounds
+    );
+    // Warm-up, not counted.
+    measure(drain())?;
+    measure(run())?;
+    let (mut drains, mut runs) = (Vec::new(), Vec::new());
+    for _ in 0..settings.rounds {
+        drains.push(measure(drain())?);
+        runs.push(measure(run())?);
+    }
+    for (name, rows) in [("drain", &drains), ("run", &runs)] {
+        let wall = median(rows, |row| row.wall.as_secs_f64());
+        let cpu = median(rows, |row| row.cpu.as_secs_f64());
+        let rss = median(rows, |row| row.rss_kib as f64) / 1024.0;
+        let rate = settings.records as f64 * 2.0 / wall / 1e6;
+        println!("{name:>6}: wall {wall:.3} s ({rate:.2} M records/s)  client CPU {cpu:.3} s  peak RSS {rss:.0} MiB");
+        println!("        answer: {}", rows[0].answer());
+    }
+    let ratio = |of: fn(&Measured) -> f64| {
+        let mut ratios: Vec<f64> = runs.iter().zip(&drains).map(|(run, drain)| of(run) / of(drain)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    };
+    println!(
+        "throughput {:.2}x of the limit's, client CPU {:.2}x, peak RSS {:.2}x (medians of the rounds' ratios)",
+        1.0 / ratio(|row| row.wall.as_secs_f64()),
+        ratio(|row| row.cpu.as_secs_f64()),
+        ratio(|row| row.rss_kib as f64),
+    );
+    let expected = format!("{} records", settings.records * 2);
+    if let Some(wrong) = drains.iter().find(|row| !row.answer().starts_with(&expected)) {
+        return Err(format!("the drain read {:?}, not {expected}", wrong.answer()).into());
+    }
+    if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(0)) {
+        return Err(format!("a run ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
+    }
+    Ok(())
+}
+
+fn median(rows: &[Measured], of: impl Fn(&Measured) -> f64) -> f64 {
+    let mut values: Vec<f64> = rows.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Used by the modules.
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;

@@ -313,7 +313,7 @@ impl Attempt {
         if nothing_known && target.start < target.end {
             return Ok(None);
         }
-        let offset = self.with_gap(logs, sight, image)?;
+        let (offset, again) = self.with_gap(logs, sight, image)?;
         Ok(Some(match image {
             Some((at, 0)) => Found::At {
                 offset,
@@ -332,6 +332,7 @@ impl Attempt {
             None => {
                 let caught_up = copied_behind.is_none_or(|index| index + 1 == self.behind.len())
                     && !nothing_known
+                    && !again
                     && sight.complete;
                 let evidence = match (self.behind.is_empty(), caught_up) {
                     (true, _) => format!("the source has no record before offset {} to go by", self.start),
@@ -393,28 +394,63 @@ impl Attempt {
         })
     }
 
-    /// Takes what stands in the place of leading records without a copy into scope.
+    /// Takes what stands in the place of leading records without a copy into scope. Also says whether copies of
+    /// records further back than the run stand last before the image: then a stretch is being copied again.
     fn with_gap<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
         sight: &Sight,
         image: Option<(i64, usize)>,
-    ) -> Result<i64, Stop<R::Error>> {
+    ) -> Result<(i64, bool), Stop<R::Error>> {
         let (at, without_copy) = image.unwrap_or((logs.bounds(Side::Target).end, self.ahead.len()));
         let behind: HashMap<u128, usize> =
             self.behind.iter().enumerate().map(|(index, item)| (item.identity, index)).collect();
         let last = sight.hits.iter().rev().find(|hit| hit.0 < at && behind.contains_key(&hit.1));
-        let (Some(&(last_at, identity)), true) = (last, without_copy > 0) else { return Ok(at) };
+        let Some(&(last_at, identity)) = last else { return Ok((at, false)) };
+        if image.is_some() && without_copy == 0 {
+            return Ok((at, false));
+        }
         let mut gap = Vec::new();
         logs.visit(Side::Target, last_at + 1, at, |item| {
-            gap.push(item.offset);
+            gap.push(*item);
             if gap.len() > GAP_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
+        let older = self.copies_of_older(logs, &gap)?;
+        let last_older = gap.iter().rposition(|item| older.contains(&item.identity));
         if gap.len() > GAP_MAX {
-            return Ok(at);
+            return Ok((at, last_older.is_some()));
         }
-        let follows = behind[&identity] + 1 == self.behind.len();
-        let taken = if follows { gap.len() } else { gap.len().min(without_copy) };
-        Ok(gap.get(gap.len() - taken).copied().unwrap_or(at))
+        let unknown = &gap[last_older.map_or(0, |index| index + 1)..];
+        let follows = last_older.is_none() && behind[&identity] + 1 == self.behind.len();
+        let taken = match follows && without_copy > 0 {
+            true => unknown.len(),
+            false => unknown.len().min(without_copy),
+        };
+        Ok((unknown.get(unknown.len() - taken).map_or(at, |item| item.offset), last_older.is_some()))
+    }
+
+    /// Which of these target records are copies of source records further back than the run.
+    fn copies_of_older<R: LogReader>(
+        &self,
+        logs: &mut Logs<'_, R>,
+        gap: &[LocatedItem],
+    ) -> Result<HashSet<u128>, Stop<R::Error>> {
+        let mut out = HashSet::new();
+        let to = self.behind.first().map_or(self.start, |item| item.offset);
+        if gap.is_empty() || to <= logs.bounds(Side::Source).start {
+            return Ok(out);
+        }
+        let from = match logs.lower_bound(Side::Source, self.help, gap.iter())? {
+            Some(from) => from,
+            None => to.saturating_sub(self.window.saturating_mul(4)),
+        };
+        let wanted: HashSet<u128> = gap.iter().map(|item| item.identity).collect();
+        logs.visit(Side::Source, from, to, |item| {
+            if wanted.contains(&item.identity) {
+                out.insert(item.identity);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(out)
     }
 }

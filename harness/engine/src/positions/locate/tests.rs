@@ -143,6 +143,20 @@ fn with_nothing_copied_from_there_on_the_end_is_the_start() {
 }
 
 #[test]
+fn a_stretch_that_is_being_copied_again_is_no_part_of_the_scope() {
+    let alphabet = "abcdefghijklmnopqrstuvwxyz";
+    let limits = LocateLimits { run: 2, ..LocateLimits::default() };
+    for help in BOTH {
+        let mut logs = pair(alphabet, "abcdefghijklmnopqrstuvwxabcdefgh");
+        let found = locate(&mut logs, 124, None, help, limits).expect("infallible");
+        assert!(matches!(found, Located::AtEnd { offset: 32, caught_up: false, .. }), "{found:?}");
+        let mut logs = pair(alphabet, "abcdefghijklmnopqrstuvwxabcdefghijklmnopqrstuvwx");
+        let found = locate(&mut logs, 124, None, help, limits).expect("infallible");
+        assert!(matches!(found, Located::AtEnd { offset: 48, caught_up: true, .. }), "{found:?}");
+    }
+}
+
+#[test]
 fn records_left_of_the_sources_log_start_stay_out_of_scope() {
     assert_eq!(at("abc", "xyzabc", 0), vec![Some(3); 4]);
     assert_eq!(at("abc", "xyzbc", 0), vec![Some(3); 4], "z may be an old copy");
@@ -432,7 +446,12 @@ proptest! {
         logs.bounds[0] = Some(LogBounds { start: logs.logs[0].first().map_or(1, |i| i.offset), end });
         let limits = if short { tight() } else { LocateLimits::default() };
         let exact = locate(&mut logs, start, hint, TimestampHelp::Within(0), limits).expect("infallible");
-        prop_assert_eq!(bare(exact), expected.clone(), "by timestamp");
+        // With a short run, a stretch copied again counts as a copy that is still under way.
+        let plain = |located: Located| match located {
+            Located::AtEnd { offset, .. } if short => Located::At { offset, records_read: 0, evidence: String::new() },
+            other => other,
+        };
+        prop_assert_eq!(plain(bare(exact)), plain(expected.clone()), "by timestamp");
         // Without timestamps a window must be able to show what happened.
         let blind = locate(&mut logs, start, hint, TimestampHelp::None, LocateLimits::default()).expect("infallible");
         prop_assert_eq!(bare(blind), expected, "by window");

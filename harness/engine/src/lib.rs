@@ -18,3 +18,4 @@ pub mod ledger;
 pub mod monitor;
 pub mod positions;
 pub mod record;
+pub mod run;

@@ -1,6 +1,6 @@
 //! Why no plan could be made: what, where, and what to do next.
 
-use super::view::ClusterError;
+use crate::kafka::{ErrorClass, KafkaError};
 
 /// No plan. Offsets and names only; never a payload or a secret.
 #[derive(Debug, thiserror::Error)]
@@ -118,5 +118,23 @@ pub enum PlanError {
     },
     /// A cluster did not answer, or refused.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Cluster(#[from] KafkaError),
+}
+
+impl PlanError {
+    /// Whose fault it is; decides the exit code.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::SameCluster { .. }
+            | Self::NoTopic { .. }
+            | Self::NoGroup { .. }
+            | Self::TargetTopicAbsent { .. }
+            | Self::FewerPartitions { .. }
+            | Self::OffsetOutOfRange { .. }
+            | Self::Csv { .. }
+            | Self::Unsupported(_) => ErrorClass::BadInput,
+            Self::Incomplete { .. } => ErrorClass::Environment,
+            Self::Cluster(error) => error.class(),
+        }
+    }
 }

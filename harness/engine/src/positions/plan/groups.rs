@@ -9,7 +9,7 @@ use super::csv_file::{self, CsvPositions};
 use super::internal::{self, Checkpoints};
 use super::resume::{Known, Rule, resume};
 use super::types::{GroupPlan, GroupPosition, Ignored, PairPlan};
-use super::view::{ClusterView, ListedGroup};
+use super::view::ClusterView;
 use super::{PlanError, pairs};
 use crate::config::ProofConfig;
 use crate::positions::Origin;
@@ -111,9 +111,9 @@ pub(super) fn groups(
                 detail: found.detail,
             });
         }
-        if let Some(members) = active.get(&group) {
+        if active.contains(&group) {
             notes.remarks.push(format!(
-                "group {group} has {members} members on target \"{}\" already: its commits there may move",
+                "group {group} is consuming on target \"{}\" already: its commits there may move",
                 context.target.alias()
             ));
         }
@@ -148,16 +148,13 @@ fn candidates(
     Ok(out)
 }
 
-fn list_target(context: &Context<'_>) -> Result<BTreeMap<String, usize>, PlanError> {
+/// Groups that are at work on the target.
+fn list_target(context: &Context<'_>) -> Result<BTreeSet<String>, PlanError> {
     if context.config.range.noise_floor {
-        return Ok(BTreeMap::new());
+        return Ok(BTreeSet::new());
     }
     let listed = context.target.groups()?.unwrap_or_default();
-    Ok(listed
-        .into_iter()
-        .filter(|g| g.members > 0)
-        .map(|ListedGroup { name, members }| (name, members))
-        .collect())
+    Ok(listed.into_iter().filter(|group| group.active).map(|group| group.name).collect())
 }
 
 fn read_checkpoints(context: &Context<'_>, rule: Rule, notes: &mut Notes) -> Result<Checkpoints, PlanError> {

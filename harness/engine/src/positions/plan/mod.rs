@@ -18,8 +18,24 @@ pub use types::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
 
 use super::names::TopicNames;
 use crate::config::{OriginChoice, ProofConfig, RangeStart};
+use crate::kafka::Cluster;
 use crate::monitor::Monitor;
 use view::ClusterView;
+
+/// Plans a run. Reads topics, offsets, groups and, where an origin needs them, MirrorMaker 2's own topics.
+///
+/// # Errors
+/// [`PlanError`]; its [`class`](PlanError::class) says whether the user can mend it.
+pub fn plan(
+    config: &ProofConfig,
+    source: &Cluster,
+    target: &Cluster,
+    monitor: &dyn Monitor,
+) -> Result<Plan, PlanError> {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    plan_from(config, source, target, now_ms, monitor)
+}
 
 /// The same from any two clusters. `now_ms`: the time that a duration is counted back from.
 fn plan_from(
@@ -31,8 +47,8 @@ fn plan_from(
 ) -> Result<Plan, PlanError> {
     monitor.stage("plan");
     refuse_unknown_origins(config)?;
-    let source_cluster_id = source.cluster_id()?;
-    let target_cluster_id = target.cluster_id()?;
+    let source_cluster_id = source.cluster_id();
+    let target_cluster_id = target.cluster_id();
     let noise_floor = config.range.noise_floor;
     if source_cluster_id == target_cluster_id && !noise_floor {
         return Err(PlanError::SameCluster {

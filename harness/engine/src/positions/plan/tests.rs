@@ -1,14 +1,15 @@
 //! The rules of the plan, against clusters in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::locate::LogBounds;
 use super::super::mm2::{self, Checkpoint, OffsetSync};
 use super::super::{Origin, PositionState};
-use super::view::{ClusterError, ClusterView, ListedGroup};
+use super::view::{ClusterView, ListedGroup};
 use super::*;
 use crate::config;
+use crate::kafka::{ErrorClass, KafkaError};
 use crate::monitor::Remembering;
 use crate::record::{Isolation, Record, TimestampType, TopicPartition};
 
@@ -21,7 +22,7 @@ struct Fake {
     topics: BTreeMap<String, Vec<(i64, i64)>>,
     commits: BTreeMap<(String, TopicPartition), i64>,
     lists_groups: bool,
-    members: BTreeMap<String, usize>,
+    active: BTreeSet<String>,
     records: BTreeMap<TopicPartition, Vec<Record>>,
 }
 
@@ -78,21 +79,18 @@ impl ClusterView for Fake {
     fn alias(&self) -> &str {
         &self.alias
     }
-    fn cluster_id(&self) -> Result<String, ClusterError> {
-        Ok(self.id.clone())
+    fn cluster_id(&self) -> String {
+        self.id.clone()
     }
-    fn topics(&self) -> Result<BTreeMap<String, i32>, ClusterError> {
+    fn topics(&self) -> Result<BTreeMap<String, i32>, KafkaError> {
         Ok(self.topics.iter().map(|(name, bounds)| (name.clone(), bounds.len() as i32)).collect())
     }
-    fn groups(&self) -> Result<Option<Vec<ListedGroup>>, ClusterError> {
-        let names = self.commits.keys().map(|(group, _)| group).chain(self.members.keys());
-        let listed = names.map(|name| ListedGroup {
-            name: name.clone(),
-            members: self.members.get(name).copied().unwrap_or_default(),
-        });
+    fn groups(&self) -> Result<Option<Vec<ListedGroup>>, KafkaError> {
+        let names = self.commits.keys().map(|(group, _)| group).chain(&self.active);
+        let listed = names.map(|name| ListedGroup { name: name.clone(), active: self.active.contains(name) });
         Ok(self.lists_groups.then(|| listed.collect()))
     }
-    fn bounds(&self, partitions: &[TopicPartition], _: Isolation) -> Result<Vec<LogBounds>, ClusterError> {
+    fn bounds(&self, partitions: &[TopicPartition], _: Isolation) -> Result<Vec<LogBounds>, KafkaError> {
         let of = |p: &TopicPartition| {
             let (start, end) = self.topics[&p.topic][p.partition as usize];
             LogBounds { start, end }
@@ -103,17 +101,13 @@ impl ClusterView for Fake {
         &self,
         partitions: &[TopicPartition],
         timestamp_ms: i64,
-    ) -> Result<Vec<Option<i64>>, ClusterError> {
+    ) -> Result<Vec<Option<i64>>, KafkaError> {
         // Offset n was written at n seconds.
         let bounds = self.bounds(partitions, Isolation::ReadCommitted)?;
         let at = timestamp_ms / 1000;
         Ok(bounds.iter().map(|b| (at < b.end).then_some(at.max(b.start))).collect())
     }
-    fn committed(
-        &self,
-        group: &str,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Option<i64>>, ClusterError> {
+    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, KafkaError> {
         Ok(partitions.iter().map(|p| self.commits.get(&(group.to_owned(), p.clone())).copied()).collect())
     }
     fn read_all(&self, partition: &TopicPartition, visit: &mut dyn FnMut(&Record)) -> Result<(), PlanError> {
@@ -144,7 +138,9 @@ fn planned(rest: &str, source: &Fake, target: &Fake) -> Result<Plan, PlanError> 
 }
 
 fn refusal(rest: &str, source: &Fake, target: &Fake) -> String {
-    planned(rest, source, target).expect_err("must be refused").to_string()
+    let error = planned(rest, source, target).expect_err("must be refused");
+    assert_eq!(error.class(), ErrorClass::BadInput, "{error}");
+    error.to_string()
 }
 
 /// `group topic-partition committed resume origin state` for every position.
@@ -450,7 +446,7 @@ fn a_range_by_time_starts_at_the_first_record_of_that_time() {
 fn a_group_that_runs_on_the_target_already_is_remarked() {
     let source = source().commit("g", "orders", 0, 500);
     let mut target = target().checkpoint("g", "src.orders", 0, 500, 405);
-    target.members.insert("g".into(), 3);
+    target.active.insert("g".into());
     let plan = planned("", &source, &target).expect("a plan");
-    assert!(plan.remarks.iter().any(|r| r.contains("group g has 3 members")), "{:?}", plan.remarks);
+    assert!(plan.remarks.iter().any(|r| r.contains("group g is consuming")), "{:?}", plan.remarks);
 }

@@ -420,6 +420,29 @@ fn the_noise_floor_compares_the_source_with_itself() {
 }
 
 #[test]
+fn properties_of_the_file_give_way_to_those_written_inline() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir(dir.path().join("client")).expect("made");
+    let file = "# Java\nbootstrap.servers = from-file:9092\nsecurity.protocol: SSL\nssl.key.password=${env:SECRET}\n";
+    std::fs::write(dir.path().join("client/source.properties"), file).expect("written");
+    let text = format!(
+        "{HEAD}source:\n  properties_file: client/source.properties\n  properties: {{ security.protocol: SASL_SSL }}\n\
+         target:\n  bootstrap_servers: inline:9092\n  properties_file: client/source.properties\n"
+    );
+    let path = dir.path().join("cutproof.yaml");
+    std::fs::write(&path, &text).expect("written");
+    let got = parse_with(&text, dir.path(), &environment).expect("parses");
+    assert_eq!(got.source.bootstrap_servers, "from-file:9092");
+    assert_eq!(got.target.bootstrap_servers, "inline:9092");
+    assert_eq!(got.source.properties["security.protocol"], "SASL_SSL");
+    assert_eq!(got.target.properties["security.protocol"], "SSL");
+    assert_eq!(got.source.properties["ssl.key.password"], "hunter2");
+    assert!(!got.source.properties.contains_key("bootstrap.servers"), "said once");
+    let text = load(&path).expect_err("SECRET is not in this process' environment").to_string();
+    assert!(text.starts_with(&path.display().to_string()) && text.contains("SECRET is not set"), "{text}");
+}
+
+#[test]
 fn an_unreadable_file_is_named() {
     let error = load(Path::new("/no/such/cutproof.yaml")).expect_err("not there");
     assert_eq!(error.to_string(), "cannot read the configuration /no/such/cutproof.yaml");

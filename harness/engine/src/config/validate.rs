@@ -168,8 +168,7 @@ fn read_properties(side: &str, path: &Path) -> Result<BTreeMap<String, String>, 
 }
 
 fn parse_properties(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let _ = text;
-    Err("properties files are not read yet; write the properties inline".into())
+    crate::kafka::properties::parse(text).map_err(|error| error.to_string())
 }
 
 fn registry(

@@ -7,4 +7,4 @@ pub mod names;
 pub mod plan;
 
 pub use cutproof_reports::{Origin, PositionState};
-pub use plan::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan, PlanError};
+pub use plan::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan, PlanError, plan};

@@ -75,6 +75,10 @@ pub enum Part {
 }
 
 impl Part {
+    /// All parts, in the order in which reports list them.
+    pub const ALL: [Part; 6] =
+        [Self::Value, Self::Tombstone, Self::Headers, Self::Timestamp, Self::TimestampType, Self::Schema];
+
     /// The name in files, e.g. `timestamp_type`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,6 +103,9 @@ pub enum OrderBroken {
 }
 
 impl OrderBroken {
+    /// Both promises.
+    pub const ALL: [OrderBroken; 2] = [Self::Key, Self::Partition];
+
     /// The name in files: `key` or `partition`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,6 +128,9 @@ pub enum TimestampType {
 }
 
 impl TimestampType {
+    /// All types.
+    pub const ALL: [TimestampType; 3] = [Self::NotAvailable, Self::CreateTime, Self::LogAppendTime];
+
     /// The name in files, e.g. `create_time`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -144,6 +154,12 @@ pub struct RecordPlace {
     pub timestamp: Option<i64>,
     /// Who set the timestamp.
     pub timestamp_type: TimestampType,
+}
+
+impl fmt::Display for RecordPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset)
+    }
 }
 
 /// One divergence. A missing record has no `target`, an extraneous one no `source`.

@@ -19,6 +19,19 @@ pub enum RunState {
     Partial,
 }
 
+impl RunState {
+    /// Both states.
+    pub const ALL: [RunState; 2] = [Self::Complete, Self::Partial];
+
+    /// The name in files, e.g. `complete`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+        }
+    }
+}
+
 /// The three answers. What cannot be proven is never `Match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +44,20 @@ pub enum Verdict {
     Inconclusive,
 }
 
+impl Verdict {
+    /// The three answers.
+    pub const ALL: [Verdict; 3] = [Self::Match, Self::Divergent, Self::Inconclusive];
+
+    /// The name in files, e.g. `match`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Divergent => "divergent",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 /// Green: safe and exact. Yellow: safe, but something to read. Red: not safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +68,20 @@ pub enum Scorecard {
     Yellow,
     /// Records would be skipped or are missing ahead of the group, or its position cannot be judged.
     Red,
+}
+
+impl Scorecard {
+    /// All colours, best first.
+    pub const ALL: [Scorecard; 3] = [Self::Green, Self::Yellow, Self::Red];
+
+    /// The name in files, e.g. `green`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Red => "red",
+        }
+    }
 }
 
 /// Where a position came from.
@@ -65,6 +106,36 @@ pub enum Origin {
     Earliest,
     /// No origin gave a position.
     None,
+}
+
+impl Origin {
+    /// All origins.
+    pub const ALL: [Origin; 9] = [
+        Self::Checkpoints,
+        Self::OffsetSyncs,
+        Self::GroupCommits,
+        Self::Identity,
+        Self::Header,
+        Self::Timestamp,
+        Self::Csv,
+        Self::Earliest,
+        Self::None,
+    ];
+
+    /// The name in files, e.g. `checkpoints`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Checkpoints => "checkpoints",
+            Self::OffsetSyncs => "offset_syncs",
+            Self::GroupCommits => "group_commits",
+            Self::Identity => "identity",
+            Self::Header => "header",
+            Self::Timestamp => "timestamp",
+            Self::Csv => "csv",
+            Self::Earliest => "earliest",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What is known about one group's position on one partition.
@@ -95,6 +166,42 @@ pub enum PositionState {
     AheadOfCopy,
     /// The image could not be located; `detail` says why.
     NotLocated,
+}
+
+impl PositionState {
+    /// All states.
+    pub const ALL: [PositionState; 12] = [
+        Self::Judged,
+        Self::NoCheckpoint,
+        Self::StaleCheckpoint,
+        Self::BeyondTargetEnd,
+        Self::BelowTargetLogStart,
+        Self::BeyondSourceEnd,
+        Self::BelowSourceLogStart,
+        Self::NoOffsetSync,
+        Self::TopicRecreated,
+        Self::TargetGroupActive,
+        Self::AheadOfCopy,
+        Self::NotLocated,
+    ];
+
+    /// The name in files, e.g. `judged`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Judged => "judged",
+            Self::NoCheckpoint => "no_checkpoint",
+            Self::StaleCheckpoint => "stale_checkpoint",
+            Self::BeyondTargetEnd => "beyond_target_end",
+            Self::BelowTargetLogStart => "below_target_log_start",
+            Self::BeyondSourceEnd => "beyond_source_end",
+            Self::BelowSourceLogStart => "below_source_log_start",
+            Self::NoOffsetSync => "no_offset_sync",
+            Self::TopicRecreated => "topic_recreated",
+            Self::TargetGroupActive => "target_group_active",
+            Self::AheadOfCopy => "ahead_of_copy",
+            Self::NotLocated => "not_located",
+        }
+    }
 }
 
 /// One side's cluster.

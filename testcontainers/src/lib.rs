@@ -1,1 +1,20 @@
-//! Not yet.
+//! Real and embedded Kafka clusters, MirrorMaker 2, a schema registry, a replicator of our own and a recording,
+//! faulty network: what tests and rehearsals of Cutproof stand on. Compares nothing, and knows none of its other packages.
+
+pub mod client;
+pub mod error;
+pub mod maven;
+pub mod ports;
+pub mod process;
+pub mod record;
+pub mod versions;
+pub mod wait;
+
+pub use client::{
+    Commit, Compression, Isolation, LogEnds, ProduceOptions, Topic, TransactionEnd, commit_offsets,
+    committed_offsets, create_topic, delete_records, delete_topic, log_ends, partition_count, produce,
+    produce_transaction, produce_with, read_all, read_from, topic_names,
+};
+pub use error::{Error, Result};
+pub use record::{PlainRead, PlainRecord, PlainTimestampType};
+pub use versions::KafkaVersion;

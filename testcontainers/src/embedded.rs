@@ -25,7 +25,9 @@ impl EmbeddedCluster {
     /// If librdkafka can't start them.
     pub fn start(brokers: i32) -> Result<Self> {
         if brokers < 1 {
-            return Err(Error::Misuse(format!("an embedded cluster of {brokers} brokers: ask for at least one")));
+            return Err(Error::Misuse(format!(
+                "an embedded cluster of {brokers} brokers: ask for at least one"
+            )));
         }
         let mock = MockCluster::new(brokers).map_err(Error::kafka("start embedded brokers", "127.0.0.1"))?;
         let bootstrap_servers = mock.bootstrap_servers();

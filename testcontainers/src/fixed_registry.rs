@@ -46,7 +46,8 @@ impl FixedRegistry {
                 let _ = stream.and_then(|stream| answer(&stream, &avro_schemas));
             }
         };
-        let thread = std::thread::Builder::new().name("fixed-registry".to_owned()).spawn(serve).map_err(failed)?;
+        let thread =
+            std::thread::Builder::new().name("fixed-registry".to_owned()).spawn(serve).map_err(failed)?;
         Ok(Self { address, stop, thread: Some(thread) })
     }
 
@@ -114,7 +115,10 @@ mod tests {
     fn a_known_id_gives_its_schema_and_any_other_gives_404_until_it_stops() {
         let registry = FixedRegistry::start(HashMap::from([(7, "\"string\"".to_owned())])).unwrap();
         let found = ask(&registry, "/schemas/ids/7?deleted=true");
-        assert!(found.starts_with("HTTP/1.1 200") && found.ends_with(r#"{"schema":"\"string\""}"#), "{found}");
+        assert!(
+            found.starts_with("HTTP/1.1 200") && found.ends_with(r#"{"schema":"\"string\""}"#),
+            "{found}"
+        );
         for path in ["/schemas/ids/8", "/schemas/ids/", "/subjects", "/schemas/ids/7/versions"] {
             let missing = ask(&registry, path);
             assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("40403"), "{path}: {missing}");

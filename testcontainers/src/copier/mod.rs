@@ -10,9 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use syncs::{OffsetSync, PartitionSyncs};
 
-use crate::client::{
-    Isolation, OffsetProducer, committed_offsets, partition_count, produce, read_from,
-};
+use crate::client::{Isolation, OffsetProducer, committed_offsets, partition_count, produce, read_from};
 use crate::error::{Error, Result};
 use crate::record::{PlainRead, PlainRecord};
 
@@ -200,12 +198,15 @@ impl Copier {
         let source = self.settings.source.clone();
         let partitions = partition_count(&source, topic)?;
         if partitions == 0 {
-            return Err(Error::Misuse(format!("no topic {topic} at {source}: create and fill it before it is copied")));
+            return Err(Error::Misuse(format!(
+                "no topic {topic} at {source}: create and fill it before it is copied"
+            )));
         }
         let mut read = Vec::new();
         for partition in 0..partitions {
             let copied = self.partitions.entry((topic.to_owned(), partition)).or_default();
-            let records = read_from(&source, topic, partition, copied.next_offset, Isolation::ReadUncommitted)?;
+            let records =
+                read_from(&source, topic, partition, copied.next_offset, Isolation::ReadUncommitted)?;
             copied.next_offset = records.last().map_or(copied.next_offset, |last| last.offset + 1);
             read.push(records);
         }
@@ -235,7 +236,8 @@ impl Copier {
                 written(placed.partition, sync);
             }
         }
-        let mut of_topic: Vec<_> = self.partitions.iter_mut().filter(|((name, _), _)| name == topic).collect();
+        let mut of_topic: Vec<_> =
+            self.partitions.iter_mut().filter(|((name, _), _)| name == topic).collect();
         of_topic.sort_by_key(|((_, partition), _)| *partition);
         for ((_, partition), copied) in of_topic {
             if let Some(sync) = copied.syncs.flush() {

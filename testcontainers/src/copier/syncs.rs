@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn positions_are_those_that_mirrormaker_gave() {
         let (syncs, _) = copied_one_by_one(1000, 100);
-        for (upstream, downstream) in [(500, 405), (990, 910), (1000, 1000), (2000, 1000), (404, 404), (0, 0)] {
+        for (upstream, downstream) in [(500, 405), (990, 910), (1000, 1000), (2000, 1000), (404, 404), (0, 0)]
+        {
             assert_eq!(syncs.translate(upstream), Some(downstream), "{upstream}");
         }
     }

@@ -81,7 +81,8 @@ fn checkpoints_and_syncs_lie_where_mirrormaker_puts_them_and_translate_by_its_ru
     two.fill(0, 1000);
     two.copier.copy_topic("orders").unwrap();
     let commit = |group, partition, offset| {
-        commit_offsets(two.source.bootstrap_servers(), group, &[Commit::new("orders", partition, offset)]).unwrap();
+        commit_offsets(two.source.bootstrap_servers(), group, &[Commit::new("orders", partition, offset)])
+            .unwrap();
     };
     commit("middle", 0, 500);
     commit("end", 0, 1000);
@@ -144,12 +145,12 @@ fn what_is_changed_on_the_way_lands_as_changed_and_positions_follow_the_regular_
     assert_eq!(two.copier.copy_topic_with("orders", change).unwrap(), 100);
     let (first, second) = (two.on_target("orders", 0), two.on_target("orders", 1));
     let offsets: Vec<i64> = first.iter().map(|read| read.timestamp - START).collect();
-    let expected: Vec<i64> = (0..50).filter(|n| ![10, 30].contains(n)).flat_map(|n| vec![n; 1 + usize::from(n == 20)]).collect();
+    let expected: Vec<i64> =
+        (0..50).filter(|n| ![10, 30].contains(n)).flat_map(|n| vec![n; 1 + usize::from(n == 20)]).collect();
     assert_eq!(offsets, expected);
     assert_eq!(second[0].timestamp, START + 30);
     assert_eq!(second.len(), 51);
-    commit_offsets(two.source.bootstrap_servers(), "g", &[Commit::new("orders", 0, 11), Commit::new("orders", 0, 11)])
-        .unwrap();
+    commit_offsets(two.source.bootstrap_servers(), "g", &[Commit::new("orders", 0, 11)]).unwrap();
     // Record 11 follows a jump, so it has a sync of its own.
     assert_eq!(two.copier.write_checkpoints(&["g"]).unwrap()[0].downstream_offset, 10);
 }

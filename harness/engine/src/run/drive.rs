@@ -1,6 +1,7 @@
 //! Runs the two readers of a set of pairs side by side up to the barrier, and feeds alignment as records come in.
 //! Judges nothing.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use crate::record::{
 };
 
 use super::RunError;
+use super::meaning::schema_id;
 
 /// Batches under way between the readers and alignment.
 const BATCHES: usize = 32;
@@ -28,6 +30,8 @@ pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
 /// Records kept for the run's test of itself, payload included.
 const SAMPLES: usize = 64;
 const SAMPLE_BYTES: usize = 64 << 10;
+/// Schema ids kept for one pair: a payload that is not framed can look as if it were.
+const SCHEMA_IDS: usize = 1_000;
 
 /// A pair that was read up to the barrier.
 pub(super) struct PairRead {
@@ -58,6 +62,33 @@ pub(super) struct Driven {
     pub target_ends_at: time::OffsetDateTime,
     pub rounds: u32,
     pub samples: Vec<Record>,
+    /// Schema ids in the source's values, by pair.
+    pub schema_ids: Vec<BTreeSet<u32>>,
+}
+
+/// What a source reader notices by the way.
+#[derive(Default)]
+struct Noticed {
+    samples: Vec<Record>,
+    sampled_bytes: usize,
+    schema_ids: Vec<BTreeSet<u32>>,
+    last_schema_id: Option<(usize, u32)>,
+}
+
+impl Noticed {
+    fn notice(&mut self, at: usize, view: &RecordView<'_>) {
+        if self.samples.len() < SAMPLES && self.sampled_bytes < SAMPLE_BYTES {
+            self.sampled_bytes += view.key.map_or(0, <[u8]>::len) + view.value.map_or(0, <[u8]>::len);
+            self.samples.push(view.to_record());
+        }
+        if let Some(id) = view.value.and_then(schema_id)
+            && self.last_schema_id != Some((at, id))
+            && self.schema_ids[at].len() < SCHEMA_IDS
+        {
+            self.last_schema_id = Some((at, id));
+            self.schema_ids[at].insert(id);
+        }
+    }
 }
 
 /// `record` as alignment knows it.
@@ -98,12 +129,12 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
     let (to_source, source_commands) = channel();
     let (to_target, target_commands) = channel();
     let commands = [to_source, to_target];
-    let (mut samples, mut no_samples) = (Vec::new(), Vec::new());
+    let mut noticed = Noticed { schema_ids: vec![BTreeSet::new(); pairs.len()], ..Noticed::default() };
     let outcome = std::thread::scope(|scope| {
-        let (source_samples, no_samples) = (&mut samples, &mut no_samples);
+        let noticed = &mut noticed;
         let source =
-            reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, source_samples);
-        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, no_samples);
+            reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, Some(noticed));
+        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, None);
         let source = scope.spawn(source);
         let target = scope.spawn(target);
         let outcome = Barrier::new(shared, pairs, &commands).run(&mut states, &incoming);
@@ -117,7 +148,14 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
         outcome
     })?;
     let pairs = states.into_iter().zip(pairs).map(|(state, pair)| state.finish(pair)).collect();
-    Ok(Driven { pairs, source_ends_at, target_ends_at: outcome.0, rounds: outcome.1, samples })
+    Ok(Driven {
+        pairs,
+        source_ends_at,
+        target_ends_at: outcome.0,
+        rounds: outcome.1,
+        samples: noticed.samples,
+        schema_ids: noticed.schema_ids,
+    })
 }
 
 /// The work of one reader thread.
@@ -128,7 +166,7 @@ fn reading<'a>(
     states: &[PairState],
     batches: SyncSender<Batch<Item>>,
     commands: Receiver<Command>,
-    samples: &'a mut Vec<Record>,
+    mut noticed: Option<&'a mut Noticed>,
 ) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
     let fingerprinters: Vec<Fingerprinter> =
         pairs.iter().map(|pair| Fingerprinter::new(&pair.contract, shared.seed)).collect();
@@ -143,11 +181,9 @@ fn reading<'a>(
     let cluster = cluster(shared, side);
     move || {
         let reader = Reader::open(side, &cluster.reader_config(shared.isolation), STALL_LIMIT)?;
-        let mut sampled = 0;
         let map = |at: usize, view: &RecordView<'_>| {
-            if side == Side::Source && samples.len() < SAMPLES && sampled < SAMPLE_BYTES {
-                sampled += view.key.map_or(0, <[u8]>::len) + view.value.map_or(0, <[u8]>::len);
-                samples.push(view.to_record());
+            if let Some(noticed) = &mut noticed {
+                noticed.notice(at, view);
             }
             item(&fingerprinters[at], view)
         };

@@ -7,11 +7,12 @@ mod explain;
 mod groups;
 mod lead;
 mod locate;
+mod meaning;
 mod selfcheck;
 
 pub use error::RunError;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use cutproof_reports::{
@@ -32,7 +33,7 @@ use crate::kafka::Cluster;
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{Isolation, Side};
+use crate::record::{DecodeMode, Isolation, Side};
 
 use again::{PairLog, Readers};
 use drive::{Driven, PairRead, Shared, drive};
@@ -105,11 +106,12 @@ pub fn run(
         seed: seed(directory.run_id()),
         plan,
         not_located: BTreeMap::new(),
+        schema_remarks: BTreeSet::new(),
     };
     let leads = run.locate()?;
     let read = run.compare()?;
     let mut judged = run.judge(read.pairs)?;
-    let sample = run.report_findings(&mut judged, &directory)?;
+    let sample = run.report_findings(&mut judged, &read.schema_ids, &directory)?;
     let self_check = run.self_check(&read.samples);
     run.conclude(&directory, judged, &leads, self_check, sample, started_at, read.barrier)
 }
@@ -126,6 +128,8 @@ struct Run<'a> {
     plan: Plan,
     /// Why a pair (by the plan's index) was not located.
     not_located: BTreeMap<usize, String>,
+    /// What the registries say of the schemas that were seen.
+    schema_remarks: BTreeSet<String>,
 }
 
 /// All pairs, read up to the barrier.
@@ -133,6 +137,8 @@ struct AllRead {
     /// By the plan's index; `None` where a pair was not located.
     pairs: Vec<Option<PairRead>>,
     samples: Vec<crate::record::Record>,
+    /// By the plan's index.
+    schema_ids: Vec<BTreeSet<u32>>,
     barrier: Barrier,
 }
 
@@ -169,6 +175,7 @@ impl Run<'_> {
         let mut all = AllRead {
             pairs: self.plan.pairs.iter().map(|_| None).collect(),
             samples: Vec::new(),
+            schema_ids: vec![BTreeSet::new(); self.plan.pairs.len()],
             barrier: Barrier::default(),
         };
         for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
@@ -192,9 +199,11 @@ impl Run<'_> {
                 cancel: &self.cancel,
                 monitor: self.monitor,
             };
-            let Driven { pairs, source_ends_at, target_ends_at, rounds, samples } = drive(&shared, &pairs)?;
-            for (at, pair) in chosen.into_iter().zip(pairs) {
+            let Driven { pairs, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
+                drive(&shared, &pairs)?;
+            for ((at, pair), ids) in chosen.into_iter().zip(pairs).zip(schema_ids) {
                 all.pairs[at] = Some(pair);
+                all.schema_ids[at] = ids;
             }
             if all.samples.is_empty() {
                 all.samples = samples;
@@ -255,6 +264,7 @@ impl Run<'_> {
     fn report_findings(
         &mut self,
         judged: &mut AllJudged,
+        schema_ids: &[BTreeSet<u32>],
         directory: &RunDirectory,
     ) -> Result<Vec<Finding>, RunError> {
         self.monitor.stage("report");
@@ -266,6 +276,8 @@ impl Run<'_> {
         let mut explainer =
             Explainer { readers: &mut self.readers, decoder: &mut self.decoder, hasher: &self.hasher };
         let AllJudged { judgements, misplaced, .. } = judged;
+        let [source_registry, target_registry] =
+            [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
         for at in 0..pairs.len() {
             let mut emit = |finding: Finding| {
                 let finding = Finding { finding_id, ..finding };
@@ -279,6 +291,18 @@ impl Run<'_> {
                 Ok(())
             };
             explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
+            if let Some(judgement) = judgements[at].as_mut()
+                && target_registry
+                && pairs[at].contract.decode != DecodeMode::None
+            {
+                let Explainer { readers, decoder, hasher } = &mut explainer;
+                let agreement = match source_registry {
+                    true => meaning::agreement(decoder, pairs[at], &schema_ids[at]),
+                    false => meaning::Agreement::default(),
+                };
+                meaning::read_matched(readers, decoder, hasher, pairs[at], judgement, &agreement, &mut emit)?;
+                self.schema_remarks.extend(agreement.remarks);
+            }
         }
         writer.close()?;
         Ok(sample)
@@ -333,6 +357,7 @@ impl Run<'_> {
                 decision.verdict = Verdict::Inconclusive;
             }
         }
+        decision.reasons.extend(self.schema_remarks.iter().cloned());
         decision.reasons.extend(self.plan.remarks.iter().cloned());
         let [source, target] = [
             (&self.config.source, &self.plan.source_cluster_id),

@@ -1,0 +1,149 @@
+//! Equal bytes, other meaning: records that the target's registry cannot read, or reads with another schema. Looks only
+//! at records that are matched; compares no bytes.
+
+use std::collections::BTreeSet;
+
+use cutproof_reports::{Finding, FindingKind, Part, RecordPlace};
+
+use crate::classify::Judgement;
+use crate::decode::{Check, Decoder, Payload, SchemaAgreement, Slot};
+use crate::fingerprint::KeyedHasher;
+use crate::positions::PairPlan;
+use crate::record::{DecodeMode, OffsetRange, Record, Side};
+
+use super::RunError;
+use super::again::Readers;
+
+/// What a look at the schema ids of one pair's matched records says.
+#[derive(Default)]
+pub(super) struct Agreement {
+    /// Ids that mean another schema on the target.
+    pub differ: BTreeSet<u32>,
+    /// For people: ids that the target does not know, registries that do not answer.
+    pub remarks: Vec<String>,
+}
+
+/// Asks both registries for each schema id that was seen in the source's values.
+pub(super) fn agreement(decoder: &mut Decoder, pair: &PairPlan, ids: &BTreeSet<u32>) -> Agreement {
+    let mut agreement = Agreement::default();
+    for &id in ids {
+        let bytes = [&[0][..], &id.to_be_bytes(), &[0]].concat();
+        let payload = |topic| Payload { topic, bytes: &bytes, headers: &[] };
+        let answer =
+            decoder.schemas_agree(Slot::Value, payload(&pair.source.topic), payload(&pair.target.topic));
+        match answer {
+            SchemaAgreement::Same | SchemaAgreement::NotFramed => {}
+            SchemaAgreement::Differs { .. } => drop(agreement.differ.insert(id)),
+            SchemaAgreement::Undecodable { side, why } => {
+                agreement
+                    .remarks
+                    .push(format!("{}: values with schema id {id} on the {side}: {why}", pair.source.topic));
+            }
+            SchemaAgreement::Unavailable { why } => {
+                agreement
+                    .remarks
+                    .push(format!("{}: schema id {id} was not compared: {why}", pair.source.topic));
+            }
+        }
+    }
+    agreement
+}
+
+/// Reads the matched target records of a pair once more: with `decode: all` each is decoded; records whose schema id
+/// means something else on the target are mismatched in their schema. The pair's ledger follows.
+pub(super) fn read_matched(
+    readers: &mut Readers<'_>,
+    decoder: &mut Decoder,
+    hasher: &KeyedHasher,
+    pair: &PairPlan,
+    judgement: &mut Judgement,
+    agreement: &Agreement,
+    emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let all = pair.contract.decode == DecodeMode::All;
+    if !all && agreement.differ.is_empty() {
+        return Ok(());
+    }
+    let Judgement { alignment, ledger, reading, cut, .. } = judgement;
+    let range = OffsetRange { start: reading.start[1], end: cut[1] };
+    let mut failed = None;
+    let _ = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
+        let runs = &alignment.runs;
+        let rank = runs.matched_below_target(view.offset);
+        let Some((source_offset, _)) = runs.pair(rank).filter(|(_, target)| *target == view.offset) else {
+            return true;
+        };
+        let record = view.to_record();
+        let Some((kind, detail)) = meaning(decoder, pair, &record, all, agreement) else { return true };
+        if kind == FindingKind::MismatchedRecord {
+            ledger.matched -= 1;
+        }
+        ledger.find(kind);
+        failed = emit(finding(kind, detail, pair, source_offset, &record, hasher)).err();
+        failed.is_none()
+    })?;
+    ledger.check(&reading.name)?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What is wrong with the meaning of a record whose bytes are equal on both sides.
+fn meaning(
+    decoder: &mut Decoder,
+    pair: &PairPlan,
+    record: &Record,
+    all: bool,
+    agreement: &Agreement,
+) -> Option<(FindingKind, String)> {
+    let bytes = record.value.as_deref()?;
+    if let Some(id) = schema_id(bytes).filter(|id| agreement.differ.contains(id)) {
+        let detail = format!("equal bytes, but schema id {id} is another schema in the target's registry");
+        return Some((FindingKind::MismatchedRecord, detail));
+    }
+    if !all {
+        return None;
+    }
+    let payload = Payload { topic: &pair.target.topic, bytes, headers: &record.headers };
+    match decoder.check(Side::Target, Slot::Value, payload) {
+        Check::Undecodable { why } => Some((FindingKind::UndecodableRecord, why)),
+        Check::Decodable | Check::NotFramed | Check::Unavailable { .. } => None,
+    }
+}
+
+/// The schema id of a payload in the registry's framing (`00`, id as 32 bits).
+pub(super) fn schema_id(bytes: &[u8]) -> Option<u32> {
+    match bytes {
+        [0, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
+    }
+}
+
+fn finding(
+    kind: FindingKind,
+    detail: String,
+    pair: &PairPlan,
+    source_offset: i64,
+    record: &Record,
+    hasher: &KeyedHasher,
+) -> Finding {
+    let place = |topic: &str, partition, offset| RecordPlace {
+        topic: topic.to_owned(),
+        partition,
+        offset,
+        timestamp: Some(record.timestamp).filter(|&timestamp| timestamp >= 0),
+        timestamp_type: record.timestamp_type,
+    };
+    let value_hash = hasher.hash(record.value.as_deref());
+    Finding {
+        finding_id: 0,
+        kind,
+        parts: if kind == FindingKind::MismatchedRecord { vec![Part::Schema] } else { Vec::new() },
+        cause: None,
+        order_broken: None,
+        source: Some(place(&pair.source.topic, pair.source.partition, source_offset)),
+        target: Some(place(&pair.target.topic, pair.target.partition, record.offset)),
+        key_hash: hasher.hash(record.key.as_deref()),
+        source_value_hash: value_hash.clone(),
+        target_value_hash: value_hash,
+        detail,
+    }
+}

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::Metadata;
 
 use super::context::{Events, Fault, FaultKind, Shared};
 use super::error::{At, KafkaError};
@@ -21,6 +22,8 @@ use crate::record::{Isolation, Side, TopicPartition};
 const LOOK_AFTER: Duration = Duration::from_millis(50);
 /// Between two tries of a request that may pass in a moment.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// librdkafka's "no offset". (No record at or after a time is -1.)
+const NOT_ANSWERED: i64 = -1001;
 /// Topics in one request for configurations.
 const CONFIGS_AT_ONCE: usize = 500;
 
@@ -127,6 +130,8 @@ pub struct Cluster {
     watching: Arc<AtomicBool>,
     watcher: Option<JoinHandle<()>>,
     cluster_id: String,
+    /// A broker that answered; those that any broker can answer are sent to it. Below 0: none known.
+    broker: AtomicI32,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -172,6 +177,7 @@ impl Cluster {
             watching,
             watcher: Some(watcher),
             cluster_id: String::new(),
+            broker: AtomicI32::new(-1),
         };
         cluster.cluster_id = cluster.await_id(started)?;
         Ok(cluster)
@@ -237,11 +243,7 @@ impl Cluster {
 
     /// All topics that the principal may see, in one request.
     pub fn topics(&self) -> Result<BTreeMap<String, TopicListing>, KafkaError> {
-        let started = Instant::now();
-        let metadata = self
-            .client
-            .fetch_metadata(None, self.settings.request_timeout)
-            .map_err(|error| self.failed("list topics", None, started, client_failure(&error)))?;
+        let metadata = self.metadata("list topics")?;
         Ok(metadata
             .topics()
             .iter()
@@ -253,12 +255,40 @@ impl Cluster {
             .collect())
     }
 
+    fn metadata(&self, operation: &'static str) -> Result<Metadata, KafkaError> {
+        let started = Instant::now();
+        let metadata = self
+            .client
+            .fetch_metadata(None, self.settings.request_timeout)
+            .map_err(|error| self.failed(operation, None, started, client_failure(&error)))?;
+        let known = |id: &i32| metadata.brokers().iter().any(|broker| broker.id() == *id);
+        let broker =
+            Some(metadata.orig_broker_id()).filter(known).or(metadata.brokers().first().map(|b| b.id()));
+        self.broker.store(broker.unwrap_or(-1), Ordering::Relaxed);
+        Ok(metadata)
+    }
+
+    /// A broker for requests that any broker can answer; librdkafka would wait for the controller.
+    fn any_broker(&self, operation: &'static str) -> Result<i32, KafkaError> {
+        if self.broker.load(Ordering::Relaxed) < 0 {
+            self.metadata(operation)?;
+        }
+        Ok(self.broker.load(Ordering::Relaxed))
+    }
+
+    /// The error, and another broker next time: this one may be gone.
+    fn broker_failed(&self, operation: &'static str, since: Instant, failure: Failure) -> KafkaError {
+        self.broker.store(-1, Ordering::Relaxed);
+        self.failed(operation, None, since, failure)
+    }
+
     /// The partitions of one topic, in order. [`KafkaError::NotThere`] where there is none of that name.
     pub fn topic_partitions(&self, topic: &str) -> Result<Vec<TopicPartition>, KafkaError> {
         const OPERATION: &str = "describe a topic";
+        let broker = self.any_broker(OPERATION)?;
         let started = Instant::now();
-        let described = ffi::describe_topics(&self.client, &[topic], self.settings.request_timeout)
-            .map_err(|failure| self.failed(OPERATION, None, started, failure))?;
+        let described = ffi::describe_topics(&self.client, broker, &[topic], self.settings.request_timeout)
+            .map_err(|failure| self.broker_failed(OPERATION, started, failure))?;
         let not_there = || KafkaError::NotThere { at: self.at(OPERATION), what: format!("topic {topic}") };
         let described = described.into_iter().next().ok_or_else(not_there)?;
         match described.error {
@@ -278,12 +308,14 @@ impl Cluster {
         if topics.is_empty() {
             return Ok(Some(BTreeMap::new()));
         }
+        let broker = self.any_broker("describe topics")?;
         let started = Instant::now();
-        let described = match ffi::describe_topics(&self.client, topics, self.settings.request_timeout) {
-            Ok(described) => described,
-            Err(failure) if failure.is_unsupported() => return Ok(None),
-            Err(failure) => return Err(self.failed("describe topics", None, started, failure)),
-        };
+        let described =
+            match ffi::describe_topics(&self.client, broker, topics, self.settings.request_timeout) {
+                Ok(described) => described,
+                Err(failure) if failure.is_unsupported() => return Ok(None),
+                Err(failure) => return Err(self.broker_failed("describe topics", started, failure)),
+            };
         let there = described.iter().filter(|topic| topic.error.is_none()).count();
         let ids: BTreeMap<String, String> =
             described.into_iter().filter_map(|topic| Some((topic.name, topic.id?))).collect();
@@ -343,11 +375,22 @@ impl Cluster {
             let left = self.settings.request_timeout.saturating_sub(started.elapsed());
             let list: Vec<(TopicPartition, OffsetOf)> =
                 wanted.iter().map(|(p, of)| (p.clone(), *of)).collect();
-            let answer = ffi::list_offsets(&self.client, &list, isolation, left)
-                .map_err(|failure| self.failed(operation, None, started, failure))?;
+            let answer = match ffi::list_offsets(&self.client, &list, isolation, left) {
+                Ok(answer) => answer,
+                // No partition has a leader: none exists, or all are moving.
+                Err(failure) if failure.code == Code::NoEnt => {
+                    self.all_there(operation, wanted.keys())?;
+                    list.into_iter()
+                        .map(|(partition, _)| (partition, Err(Code::LeaderNotAvailable)))
+                        .collect()
+                }
+                Err(failure) => return Err(self.failed(operation, None, started, failure)),
+            };
             let mut last = None;
             for (partition, outcome) in answer {
                 match outcome {
+                    // librdkafka leaves it so, without an error, where a broker did not answer.
+                    Ok(NOT_ANSWERED) => last = Some((partition, Code::BrokerTransportFailure)),
                     Ok(offset) => {
                         wanted.remove(&partition);
                         found.insert(partition, offset);
@@ -372,6 +415,27 @@ impl Cluster {
             std::thread::sleep(TRY_AGAIN);
         }
         Ok(found)
+    }
+
+    /// [`KafkaError::NotThere`] with the first partition that the cluster does not list.
+    fn all_there<'p>(
+        &self,
+        operation: &'static str,
+        mut partitions: impl Iterator<Item = &'p TopicPartition>,
+    ) -> Result<(), KafkaError> {
+        let topics = self.topics()?;
+        let listed = |partition: &TopicPartition| {
+            let number = usize::try_from(partition.partition).unwrap_or(usize::MAX);
+            topics.get(&partition.topic).is_some_and(|topic| number < topic.partitions)
+        };
+        match partitions.find(|partition| !listed(partition)) {
+            Some(absent) => {
+                let mut at = self.at(operation);
+                at.partition = Some(absent.clone());
+                Err(KafkaError::NotThere { at, what: absent.to_string() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// All consumer groups that the principal may see; `None` where the brokers do not list groups.
@@ -473,12 +537,14 @@ impl Cluster {
         const OPERATION: &str = "read topic configurations";
         let mut configs = BTreeMap::new();
         for chunk in topics.chunks(CONFIGS_AT_ONCE) {
+            let broker = self.any_broker(OPERATION)?;
             let started = Instant::now();
-            let answer = match ffi::describe_configs(&self.client, chunk, self.settings.request_timeout) {
-                Ok(answer) => answer,
-                Err(failure) if failure.is_unsupported() => return Ok(None),
-                Err(failure) => return Err(self.failed(OPERATION, None, started, failure)),
-            };
+            let answer =
+                match ffi::describe_configs(&self.client, broker, chunk, self.settings.request_timeout) {
+                    Ok(answer) => answer,
+                    Err(failure) if failure.is_unsupported() => return Ok(None),
+                    Err(failure) => return Err(self.broker_failed(OPERATION, started, failure)),
+                };
             for (topic, outcome) in answer {
                 match outcome {
                     Ok(values) => {

@@ -9,6 +9,9 @@ pub mod properties;
 mod read;
 mod settings;
 
+#[cfg(test)]
+mod tests;
+
 pub use cluster::{
     Cluster, Committed, GroupListing, GroupMember, GroupMembers, GroupState, LogBounds, TopicListing,
 };

@@ -101,6 +101,13 @@ struct Reading<'a> {
     outcome: Option<ReadEnd>,
 }
 
+/// What the end of the log means before the end of the range: it has not grown that far, or a transaction is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtLogEnd {
+    Wait,
+    Stop,
+}
+
 const OPERATION: &str = "read";
 
 impl<'c> RangeReader<'c> {
@@ -154,6 +161,16 @@ impl<'c> RangeReader<'c> {
         &mut self,
         ranges: &[(TopicPartition, OffsetRange)],
         limit: ReadLimit,
+        visit: impl FnMut(usize, Record) -> ControlFlow<()>,
+    ) -> Result<Vec<ReadEnd>, KafkaError> {
+        self.read(ranges, limit, AtLogEnd::Wait, visit)
+    }
+
+    fn read(
+        &mut self,
+        ranges: &[(TopicPartition, OffsetRange)],
+        limit: ReadLimit,
+        at_log_end: AtLogEnd,
         mut visit: impl FnMut(usize, Record) -> ControlFlow<()>,
     ) -> Result<Vec<ReadEnd>, KafkaError> {
         let mut readings: Vec<Reading<'_>> = ranges
@@ -168,9 +185,8 @@ impl<'c> RangeReader<'c> {
         if readings.iter().all(|reading| reading.outcome.is_some()) {
             return Ok(readings.into_iter().filter_map(|reading| reading.outcome).collect());
         }
-        let started = Instant::now();
         self.assign(&readings)?;
-        let result = self.drain(&mut readings, limit, started, &mut visit);
+        let result = self.drain(&mut readings, limit, at_log_end, &mut visit);
         self.release()?;
         result?;
         Ok(readings
@@ -214,7 +230,7 @@ impl<'c> RangeReader<'c> {
             let ranges: Vec<(TopicPartition, OffsetRange)> =
                 round.iter().map(|(partition, range)| ((*partition).clone(), *range)).collect();
             let limit = ReadLimit { max_records: u64::MAX, deadline };
-            let ends = self.read_ranges(&ranges, limit, |at, record| {
+            let ends = self.read(&ranges, limit, AtLogEnd::Stop, |at, record| {
                 let key = (round[at].0, record.offset);
                 if asked.contains(&key) {
                     found.insert(key, record);
@@ -245,21 +261,20 @@ impl<'c> RangeReader<'c> {
         self.queue.consumer().assign(&list).map_err(|error| self.cluster.creation("assign", error))
     }
 
-    /// Lets go of all partitions. The question afterwards waits until that is done: whatever the queue still holds
-    /// of them is then outdated, and librdkafka drops it, so that no old end is taken for one of a later read.
+    /// Lets go of all partitions. When this returns, what the queue still holds of them is outdated, and librdkafka
+    /// drops it: no old end can be taken for one of a later read.
     fn release(&self) -> Result<(), KafkaError> {
-        let consumer = self.queue.consumer();
-        consumer.unassign().map_err(|error| self.cluster.creation("unassign", error))?;
-        consumer.assignment().map(drop).map_err(|error| self.cluster.creation("unassign", error))
+        self.queue.consumer().unassign().map_err(|error| self.cluster.creation("unassign", error))
     }
 
     fn drain(
         &self,
         readings: &mut [Reading<'_>],
         limit: ReadLimit,
-        started: Instant,
+        at_log_end: AtLogEnd,
         visit: &mut impl FnMut(usize, Record) -> ControlFlow<()>,
     ) -> Result<(), KafkaError> {
+        let started = Instant::now();
         let mut visited = 0;
         while readings.iter().any(|reading| reading.outcome.is_none()) {
             let left = limit.deadline.saturating_duration_since(Instant::now());
@@ -291,11 +306,10 @@ impl<'c> RangeReader<'c> {
                         reading.outcome = Some(ReadEnd::ReachedEnd);
                     }
                 }
-                // Before the range's end: the log has not grown that far, or a transaction is open. Wait on.
                 Some(Entry::PartitionEnd { partition, next }) => {
                     let Some((_, reading)) = open(readings, &partition) else { continue };
                     reading.next = reading.next.max(next);
-                    if reading.next >= reading.end {
+                    if reading.next >= reading.end || at_log_end == AtLogEnd::Stop {
                         reading.outcome = Some(ReadEnd::ReachedEnd);
                     }
                 }

@@ -83,6 +83,16 @@ pub struct TopicDescription {
     pub error: Option<Failure>,
 }
 
+/// Who is asked.
+enum Target {
+    /// Coordinators, or all brokers, as the request wants.
+    LibrdkafkasChoice,
+    /// This one, since any can answer. (librdkafka would wait for the controller.)
+    Broker(i32),
+    /// The leaders, who answer by isolation.
+    Leaders(Isolation),
+}
+
 struct Options(*mut rd::rd_kafka_AdminOptions_t);
 
 impl Drop for Options {
@@ -115,7 +125,7 @@ impl Drop for Answer {
 fn ask<C: ConsumerContext, T>(
     client: &BaseConsumer<C>,
     operation: rd::rd_kafka_admin_op_t,
-    isolation: Option<Isolation>,
+    target: Target,
     timeout: Duration,
     send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     read: impl FnOnce(*mut rd::rd_kafka_event_t) -> T,
@@ -134,23 +144,35 @@ fn ask<C: ConsumerContext, T>(
             return Err(Failure::new(set, string(text.as_ptr())));
         }
     }
-    if let Some(isolation) = isolation {
-        let level = match isolation {
-            Isolation::ReadCommitted => {
-                rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+    match target {
+        Target::LibrdkafkasChoice => {}
+        Target::Broker(id) => {
+            // SAFETY: the options are valid, the buffer's length is stated.
+            unsafe {
+                let set = rd::rd_kafka_AdminOptions_set_broker(options.0, id, text.as_mut_ptr(), text.len());
+                if set != err::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return Err(Failure::new(set, string(text.as_ptr())));
+                }
             }
-            Isolation::ReadUncommitted => {
-                rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
-            }
-        };
-        // SAFETY: the options are valid; the error, if any, is owned and given back here.
-        unsafe {
-            let error = rd::rd_kafka_AdminOptions_set_isolation_level(options.0, level);
-            if !error.is_null() {
-                let failure =
-                    Failure::new(rd::rd_kafka_error_code(error), string(rd::rd_kafka_error_string(error)));
-                rd::rd_kafka_error_destroy(error);
-                return Err(failure);
+        }
+        Target::Leaders(isolation) => {
+            let level = match isolation {
+                Isolation::ReadCommitted => {
+                    rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED
+                }
+                Isolation::ReadUncommitted => {
+                    rd::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED
+                }
+            };
+            // SAFETY: the options are valid; the error, if any, is owned and given back here.
+            unsafe {
+                let error = rd::rd_kafka_AdminOptions_set_isolation_level(options.0, level);
+                if !error.is_null() {
+                    let code = rd::rd_kafka_error_code(error);
+                    let failure = Failure::new(code, string(rd::rd_kafka_error_string(error)));
+                    rd::rd_kafka_error_destroy(error);
+                    return Err(failure);
+                }
             }
         }
     }
@@ -197,7 +219,7 @@ pub fn list_offsets<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_LISTOFFSETS,
-        Some(isolation),
+        Target::Leaders(isolation),
         timeout,
         // SAFETY: the list is valid during the call, which copies it.
         |rk, options, queue| unsafe { rd::rd_kafka_ListOffsets(rk, list.ptr(), options, queue) },
@@ -241,7 +263,7 @@ pub fn list_groups<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
-        None,
+        Target::LibrdkafkasChoice,
         timeout,
         // SAFETY: valid pointers, by `ask`.
         |rk, options, queue| unsafe { rd::rd_kafka_ListConsumerGroups(rk, options, queue) },
@@ -286,7 +308,7 @@ pub fn describe_group<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
-        None,
+        Target::LibrdkafkasChoice,
         timeout,
         // SAFETY: one name, valid during the call, which copies it.
         |rk, options, queue| unsafe {
@@ -356,7 +378,7 @@ pub fn committed<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS,
-        None,
+        Target::LibrdkafkasChoice,
         timeout,
         // SAFETY: one request, valid during the call, which copies it.
         |rk, options, queue| unsafe {
@@ -422,6 +444,7 @@ impl Drop for Topics {
 /// Topics by name, with ids and partitions. Asks for no topic that is not named, and creates none.
 pub fn describe_topics<C: ConsumerContext>(
     client: &BaseConsumer<C>,
+    broker: i32,
     topics: &[&str],
     timeout: Duration,
 ) -> Result<Vec<TopicDescription>, Failure> {
@@ -433,7 +456,7 @@ pub fn describe_topics<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
-        None,
+        Target::Broker(broker),
         timeout,
         // SAFETY: the collection is valid during the call, which copies it.
         |rk, options, queue| unsafe { rd::rd_kafka_DescribeTopics(rk, topics.0, options, queue) },
@@ -491,6 +514,7 @@ pub type TopicConfig = BTreeMap<String, String>;
 /// Configurations of topics in one request. Sensitive values come back without a value, and are left out.
 pub fn describe_configs<C: ConsumerContext>(
     client: &BaseConsumer<C>,
+    broker: i32,
     topics: &[&str],
     timeout: Duration,
 ) -> Result<Vec<(String, Result<TopicConfig, Failure>)>, Failure> {
@@ -507,7 +531,7 @@ pub fn describe_configs<C: ConsumerContext>(
     ask(
         client,
         op::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
-        None,
+        Target::Broker(broker),
         timeout,
         // SAFETY: the resources live during the call, which copies them.
         |rk, options, queue| unsafe {

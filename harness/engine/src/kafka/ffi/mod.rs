@@ -40,3 +40,20 @@ unsafe fn entries<'a, T>(array: *mut *const T, count: usize) -> &'a [*const T] {
     // SAFETY: by this function's contract.
     unsafe { std::slice::from_raw_parts(array, count) }
 }
+
+/// The names of all properties that librdkafka has, but for those of topics.
+#[cfg(test)]
+pub(super) fn property_names() -> Vec<String> {
+    use rdkafka::bindings as rd;
+    // SAFETY: the configuration and its dump are made, read and given back here; the dump is `count` C strings, names
+    // and values in turn.
+    unsafe {
+        let config = rd::rd_kafka_conf_new();
+        let mut count = 0;
+        let dump = rd::rd_kafka_conf_dump(config, &mut count);
+        let names = (0..count).step_by(2).map(|at| string(*dump.add(at))).collect();
+        rd::rd_kafka_conf_dump_free(dump, count);
+        rd::rd_kafka_conf_destroy(config);
+        names
+    }
+}

@@ -5,6 +5,9 @@ mod jaas;
 mod known;
 mod translate;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

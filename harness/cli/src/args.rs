@@ -1,0 +1,87 @@
+//! What can be typed. Parses only; commands say what it means.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proves, before a Kafka cutover, that every consumer group can resume on the target at the right record.
+#[derive(Debug, Parser)]
+#[command(name = "cutproof", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 all gates pass, 1 could not complete, 2 bad flags or configuration, 10 no-go, \
+                        12 inconclusive, 130/143 stopped. `cutproof explain CODE` says more."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One command each; its file under `commands/` has the same name.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented cutproof.yaml
+    Init(InitArguments),
+    /// Show clusters, pairs, positions and ranges; reads no record of a topic that is compared
+    Plan(PlanArguments),
+    /// The proof: plan, read, compare, report, gate
+    Run(RunArguments),
+    /// Say what a finding, cause, position state, exit code or error means and what to do
+    Explain(ExplainArguments),
+}
+
+/// `cutproof init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Where to write it; an existing file is never overwritten
+    #[arg(long, value_name = "FILE", default_value = "cutproof.yaml")]
+    pub out: PathBuf,
+}
+
+/// `cutproof plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `cutproof run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The run directory is made below this one
+    #[arg(long, value_name = "DIR", default_value = "cutproof.out")]
+    pub out: PathBuf,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `cutproof explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// A word or number from a report or an error; without one, all are listed
+    pub code: Option<String>,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,20 @@
+//! One file for each command. Each returns an exit code, or a failure; none ends the process.
+
+mod explain;
+mod init;
+mod plan;
+mod refusals;
+mod run;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Does what was typed. Returns the process' exit code.
+pub fn perform(arguments: Arguments) -> Result<i32, Failure> {
+    match arguments.command {
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+    }
+}

@@ -1,0 +1,69 @@
+//! Turns the engine's errors into failures: the code of the process, and the class that `cutproof explain` knows.
+//! Exhaustive, so that a new error does not compile until it has its place.
+
+use std::path::Path;
+
+use cutproof::config::{self, ConfigError, ProofConfig};
+use cutproof::kafka::KafkaError;
+use cutproof::positions::PlanError;
+use cutproof::run::RunError;
+
+use crate::catalogue::{self, Kind};
+use crate::failure::Failure;
+
+/// Reads the configuration.
+pub fn load(path: &Path) -> Result<ProofConfig, Failure> {
+    config::load(path).map_err(|error: ConfigError| failure(2, &error, "bad_config"))
+}
+
+/// A run, or its plan, that came to no result.
+pub fn from_run(error: &RunError) -> Failure {
+    failure(error.exit_code(), error, class(error))
+}
+
+fn failure(exit_code: i32, error: &dyn std::error::Error, class: &str) -> Failure {
+    let next =
+        catalogue::of_kind(Kind::Error).find(|entry| entry.code == class).map_or("", |entry| entry.next);
+    Failure::from_error(exit_code, error, &format!("{next} (cutproof explain {class})"))
+}
+
+fn class(error: &RunError) -> &'static str {
+    match error {
+        RunError::Unsupported(_) => "unsupported",
+        RunError::Kafka(error) => kafka_class(error),
+        RunError::Plan(error) => plan_class(error),
+        RunError::Reader(_) => "read_failed",
+        RunError::Decode(_) => "registry_settings",
+        RunError::Report(_) => "report_files",
+        RunError::Ledger(_) => "ledger",
+    }
+}
+
+fn kafka_class(error: &KafkaError) -> &'static str {
+    match error {
+        KafkaError::Properties { .. } => "client_property",
+        KafkaError::CredentialsRefused { .. } => "credentials_refused",
+        KafkaError::TlsRefused { .. } => "tls_refused",
+        KafkaError::Unreachable { .. } => "unreachable",
+        KafkaError::TimedOut { .. } => "timed_out",
+        KafkaError::NotPermitted { .. } => "not_permitted",
+        KafkaError::NotThere { .. } => "not_there",
+        KafkaError::NotSupported { .. } => "not_supported",
+        KafkaError::Failed { .. } => "cluster_failed",
+    }
+}
+
+fn plan_class(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::SameCluster { .. } => "same_cluster",
+        PlanError::NoTopic { .. } => "no_topic",
+        PlanError::NoGroup { .. } => "no_group",
+        PlanError::TargetTopicAbsent { .. } => "target_topic_absent",
+        PlanError::FewerPartitions { .. } => "fewer_partitions",
+        PlanError::OffsetOutOfRange { .. } => "offset_out_of_range",
+        PlanError::Csv { .. } => "positions_csv",
+        PlanError::Unsupported(_) => "unsupported",
+        PlanError::Incomplete { .. } => "incomplete_positions",
+        PlanError::Cluster(error) => kafka_class(error),
+    }
+}

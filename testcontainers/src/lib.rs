@@ -2,11 +2,17 @@
 //! faulty network: what tests and rehearsals of Cutproof stand on. Compares nothing, and knows none of its other packages.
 
 pub mod client;
+pub mod copier;
+pub mod embedded;
 pub mod error;
+pub mod fixed_registry;
+mod jvm_logging;
+pub mod kafka;
 pub mod maven;
 pub mod ports;
 pub mod process;
 pub mod record;
+pub mod recorder;
 pub mod versions;
 pub mod wait;
 
@@ -15,6 +21,10 @@ pub use client::{
     committed_offsets, create_topic, delete_records, delete_topic, log_ends, partition_count, produce,
     produce_transaction, produce_with, read_all, read_from, topic_names,
 };
+pub use copier::{Carried, Copier, CopierSettings, CopyNaming, NeededTopic, WrittenCheckpoint};
+pub use embedded::{EMBEDDED_PARTITION_BYTES, EmbeddedCluster};
 pub use error::{Error, Result};
+pub use fixed_registry::FixedRegistry;
+pub use kafka::{KafkaCluster, KafkaOptions, ScramUser};
 pub use record::{PlainRead, PlainRecord, PlainTimestampType};
 pub use versions::KafkaVersion;

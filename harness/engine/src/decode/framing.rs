@@ -177,11 +177,9 @@ mod tests {
 
     #[test]
     fn a_payload_shorter_than_its_framing_is_an_error_value() {
-        for len in 1..5 {
-            assert_eq!(
-                parse(Slot::Value, &[0; 4][..len], &[]),
-                if len == 5 { Ok(None) } else { Err(FramingError::TooShort { bytes: len, needed: 5 }) }
-            );
+        for bytes in 1..5 {
+            let short = Err(FramingError::TooShort { bytes, needed: 5 });
+            assert_eq!(parse(Slot::Value, &[0; 4][..bytes], &[]), short);
         }
         assert_eq!(parse(Slot::Value, &[1; 16], &[]), Err(FramingError::TooShort { bytes: 16, needed: 17 }));
     }

@@ -210,15 +210,8 @@ pub(super) fn compare<'a>(
     spelling: &mut Spelling,
 ) {
     match (source, target) {
-        (Json::Number(a), Json::Number(b)) => {
-            if a != b {
-                if same_number(a, b) {
-                    spelling.respelled_numbers += 1;
-                } else {
-                    paths.differ("");
-                }
-            }
-        }
+        (Json::Number(a), Json::Number(b)) if a == b => {}
+        (Json::Number(a), Json::Number(b)) if same_number(a, b) => spelling.respelled_numbers += 1,
         (Json::Array(a), Json::Array(b)) => {
             for (index, (x, y)) in a.iter().zip(b).enumerate() {
                 paths.within(Step::Item(index), |paths| compare(x, y, paths, spelling));

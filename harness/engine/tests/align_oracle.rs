@@ -190,3 +190,15 @@ fn the_engine_finds_what_the_oracle_finds_and_nothing_else() {
         assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
     }
 }
+
+#[test]
+fn every_style_of_published_sequences_is_judged_as_the_oracle_judges_it() {
+    for seed in 0..cutproof_fixtures::sequences::STYLES as u64 * 40 {
+        let random = &mut Random::new(seed);
+        let (source, target) = cutproof_fixtures::sequences::sequence_pair(seed, 45);
+        let expected = oracle::judge(&source, &target, oracle::Rules::STRICT);
+        let (s, t) = (items(&source, random), items(&target, random));
+        let found = engine_findings(&s, &t, Rules::default(), random);
+        assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
+    }
+}

@@ -285,8 +285,8 @@ impl Failures for Places {
 }
 
 impl OffsetProducer {
-    pub(crate) fn new(bootstrap: &str, topic: &str) -> Result<Self> {
-        let config = producer_config(bootstrap, &ProduceOptions::default());
+    pub(crate) fn new(bootstrap: &str, topic: &str, options: &ProduceOptions) -> Result<Self> {
+        let config = producer_config(bootstrap, options);
         Ok(Self { sender: Sender::new(bootstrap, topic, &config, Places::default())? })
     }
 

@@ -10,7 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use syncs::{OffsetSync, PartitionSyncs};
 
-use crate::client::{Isolation, OffsetProducer, committed_offsets, partition_count, produce, read_from};
+use crate::client::{
+    Isolation, OffsetProducer, Placed, ProduceOptions, committed_offsets, partition_count, produce_with,
+    read_from,
+};
 use crate::error::{Error, Result};
 use crate::record::{PlainRead, PlainRecord};
 
@@ -212,13 +215,13 @@ impl Copier {
         }
         let carried = change(read);
         let syncs = self.write(topic, &carried)?;
-        produce(&source, &self.offset_syncs_topic(), syncs)?;
+        produce_with(&source, &self.offset_syncs_topic(), &options(), syncs)?;
         Ok(carried.len())
     }
 
     /// Writes to the target; returns the offset-syncs that follow, as records.
     fn write(&mut self, topic: &str, carried: &[Carried]) -> Result<Vec<PlainRecord>> {
-        let producer = OffsetProducer::new(&self.settings.target, &self.target_topic(topic))?;
+        let producer = OffsetProducer::new(&self.settings.target, &self.target_topic(topic), &options())?;
         for (index, Carried { record, .. }) in carried.iter().enumerate() {
             producer.send(record, index)?;
         }
@@ -229,11 +232,11 @@ impl Copier {
             let value = wire::offset_sync_value(sync.upstream, sync.downstream);
             records.push(internal_record(wire::offset_sync_key(topic, partition), value, now));
         };
-        for placed in placed {
-            let Some(upstream) = carried[placed.index].source_offset else { continue };
-            let copied = self.partitions.entry((topic.to_owned(), placed.partition)).or_default();
-            if let Some(sync) = copied.syncs.copied(upstream, placed.offset, self.settings.offset_lag_max) {
-                written(placed.partition, sync);
+        for Placed { index, partition, offset } in placed {
+            let Some(upstream) = carried[index].source_offset else { continue };
+            let copied = self.partitions.entry((topic.to_owned(), partition)).or_default();
+            if let Some(sync) = copied.syncs.copied(upstream, offset, self.settings.offset_lag_max) {
+                written(partition, sync);
             }
         }
         let mut of_topic: Vec<_> =
@@ -283,8 +286,17 @@ impl Copier {
             let value = wire::checkpoint_value(checkpoint.upstream_offset, checkpoint.downstream_offset);
             internal_record(key, value, now)
         });
-        produce(&self.settings.target, &self.checkpoints_topic(), records)?;
+        produce_with(&self.settings.target, &self.checkpoints_topic(), &options(), records)?;
         Ok(written)
+    }
+}
+
+/// As MirrorMaker 2's producers: in order, but not idempotent.
+fn options() -> ProduceOptions {
+    let properties = [("enable.idempotence", "false"), ("max.in.flight.requests.per.connection", "1")];
+    ProduceOptions {
+        properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..ProduceOptions::default()
     }
 }
 

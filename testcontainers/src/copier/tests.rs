@@ -1,7 +1,7 @@
 //! The copier between two embedded clusters.
 
 use super::*;
-use crate::client::{Commit, commit_offsets, read_all};
+use crate::client::{Commit, commit_offsets, produce, read_all};
 use crate::embedded::EmbeddedCluster;
 
 const START: i64 = 1_793_606_400_000;

@@ -20,6 +20,8 @@ pub struct Arguments {
 /// One command each; its file under `commands/` has the same name.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Two embedded clusters, planted defects, one proof; needs no Kafka
+    Demo(DemoArguments),
     /// Write a commented cutproof.yaml
     Init(InitArguments),
     /// Show clusters, pairs, positions and ranges; reads no record of a topic that is compared
@@ -28,6 +30,23 @@ pub enum Command {
     Run(RunArguments),
     /// Say what a finding, cause, position state, exit code or error means and what to do
     Explain(ExplainArguments),
+}
+
+/// `cutproof demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Plant nothing: the proof must end in a match
+    #[arg(long)]
+    pub clean: bool,
+    /// The same seed gives the same records and the same defects
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The run directory is made below this one
+    #[arg(long, value_name = "DIR", default_value = "cutproof.out")]
+    pub out: PathBuf,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `cutproof init`.

@@ -1,5 +1,6 @@
 //! One file for each command. Each returns an exit code, or a failure; none ends the process.
 
+mod demo;
 mod explain;
 mod init;
 mod plan;
@@ -12,6 +13,7 @@ use crate::failure::Failure;
 /// Does what was typed. Returns the process' exit code.
 pub fn perform(arguments: Arguments) -> Result<i32, Failure> {
     match arguments.command {
+        Command::Demo(arguments) => demo::demo(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),

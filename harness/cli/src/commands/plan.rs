@@ -27,7 +27,8 @@ pub fn plan(arguments: &PlanArguments) -> Result<i32, Failure> {
     Ok(0)
 }
 
-fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunError> {
+/// The plan alone, by clients that are gone afterwards.
+pub fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunError> {
     let unsupported = config.unsupported();
     if !unsupported.is_empty() {
         return Err(RunError::Unsupported(unsupported));
@@ -36,7 +37,8 @@ fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunError> 
     Ok(cutproof::positions::plan(config, &source, &target, progress)?)
 }
 
-fn text(config: &ProofConfig, plan: &Plan) -> String {
+/// The plan for people.
+pub fn text(config: &ProofConfig, plan: &Plan) -> String {
     let Plan { source_cluster_id, target_cluster_id, pairs, groups, ignored, remarks } = plan;
     let mut text = String::new();
     for (side, cluster, id) in

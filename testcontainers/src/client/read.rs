@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::topic_partition_list::Offset;
 
@@ -106,6 +106,8 @@ pub fn read_from(
             }
             // The broker had nothing more at a time after the end was taken: what is left were markers or aborted records.
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(records),
+            // The client connects again by itself; if it never succeeds, the read has stalled.
+            Some(Err(error)) if is_passing(&error) => {}
             Some(Err(error)) => return Err(Error::kafka(what(), bootstrap)(error)),
             // No record is no end.
             None => {}
@@ -122,6 +124,18 @@ pub fn read_from(
             });
         }
     }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Resolve
+        )
+    )
 }
 
 fn ends_of(consumer: &BaseConsumer, bootstrap: &str, topic: &str, partition: i32) -> Result<LogEnds> {

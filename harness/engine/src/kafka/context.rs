@@ -23,6 +23,8 @@ pub(super) enum FaultKind {
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub kind: FaultKind,
+    /// Not only that all are down.
+    pub names_a_broker: bool,
     /// `host:port`, where the report names one.
     pub address: Option<String>,
     pub text: String,
@@ -61,11 +63,13 @@ impl Events {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[redacted]"))
     }
 
-    /// The most telling fault since `since`: a refusal before anything else, then TLS, then the newest.
+    /// The most telling fault since `since`: a refusal before anything else, then TLS, then what names a broker; of
+    /// equals the newest.
     pub fn worst_since(&self, since: Instant) -> Option<Fault> {
         let rank = |fault: &Fault| match fault.kind {
-            FaultKind::Credentials => 3,
-            FaultKind::Tls => 2,
+            FaultKind::Credentials => 4,
+            FaultKind::Tls => 3,
+            FaultKind::Network if fault.names_a_broker => 2,
             FaultKind::Network => 1,
             FaultKind::Other => 0,
         };
@@ -79,7 +83,13 @@ impl Events {
         if faults.len() == KEPT {
             faults.remove(0);
         }
-        faults.push(Fault { kind: kind(code), address: address(&text), text, seen_at: Instant::now() });
+        faults.push(Fault {
+            kind: kind(code),
+            names_a_broker: code != Code::AllBrokersDown,
+            address: address(&text),
+            text,
+            seen_at: Instant::now(),
+        });
     }
 
     fn faults(&self) -> MutexGuard<'_, Vec<Fault>> {
@@ -102,12 +112,13 @@ fn kind(code: Code) -> FaultKind {
     }
 }
 
-/// `host:port` out of `sasl_ssl://host:port/bootstrap: what happened`.
+/// `host:port` out of `sasl_ssl://host:port/bootstrap: what happened`; plain connections name no protocol.
 fn address(text: &str) -> Option<String> {
-    let rest = text.split_once("://")?.1;
-    let end = rest.find(|c: char| c == '/' || c.is_whitespace()).unwrap_or(rest.len());
-    let address = rest[..end].trim_end_matches(':');
-    (!address.is_empty()).then(|| address.to_owned())
+    let node = text.split_whitespace().next()?.trim_end_matches(':');
+    let node = node.split_once("://").map_or(node, |(_, node)| node);
+    let address = node.split_once('/').map_or(node, |(address, _)| address);
+    let (host, port) = address.rsplit_once(':')?;
+    (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| address.to_owned())
 }
 
 /// The context handed to every client; all share the same [`Events`].
@@ -149,7 +160,10 @@ mod tests {
     fn the_broker_is_named_out_of_a_report() {
         let text = "sasl_plaintext://10.0.0.1:9092/bootstrap: SASL authentication error: no (after 3ms in state AUTH_REQ)";
         assert_eq!(address(text).as_deref(), Some("10.0.0.1:9092"));
-        assert_eq!(address("127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed"), None);
+        let text = "127.0.0.1:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed";
+        assert_eq!(address(text).as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(address("1/1 brokers are down"), None);
+        assert_eq!(address("GroupCoordinator: 127.0.0.1:9092: Disconnected"), None);
         assert_eq!(
             address("ssl://kafka.example:9093: handshake failed").as_deref(),
             Some("kafka.example:9093")
@@ -171,9 +185,21 @@ mod tests {
         let start = Instant::now();
         let events = Events::new(Side::Target, Vec::new());
         events.report(Code::SaslAuthenticationFailed, "sasl_ssl://k:9092/1: refused");
+        events.report(Code::BrokerTransportFailure, "k:9092/1: disconnected");
         events.report(Code::AllBrokersDown, "1/1 brokers are down");
         assert_eq!(events.worst_since(start).map(|fault| fault.kind), Some(FaultKind::Credentials));
         assert!(events.worst_since(Instant::now()).is_none());
+    }
+
+    #[test]
+    fn the_broker_that_failed_tells_more_than_that_all_did() {
+        let start = Instant::now();
+        let events = Events::new(Side::Target, Vec::new());
+        events.report(Code::BrokerTransportFailure, "ssl://k:9092/1: handshake failed");
+        events.report(Code::AllBrokersDown, "1/1 brokers are down");
+        let fault = events.worst_since(start).expect("reported");
+        assert_eq!(fault.address.as_deref(), Some("k:9092"));
+        assert!(!fault.is_final());
     }
 
     #[test]

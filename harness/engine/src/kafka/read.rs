@@ -237,18 +237,32 @@ impl<'c> RangeReader<'c> {
                 }
                 ControlFlow::Continue(())
             })?;
-            for ((partition, _), end) in round.iter().zip(ends) {
-                if let ReadEnd::TimedOut { at: offset } = end {
-                    let mut at = self.cluster.at(OPERATION);
-                    at.partition = Some((*partition).clone());
-                    at.offset = Some(offset);
-                    let waited = self.cluster.request_timeout();
-                    let detail = "the record did not come before the deadline".to_owned();
-                    return Err(KafkaError::TimedOut { at, waited, detail });
+            for ((partition, range), end) in round.iter().zip(ends) {
+                match end {
+                    ReadEnd::TimedOut { at } => return Err(self.timed_out(partition, at)),
+                    // Retention took the span's beginning: what is left of it is read next.
+                    ReadEnd::OutOfRange { log_start, .. }
+                        if range.start < log_start && log_start < range.end =>
+                    {
+                        let left = OffsetRange { start: log_start, end: range.end };
+                        spans
+                            .iter_mut()
+                            .filter(|(p, _)| p == partition)
+                            .for_each(|(_, near)| near.push(left));
+                    }
+                    ReadEnd::OutOfRange { .. } | ReadEnd::ReachedEnd | ReadEnd::Stopped => {}
                 }
             }
         }
         Ok(wanted.iter().map(|(partition, offset)| found.get(&(partition, *offset)).cloned()).collect())
+    }
+
+    fn timed_out(&self, partition: &TopicPartition, offset: i64) -> KafkaError {
+        let mut at = self.cluster.at(OPERATION);
+        at.partition = Some(partition.clone());
+        at.offset = Some(offset);
+        let waited = self.cluster.request_timeout();
+        KafkaError::TimedOut { at, waited, detail: "the record did not come before the deadline".to_owned() }
     }
 
     fn assign(&self, readings: &[Reading<'_>]) -> Result<(), KafkaError> {

@@ -1,5 +1,6 @@
 //! The command as its users start it: what it refuses, what it says, how it ends. No cluster is needed.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -193,4 +194,51 @@ fn an_unreachable_cluster_ends_with_1_and_its_address_within_the_time_limit() {
         assert!(took < Duration::from_secs(20), "{took:?}");
     }
     assert!(!directory.path().join("cutproof.out").exists(), "nothing was compared, so nothing is left");
+}
+
+/// A run that hangs in its plan, because nobody listens on its address: signals it, and says how it ended.
+fn signalled(signal: &str, times: usize) -> (Option<i32>, String, Duration) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let address = format!("127.0.0.1:{}", closed_port());
+    let path =
+        config(directory.path(), &cutproof::config::init_template().replacen("127.0.0.1:19092", &address, 1));
+    let mut run = Command::new(env!("CARGO_BIN_EXE_cutproof"))
+        .args(["run", "-c", path.to_str().expect("text")])
+        .current_dir(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cutproof starts");
+    let mut said = BufReader::new(run.stderr.take().expect("its stderr"));
+    let mut text = String::new();
+    said.read_line(&mut text).expect("its first stage");
+    let started = Instant::now();
+    for _ in 0..times {
+        let pid = run.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill").success());
+        // Two equal signals at once would arrive as one.
+        if times > 1 {
+            said.read_line(&mut text).expect("that it stops");
+        }
+    }
+    said.read_to_string(&mut text).expect("the rest");
+    (run.wait().expect("it ends").code(), text, started.elapsed())
+}
+
+#[test]
+fn a_run_that_is_stopped_ends_with_the_signal_s_code() {
+    let ((interrupted, text, _), (terminated, ..)) = std::thread::scope(|scope| {
+        let interrupted = scope.spawn(|| signalled("INT", 1));
+        let terminated = scope.spawn(|| signalled("TERM", 1));
+        (interrupted.join().expect("it ends"), terminated.join().expect("it ends"))
+    });
+    assert_eq!((interrupted, terminated), (Some(130), Some(143)));
+    assert!(text.contains("stopping: "), "{text}");
+}
+
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let (code, text, took) = signalled("INT", 2);
+    assert_eq!(code, Some(130));
+    assert!(text.contains("stopping: ") && !text.contains("error: "), "{text}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }

@@ -1,0 +1,222 @@
+//! Two real clusters for the tests of one program, the binary run against them, and an independent full read to hold
+//! its answers against. Shares no code with the engine.
+#![allow(dead_code)] // each program uses a part
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
+
+use cutproof_fixtures::FixtureRecord;
+use cutproof_fixtures::workloads::TopicFixture;
+use cutproof_testcontainers::kafka::{KafkaCluster, KafkaOptions};
+use cutproof_testcontainers::{
+    Commit, Isolation, PlainRead, PlainRecord, Topic, commit_offsets, committed_offsets, create_topic,
+    log_ends, produce, read_all,
+};
+use serde_json::Value;
+
+/// Long enough for a loaded machine of two cores.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+pub struct Lab {
+    pub source: KafkaCluster,
+    pub target: KafkaCluster,
+}
+
+/// One pair of clusters for the whole program; its processes end with the program. One test at a time: two cores.
+pub fn lab() -> MutexGuard<'static, Lab> {
+    static LAB: OnceLock<Mutex<Lab>> = OnceLock::new();
+    let lab = LAB.get_or_init(|| {
+        Mutex::new(Lab {
+            source: KafkaCluster::start(KafkaOptions::source().proxied()).expect("the source starts"),
+            target: KafkaCluster::start(KafkaOptions::target().proxied()).expect("the target starts"),
+        })
+    });
+    // A test that failed does not make the clusters unusable for the next.
+    lab.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+pub fn plain(partition: usize, record: &FixtureRecord) -> PlainRecord {
+    PlainRecord {
+        partition: partition as i32,
+        key: record.key.clone(),
+        value: record.value.clone(),
+        headers: record.headers.clone(),
+        timestamp: record.timestamp,
+    }
+}
+
+/// Makes `name` with the fixture's partitions and produces its records.
+pub fn fill(bootstrap: &str, name: &str, fixture: &TopicFixture) {
+    create_topic(bootstrap, &Topic::new(name, fixture.partitions as i32)).expect("the topic is made");
+    let records = fixture
+        .records
+        .iter()
+        .enumerate()
+        .flat_map(|(partition, records)| records.iter().map(move |record| plain(partition, record)));
+    produce(bootstrap, name, records).expect("all records are acknowledged");
+}
+
+pub fn commit(bootstrap: &str, group: &str, topic: &str, offsets: &[i64]) {
+    let commits: Vec<Commit> =
+        (0..).zip(offsets).map(|(partition, &offset)| Commit::new(topic, partition, offset)).collect();
+    commit_offsets(bootstrap, group, &commits).expect("the group's offsets are committed");
+}
+
+/// How the binary ended.
+pub struct Ended {
+    pub code: i32,
+    /// `run.json`; null where there is none.
+    pub run: Value,
+    pub stderr: String,
+    pub directory: Option<PathBuf>,
+}
+
+impl Ended {
+    /// All findings, as (kind, source partition and offset, target partition and offset).
+    pub fn findings(&self) -> Vec<(String, Option<(i32, i64)>, Option<(i32, i64)>)> {
+        let directory = self.directory.as_deref().expect("a run directory");
+        let place = |place: &cutproof_reports::RecordPlace| (place.partition, place.offset);
+        cutproof_reports::read_findings(directory)
+            .expect("the findings are readable")
+            .iter()
+            .map(|f| (f.kind.to_string(), f.source.as_ref().map(place), f.target.as_ref().map(place)))
+            .collect()
+    }
+
+    /// What must hold of every run, or the whole output.
+    pub fn expect_code(&self, code: i32) -> &Self {
+        let reasons = &self.run["reasons"];
+        assert_eq!(self.code, code, "reasons {reasons}\nstderr {}", self.stderr);
+        self
+    }
+}
+
+/// Runs `cutproof run` on `config`, with a directory of its own below `work`.
+pub fn cutproof_run(work: &Path, config: &str) -> Ended {
+    cutproof_run_with(work, config, &[])
+}
+
+pub fn cutproof_run_with(work: &Path, config: &str, more: &[&str]) -> Ended {
+    let file = work.join("cutproof.yaml");
+    std::fs::write(&file, config).expect("the configuration is written");
+    let out = work.join("out");
+    let output = Command::new(env!("CARGO_BIN_EXE_cutproof"))
+        .args(["run", "-o", "json", "-c"])
+        .arg(&file)
+        .arg("--out")
+        .arg(&out)
+        .args(more)
+        .output()
+        .expect("the binary starts");
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    let directory = run["run_id"].as_str().map(|id| out.join(id));
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        run,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        directory,
+    }
+}
+
+pub fn config(lab: &Lab, source_alias: &str, more: &str) -> String {
+    config_at(&lab.source.bootstrap_servers(), &lab.target.bootstrap_servers(), source_alias, more)
+}
+
+pub fn config_at(source: &str, target: &str, source_alias: &str, more: &str) -> String {
+    format!(
+        "apiVersion: cutproof/v1\nkind: Proof\n\
+         source: {{ alias: {source_alias}, bootstrap_servers: \"{source}\" }}\n\
+         target: {{ alias: dst, bootstrap_servers: \"{target}\" }}\n{more}"
+    )
+}
+
+/// A record without its offset.
+type Content = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, i64);
+
+fn content(read: PlainRead) -> (i64, Content) {
+    (read.offset, (read.key, read.value, read.headers, read.timestamp))
+}
+
+/// Both logs of one pair, read whole by the test itself: target offsets of each source record's copies.
+pub struct FullRead {
+    /// Source offset and the target offsets of its copies, ascending.
+    pub copies: BTreeMap<i64, Vec<i64>>,
+    /// Target offsets of records that copy nothing.
+    pub strangers: Vec<i64>,
+    pub target_end: i64,
+}
+
+/// Only for workloads in which no two source records are equal.
+pub fn full_read(lab: &Lab, topic: &str, target_topic: &str, partition: i32) -> FullRead {
+    let read = |bootstrap: &str, topic: &str| {
+        read_all(bootstrap, topic, partition, Isolation::ReadCommitted).expect("the partition is readable")
+    };
+    let mut by_content: HashMap<Content, i64> = HashMap::new();
+    let mut copies = BTreeMap::new();
+    for (offset, content) in read(&lab.source.bootstrap_servers(), topic).into_iter().map(content) {
+        assert_eq!(by_content.insert(content, offset), None, "two source records are equal");
+        copies.insert(offset, Vec::new());
+    }
+    let mut strangers = Vec::new();
+    for (offset, content) in read(&lab.target.bootstrap_servers(), target_topic).into_iter().map(content) {
+        match by_content.get(&content) {
+            Some(source) => copies.get_mut(source).expect("inserted above").push(offset),
+            None => strangers.push(offset),
+        }
+    }
+    let ends = log_ends(&lab.target.bootstrap_servers(), target_topic).expect("the target's ends");
+    FullRead { copies, strangers, target_end: ends[partition as usize].end }
+}
+
+impl FullRead {
+    /// Records at or after `commit` that have copies, all before `resume`.
+    pub fn skip(&self, commit: i64, resume: i64) -> u64 {
+        let ahead = self.copies.range(commit..).map(|(_, copies)| copies);
+        ahead.filter(|copies| !copies.is_empty() && copies.iter().all(|&t| t < resume)).count() as u64
+    }
+
+    /// Target records at or after `resume` that copy a record before `commit`.
+    pub fn replay(&self, commit: i64, resume: i64) -> u64 {
+        let before = self.copies.range(..commit).flat_map(|(_, copies)| copies);
+        before.filter(|&&target| target >= resume).count() as u64
+    }
+
+    /// The lowest target offset of a copy of a record at or after `commit`.
+    pub fn image(&self, commit: i64) -> i64 {
+        self.copies.range(commit..).flat_map(|(_, copies)| copies).copied().min().unwrap_or(self.target_end)
+    }
+}
+
+/// Every position in `run` against an independent full read: skip, replay, image. Returns how many were compared.
+pub fn expect_positions(lab: &Lab, run: &Value, target_topic: impl Fn(&str) -> String) -> usize {
+    let mut reads: HashMap<(String, i32), FullRead> = HashMap::new();
+    let mut compared = 0;
+    for group in run["groups"].as_array().expect("groups") {
+        for position in group["positions"].as_array().expect("positions") {
+            let topic = position["topic"].as_str().expect("a topic").to_owned();
+            let partition = position["partition"].as_i64().expect("a partition") as i32;
+            let number = |name: &str| {
+                position[name].as_i64().unwrap_or_else(|| panic!("{name} is not stated: {position}"))
+            };
+            let read = reads
+                .entry((topic.clone(), partition))
+                .or_insert_with(|| full_read(lab, &topic, &target_topic(&topic), partition));
+            let (commit, resume) = (number("source_offset"), number("target_offset"));
+            let expected =
+                [read.skip(commit, resume) as i64, read.replay(commit, resume) as i64, read.image(commit)];
+            let stated = [number("skip_records"), number("replay_records"), number("image_offset")];
+            assert_eq!(stated, expected, "skip, replay and image of {group} at {topic}-{partition}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+/// The offsets that the group has committed on the target.
+pub fn target_commits(lab: &Lab, group: &str, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+    let asked: Vec<(String, i32)> = (0..partitions).map(|partition| (topic.to_owned(), partition)).collect();
+    committed_offsets(&lab.target.bootstrap_servers(), group, &asked).expect("the target answers")
+}

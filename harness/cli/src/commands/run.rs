@@ -22,11 +22,16 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     let config = refusals::load(&arguments.config)?;
     let cancel = CancelToken::default();
     signals::listen(cancel.clone())?;
-    let options = RunOptions { out: arguments.out.clone(), cancel };
+    let options = RunOptions { out: arguments.out.clone(), cancel: cancel.clone() };
     let progress = Progress::new(arguments.quiet);
     let outcome = cutproof::run::run(&config, &options, &progress);
     progress.finish();
-    let RunOutcome { manifest, directory, sample } = outcome.map_err(|error| refusals::from_run(&error))?;
+    let RunOutcome { manifest, directory, sample } = outcome.map_err(|error| {
+        let mut failure = refusals::from_run(&error);
+        // Stopped before there was anything to write: the signal's code, not the error's.
+        failure.exit_code = cancel.cancelled().unwrap_or(failure.exit_code);
+        failure
+    })?;
     let text = match arguments.output {
         Format::Json => manifest_text(&directory)?,
         Format::Text => text(&manifest, &sample, &directory),

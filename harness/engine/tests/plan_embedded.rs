@@ -51,6 +51,7 @@ impl Embedded {
         self.produce(topic, partition, &records);
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the test plays the group on a cluster of its own")]
     fn commit(&self, group: &str, commits: &[(&str, i32, i64)]) {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.mock.bootstrap_servers())

@@ -111,6 +111,14 @@ struct Sight {
     complete: bool,
 }
 
+/// What the order of repeated records says.
+struct Order {
+    /// The first copy from the start on: offset and index in `ahead`.
+    image: Option<(i64, usize)>,
+    /// Whether the last record before the start has a copy.
+    last_copied: bool,
+}
+
 impl Attempt {
     fn open<R: LogReader>(
         logs: &mut Logs<'_, R>,
@@ -192,10 +200,22 @@ impl Attempt {
         }
     }
 
-    /// Whether repeated records, if there are any, can be told apart.
+    /// Whether repeated records, if they matter, can be told apart.
     fn is_clear(&self, sight: &Sight) -> bool {
+        !self.needs_order(sight) || self.anchor(sight).is_some()
+    }
+
+    /// Whether identities alone do not decide: a repeated record may be a copy from the start on, or the last
+    /// record before the start repeats and nothing after it is there.
+    fn needs_order(&self, sight: &Sight) -> bool {
         let hit: HashSet<u128> = sight.hits.iter().map(|hit| hit.1).collect();
-        !self.ahead.iter().any(|item| hit.contains(&item.identity)) || self.anchor(sight).is_some()
+        let repeats = |item: &LocatedItem| {
+            let both = self.behind.iter().chain(&self.ahead);
+            sight.older.contains(&item.identity)
+                || both.filter(|other| other.identity == item.identity).take(2).count() == 2
+        };
+        self.ahead.iter().any(|item| hit.contains(&item.identity))
+            || (sight.first.is_none() && self.behind.last().is_some_and(repeats))
     }
 
     /// Whether enough records after the first copy agree with the run, so that it is no chance repeat, and
@@ -290,14 +310,14 @@ impl Attempt {
         }
         // Repeated records before the conclusive one: which of them are from the start on?
         let hit: HashSet<u128> = sight.hits.iter().map(|hit| hit.1).collect();
-        let undecided = self.ahead.iter().any(|item| hit.contains(&item.identity));
-        let image = match undecided {
-            false => sight.first,
+        let order = match self.needs_order(sight) {
             true => match self.by_order(logs, sight)? {
-                Some(found) => [found, sight.first].into_iter().flatten().min(),
+                Some(order) => Some(order),
                 None => return Ok(None),
             },
+            false => None,
         };
+        let image = order.as_ref().and_then(|order| order.image).into_iter().chain(sight.first).min();
         let copied_behind = self.behind.iter().rposition(|item| hit.contains(&item.identity));
         let without_copy = image.map_or(self.ahead.len(), |(_, index)| index);
         let ahead_is_short = without_copy * 2 >= self.ahead.len() && without_copy > 0 && !self.ahead_complete;
@@ -330,10 +350,11 @@ impl Attempt {
                 ),
             },
             None => {
-                let caught_up = copied_behind.is_none_or(|index| index + 1 == self.behind.len())
-                    && !nothing_known
-                    && !again
-                    && sight.complete;
+                let last_copied = match order {
+                    Some(order) => order.last_copied,
+                    None => copied_behind.is_none_or(|index| index + 1 == self.behind.len()),
+                };
+                let caught_up = last_copied && !nothing_known && !again && sight.complete;
                 let evidence = match (self.behind.is_empty(), caught_up) {
                     (true, _) => format!("the source has no record before offset {} to go by", self.start),
                     (false, true) => format!(
@@ -352,14 +373,13 @@ impl Attempt {
         }))
     }
 
-    /// Decides among repeated records by their order between records that are not repeated. `Some(None)`: none of
-    /// them is from the start on. `None`: cannot be told with these runs.
-    #[allow(clippy::type_complexity)]
+    /// Decides among repeated records by their order between records that are not repeated. `None`: cannot be
+    /// told with these runs.
     fn by_order<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
         sight: &Sight,
-    ) -> Result<Option<Option<(i64, usize)>>, Stop<R::Error>> {
+    ) -> Result<Option<Order>, Stop<R::Error>> {
         let (behind_from, hits_from) = match self.anchor(sight) {
             Some(found) => found,
             None if self.behind_complete => (0, 0),
@@ -377,7 +397,10 @@ impl Attempt {
         let target: Vec<u128> = hits.iter().map(|hit| hit.1).collect();
         let Some(pairs) = lcs::leftmost(&source, &target) else { return Ok(None) };
         let image = pairs.iter().find(|pair| pair.0 >= behind.len());
-        Ok(Some(image.map(|&(a, b)| (hits[b].0, a - behind.len()))))
+        Ok(Some(Order {
+            image: image.map(|&(a, b)| (hits[b].0, a - behind.len())),
+            last_copied: behind.is_empty() || pairs.iter().any(|pair| pair.0 + 1 == behind.len()),
+        }))
     }
 
     /// The last record before the start that does not repeat and has a copy: what follows it in `behind` and in

@@ -195,6 +195,20 @@ fn repeated_records_are_told_apart_by_the_records_around_them() {
 }
 
 #[test]
+fn copies_of_earlier_repeats_are_not_taken_for_those_around_the_start() {
+    // b and c occur early and again around the start; only the early ones are copied.
+    assert_eq!(at_end("bpqrscpqrsdbc", "bc", 12)[..2], [Some((2, false)); 2]);
+    assert_eq!(at_end("bpqrscpqrsdbc", "bpqrscpqrsdb", 12), vec![Some((12, true)); 4]);
+    assert_eq!(at("bpqrscpqrsdbc", "bpqrscpqrsdbc", 12), vec![Some(12); 4]);
+    assert_eq!(
+        at_end("xxxxxxxx", "xxxxx", 6),
+        vec![Some((5, false)); 4],
+        "one x before the start is not there"
+    );
+    assert_eq!(at_end("xxxxxxxx", "xxxxxx", 6), vec![Some((6, true)); 4]);
+}
+
+#[test]
 fn a_long_run_of_equal_records_is_counted_through() {
     let make = |count: usize| (0..count as i64).map(|i| item(i + 10, 5, 9)).collect::<Vec<_>>();
     let mut logs = Memory { logs: [make(1000), make(990)], ..Memory::default() };
@@ -346,9 +360,7 @@ fn copy(
 ) -> Vec<LocatedItem> {
     let mut out: Vec<LocatedItem> = Vec::new();
     let mut late: Vec<LocatedItem> = Vec::new();
-    let mut stranger = 1u128 << 100;
-    for (record, fate) in source.iter().zip(fates) {
-        stranger += 1;
+    for (stranger, (record, fate)) in (1u128 << 100..).zip(source.iter().zip(fates)) {
         match fate {
             Fate::Kept => out.push(*record),
             Fate::Lost => {}
@@ -415,9 +427,13 @@ fn lost_only(
     let expected = pairs.iter().find(|pair| pair.0 >= at).map(|pair| target[pair.1].offset);
     let start = source.get(at).map_or(source.len() as i64 + 5, |i| i.offset);
     let mut logs = Memory { logs: [source, target], ..Memory::default() };
+    let last_copied = pairs.iter().any(|pair| pair.0 + 1 == at);
     let got = match locate(&mut logs, start, None, help, limits).expect("infallible") {
         Located::At { offset, .. } => Some(offset),
-        Located::AtEnd { .. } => None,
+        Located::AtEnd { caught_up, .. } => {
+            prop_assert_eq!(caught_up, last_copied, "{:?}", help);
+            None
+        }
         Located::NotLocated { .. } if pairs.is_empty() => None,
         other => panic!("{other:?}"),
     };

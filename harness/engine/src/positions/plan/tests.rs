@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::super::locate::LogBounds;
 use super::super::mm2::{self, Checkpoint, OffsetSync};
-use super::super::{Origin, PositionState};
 use super::view::{ClusterView, ListedGroup};
 use super::*;
 use crate::config;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::align::{Outcome, Runs};
+use crate::record::FindingKind;
 
 use super::scope::{Judgement, Standing};
 
@@ -47,7 +48,9 @@ impl<'a> Copies<'a> {
                     further.entry(source.offset).or_default().push(target.offset);
                 }
                 Outcome::Missing { source } => match standing {
-                    Standing::Finding(_) => missing.push(source.offset),
+                    Standing::Finding(FindingKind::MissingRecord) => missing.push(source.offset),
+                    // Misplaced: its copy is in another partition.
+                    Standing::Finding(_) => {}
                     Standing::Pending | Standing::Unverifiable => pending.push(source.offset),
                     Standing::Beyond => {}
                 },

@@ -138,6 +138,18 @@ impl Reader {
         Ok(Self { side, queue, stall_limit })
     }
 
+    /// The same for many short readings one after another: a fetch that waits at the end of a log for more records
+    /// holds up the next reading, so it waits only briefly.
+    pub fn open_for_short_reads(
+        side: Side,
+        config: &ClientConfig,
+        stall_limit: Duration,
+    ) -> Result<Self, ReaderError> {
+        let mut config = config.clone();
+        config.set("fetch.wait.max.ms", "20");
+        Self::open(side, &config, stall_limit)
+    }
+
     /// Reads one range to its end, until `visit` returns `false`, or until cancelled.
     pub fn read_range(
         &mut self,

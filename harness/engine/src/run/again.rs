@@ -39,7 +39,7 @@ impl<'a> Readers<'a> {
         let key = (side, isolation == Isolation::ReadCommitted);
         if !self.open.contains_key(&key) {
             let config = self.clusters[side as usize].reader_config(isolation);
-            self.open.insert(key, Reader::open(side, &config, STALL_LIMIT)?);
+            self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }
         let reader = self.open.get_mut(&key).expect("opened above");
         reader.read_range(partition, range, self.cancel, visit)

@@ -3,7 +3,7 @@
 use cutproof_reports::{GroupSummary, PositionState, PositionSummary};
 
 use crate::align::Outcome;
-use crate::classify::{Copies, Judgement, judge_resume};
+use crate::classify::{Copies, Judgement, Misplacement, judge_resume};
 use crate::gates::scorecard;
 use crate::positions::{GroupPosition, Plan};
 
@@ -15,6 +15,8 @@ pub(super) struct Known<'a> {
     pub leads: &'a [LeadIn],
     /// Why a pair was not judged, or not to its end.
     pub remarks: &'a [Vec<String>],
+    /// Copies in other partitions than the contract promises.
+    pub misplaced: &'a [Misplacement],
 }
 
 pub(super) fn summaries(plan: &Plan, known: &Known<'_>) -> Vec<GroupSummary> {
@@ -23,8 +25,11 @@ pub(super) fn summaries(plan: &Plan, known: &Known<'_>) -> Vec<GroupSummary> {
     plan.groups
         .iter()
         .map(|group| {
-            let positions: Vec<PositionSummary> =
-                group.positions.iter().map(|position| summary(plan, known, &copies, position)).collect();
+            let positions: Vec<PositionSummary> = group
+                .positions
+                .iter()
+                .map(|position| summary(plan, known, &copies, position, &group.positions))
+                .collect();
             GroupSummary { group: group.group.clone(), scorecard: scorecard(&positions), positions }
         })
         .collect()
@@ -35,6 +40,7 @@ fn summary(
     known: &Known<'_>,
     copies: &[Option<Copies<'_>>],
     position: &GroupPosition,
+    all: &[GroupPosition],
 ) -> PositionSummary {
     let pair = &plan.pairs[position.pair];
     let mut summary = PositionSummary {
@@ -79,15 +85,29 @@ fn summary(
         );
         return summary;
     }
-    summary.skip_records = Some(counted.skip);
+    let (skipped, replayed) = misplaced(known.misplaced, position, all);
+    summary.skip_records = Some(counted.skip + skipped);
     match known.leads[position.pair].replayed_from(resume) {
-        Ok(before_start) => summary.replay_records = Some(counted.replay + before_start),
+        Ok(before_start) => summary.replay_records = Some(counted.replay + before_start + replayed),
         Err(why) => summary.detail = format!("replay not provable: {why}"),
     }
     if summary.replay_records.is_none() && summary.state == PositionState::Judged {
         summary.state = PositionState::NotLocated;
     }
     summary
+}
+
+/// Skip and replay by copies that lie in another partition: there the group resumes at that partition's offset.
+fn misplaced(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupPosition]) -> (u64, u64) {
+    let mut counts = (0, 0);
+    for copy in misplaced.iter().filter(|copy| copy.source_pair == position.pair) {
+        let there = all.iter().find(|other| other.pair == copy.target_pair).and_then(|other| other.resume);
+        let passed = there.is_some_and(|resume| copy.target.offset < resume);
+        let ahead = copy.source.offset >= position.committed;
+        counts.0 += u64::from(ahead && passed);
+        counts.1 += u64::from(!ahead && there.is_some() && !passed);
+    }
+    counts
 }
 
 fn not_located(mut summary: PositionSummary, remarks: &[String]) -> PositionSummary {

@@ -33,7 +33,7 @@ use crate::kafka::Cluster;
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{DecodeMode, Isolation, Side};
+use crate::record::{Allowance, Contract, DecodeMode, Isolation, Side};
 
 use again::{PairLog, Readers};
 use drive::{Driven, PairRead, Shared, drive};
@@ -89,7 +89,6 @@ pub fn run(
     }
     let started_at = OffsetDateTime::now_utc();
     let decoder = Decoder::new(registry(&config.source), registry(&config.target))?;
-    monitor.stage("plan");
     let [source, target] = connect(config)?;
     let plan = plan(config, &source, &target, monitor)?;
     monitor.announce(&announcement(config, &plan));
@@ -326,19 +325,18 @@ impl Run<'_> {
         started_at: OffsetDateTime,
         barrier: Barrier,
     ) -> Result<RunOutcome, RunError> {
-        let known = groups::Known { judgements: &judged.judgements, leads, remarks: &judged.remarks };
+        let known = groups::Known {
+            judgements: &judged.judgements,
+            leads,
+            remarks: &judged.remarks,
+            misplaced: &judged.misplaced,
+        };
         let groups = groups::summaries(&self.plan, &known);
         let pairs: Vec<PairSummary> =
             (0..self.plan.pairs.len()).map(|at| pair_summary(&self.plan.pairs[at], &judged, at)).collect();
         let totals = totals(&pairs);
         let results = Results {
-            findings: self
-                .plan
-                .pairs
-                .iter()
-                .zip(&pairs)
-                .map(|(plan, pair)| (plan.contract.allowances.as_slice(), pair.counts.findings.clone()))
-                .collect(),
+            findings: by_contract(&self.plan, &pairs),
             records: [totals.source_records, totals.target_records],
             pending: totals.pending,
             unverifiable: totals.unverifiable,
@@ -440,6 +438,24 @@ fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
         }
     }
     summary
+}
+
+/// Findings of all pairs of one contract together: an allowance's limit is over its topics.
+fn by_contract<'p>(
+    plan: &'p Plan,
+    pairs: &[PairSummary],
+) -> Vec<(&'p [Allowance], BTreeMap<FindingKind, u64>)> {
+    let mut all: Vec<(&Contract, BTreeMap<FindingKind, u64>)> = Vec::new();
+    for (plan, pair) in plan.pairs.iter().zip(pairs) {
+        let at = all.iter().position(|(contract, _)| **contract == plan.contract).unwrap_or_else(|| {
+            all.push((&plan.contract, BTreeMap::new()));
+            all.len() - 1
+        });
+        for (&kind, &count) in &pair.counts.findings {
+            *all[at].1.entry(kind).or_default() += count;
+        }
+    }
+    all.into_iter().map(|(contract, findings)| (contract.allowances.as_slice(), findings)).collect()
 }
 
 fn totals(pairs: &[PairSummary]) -> Counts {

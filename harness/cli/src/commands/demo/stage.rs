@@ -121,7 +121,8 @@ impl Stage {
     fn config(&self) -> String {
         let cluster = |alias: &str, cluster: &EmbeddedCluster, registry: &FixedRegistry| {
             format!(
-                "\n  alias: {alias}\n  bootstrap_servers: {}\n  schema_registry: {{ url: \"{}\" }}",
+                "\n  alias: {alias}\n  bootstrap_servers: {}\n  properties: {{ fetch.wait.max.ms: \"10\" }}\n  \
+                 schema_registry: {{ url: \"{}\" }}",
                 cluster.bootstrap_servers(),
                 registry.url()
             )
@@ -130,6 +131,7 @@ impl Stage {
             "# Written by `cutproof demo`; its clusters are gone when it ends.\n\
              apiVersion: cutproof/v1\n\
              kind: Proof\n\
+             # fetch.wait.max.ms: the brokers are at hand, so no fetch needs to wait long for more.\n\
              source:{}\n\
              target:{}\n\
              topics: {{ include: [{}] }}\n\

@@ -88,7 +88,7 @@ pub enum Error {
         /// The cluster's bootstrap servers.
         bootstrap: String,
         /// The client's error.
-        source: KafkaError,
+        source: Box<KafkaError>,
     },
     /// Some records of a produce call were not acknowledged.
     #[error(
@@ -104,7 +104,7 @@ pub enum Error {
         /// How many were sent.
         total: usize,
         /// The first failure.
-        first: KafkaError,
+        first: Box<KafkaError>,
     },
     /// A broker answered something that does not fit the question.
     #[error("{bootstrap} gave an answer that cannot be used: {what}")]
@@ -137,6 +137,6 @@ impl Error {
 
     pub(crate) fn kafka(what: impl Into<String>, bootstrap: &str) -> impl FnOnce(KafkaError) -> Self {
         let (what, bootstrap) = (what.into(), bootstrap.to_owned());
-        move |source| Self::Kafka { what, bootstrap, source }
+        move |source| Self::Kafka { what, bootstrap, source: Box::new(source) }
     }
 }

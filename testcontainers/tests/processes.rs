@@ -93,3 +93,32 @@ fn data_and_logs_are_kept_when_a_test_panics() {
     assert!(node.join("src-broker-1.log").is_file());
     std::fs::remove_dir_all(node.parent().unwrap()).unwrap();
 }
+
+/// Runs itself where no program can be found, in a process of its own.
+#[test]
+fn without_java_or_maven_starting_is_an_error() {
+    if std::env::var_os(ROLE).is_some() {
+        let error = KafkaCluster::start(KafkaOptions::source()).err().expect("nothing can be started");
+        println!("\nrefused {error}");
+        return;
+    }
+    let refusal = |cache: Option<&Path>| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "without_java_or_maven_starting_is_an_error", "--nocapture"]);
+        command.env(ROLE, "1").env("PATH", "");
+        if let Some(cache) = cache {
+            command.env("CUTPROOF_CACHE", cache);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("refused ").map(str::to_owned)).expect("it is refused")
+    };
+    let empty = tempfile::tempdir().unwrap();
+    let without_maven = refusal(Some(empty.path()));
+    assert!(without_maven.starts_with("cannot run `mvn`"), "{without_maven}");
+    // Fetches what the next line needs, if it is not there yet.
+    cutproof_testcontainers::maven::kafka_libs(KafkaOptions::source().version).unwrap();
+    let without_java = refusal(None);
+    assert!(without_java.starts_with("cannot run `java`"), "{without_java}");
+}

@@ -231,7 +231,7 @@ impl<C: Failures> Sender<C> {
                 bootstrap: self.bootstrap.clone(),
                 failed,
                 total,
-                first: first.expect("a failure was counted with its error"),
+                first: Box::new(first.expect("a failure was counted with its error")),
             }),
         }
     }

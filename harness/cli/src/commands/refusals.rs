@@ -67,3 +67,23 @@ fn plan_class(error: &PlanError) -> &'static str {
         PlanError::Cluster(error) => kafka_class(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_class_of_errors_is_explained_and_every_explained_one_exists() {
+        let source = include_str!("refusals.rs").split("#[cfg(test)]").next().expect("the code above");
+        let classes: BTreeSet<&str> = source
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .filter(|text| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            .collect();
+        let explained: BTreeSet<&str> = catalogue::of_kind(Kind::Error).map(|entry| entry.code).collect();
+        assert_eq!(classes, explained);
+    }
+}

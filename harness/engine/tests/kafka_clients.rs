@@ -172,6 +172,7 @@ fn a_topic_made_again_has_another_id(bootstrap: &str, cluster: &Cluster) {
 }
 
 /// A consumer that is a member for as long as `watch` runs.
+#[expect(clippy::disallowed_methods, reason = "this is a user's consumer, not one of Cutproof's")]
 fn with_member(bootstrap: &str, group: &str, protocol: &str, watch: impl FnOnce()) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)

@@ -110,6 +110,9 @@ impl GroupMembers {
     }
 }
 
+/// A topic's configuration: values by name, without those that the brokers hide.
+pub type TopicConfig = BTreeMap<String, String>;
+
 /// A committed position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
@@ -524,7 +527,7 @@ impl Cluster {
     }
 
     /// One topic's configuration; `None` where the brokers do not tell, or the principal may not ask.
-    pub fn topic_config(&self, topic: &str) -> Result<Option<BTreeMap<String, String>>, KafkaError> {
+    pub fn topic_config(&self, topic: &str) -> Result<Option<TopicConfig>, KafkaError> {
         Ok(self.topic_configs(&[topic])?.and_then(|mut configs| configs.remove(topic)))
     }
 
@@ -533,7 +536,7 @@ impl Cluster {
     pub fn topic_configs(
         &self,
         topics: &[&str],
-    ) -> Result<Option<BTreeMap<String, BTreeMap<String, String>>>, KafkaError> {
+    ) -> Result<Option<BTreeMap<String, TopicConfig>>, KafkaError> {
         const OPERATION: &str = "read topic configurations";
         let mut configs = BTreeMap::new();
         for chunk in topics.chunks(CONFIGS_AT_ONCE) {

@@ -13,7 +13,8 @@ mod settings;
 mod tests;
 
 pub use cluster::{
-    Cluster, Committed, GroupListing, GroupMember, GroupMembers, GroupState, LogBounds, TopicListing,
+    Cluster, Committed, GroupListing, GroupMember, GroupMembers, GroupState, LogBounds, TopicConfig,
+    TopicListing,
 };
 pub use error::{At, ErrorClass, KafkaError};
 pub use properties::ClientProperties;

@@ -113,13 +113,13 @@ const OPERATION: &str = "read";
 impl<'c> RangeReader<'c> {
     /// For ranges.
     pub fn open(cluster: &'c Cluster, isolation: Isolation) -> Result<Self, KafkaError> {
-        Self::with(cluster, isolation, &[("fetch.wait.max.ms", "50")])
+        Self::with(cluster, isolation, &[("fetch.wait.max.ms", "10")])
     }
 
     /// For single records far apart: fetches little around each.
     pub fn open_for_single_records(cluster: &'c Cluster, isolation: Isolation) -> Result<Self, KafkaError> {
         let little = [
-            ("fetch.wait.max.ms", "50"),
+            ("fetch.wait.max.ms", "10"),
             ("fetch.min.bytes", "1"),
             ("fetch.message.max.bytes", "65536"),
             ("queued.min.messages", "1"),

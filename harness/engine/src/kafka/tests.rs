@@ -5,13 +5,9 @@ use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::message::{Header as ClientHeader, OwnedHeaders};
+use cutproof_testcontainers::{Commit, PlainRecord, commit_offsets, produce as produce_records};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::producer::DefaultProducerContext;
 
 use super::*;
 use crate::record::{Header, Isolation, OffsetRange, Record, Side, TimestampType, TopicPartition};
@@ -33,7 +29,7 @@ fn settings(bootstrap: &str, properties: &[(&str, &str)]) -> ClusterSettings {
     ClusterSettings::new(Side::Target, "west", bootstrap, properties)
 }
 
-fn connect<C: ClientContext>(mock: &MockCluster<'_, C>) -> Cluster {
+fn connect(mock: &Mock) -> Cluster {
     Cluster::connect(settings(&mock.bootstrap_servers(), &[])).expect("connected")
 }
 
@@ -47,18 +43,14 @@ fn produce(mock: &Mock, partition: &TopicPartition, count: usize) {
 }
 
 fn produce_to(bootstrap: &str, partition: &TopicPartition, count: usize) {
-    let producer: BaseProducer =
-        ClientConfig::new().set("bootstrap.servers", bootstrap).create().expect("a producer");
-    for n in 0..count {
-        let text = n.to_string();
-        let record = BaseRecord::to(&partition.topic)
-            .partition(partition.partition)
-            .key(text.as_bytes())
-            .payload(text.as_bytes())
-            .timestamp(1_000 + n as i64);
-        producer.send(record).map_err(|(error, _)| error).expect("queued");
-    }
-    producer.flush(LIMIT).expect("delivered");
+    let records = (0..count).map(|n| PlainRecord {
+        partition: partition.partition,
+        key: Some(n.to_string().into_bytes()),
+        value: Some(n.to_string().into_bytes()),
+        headers: Vec::new(),
+        timestamp: 1_000 + n as i64,
+    });
+    produce_records(bootstrap, &partition.topic, records).expect("delivered");
 }
 
 fn offsets(
@@ -145,16 +137,8 @@ fn the_inventory_says_what_it_could_not_learn() {
 #[test]
 fn committed_offsets_are_read_without_joining_the_group() {
     let mock = mock(&[("orders", 3)]);
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", mock.bootstrap_servers())
-        .set("group.id", "billing")
-        .create()
-        .expect("a consumer");
-    let mut commit = TopicPartitionList::new();
-    commit.add_partition_offset("orders", 0, Offset::Offset(5)).expect("valid");
-    commit.add_partition_offset("orders", 2, Offset::Offset(0)).expect("valid");
-    consumer.commit(&commit, CommitMode::Sync).expect("committed");
-    drop(consumer);
+    let commits = [Commit::new("orders", 0, 5), Commit::new("orders", 2, 0)];
+    commit_offsets(&mock.bootstrap_servers(), "billing", &commits).expect("committed");
     let cluster = connect(&mock);
     let asked = [tp("orders", 0), tp("orders", 1), tp("orders", 2), tp("orders", 0), tp("gone", 0)];
     let found = cluster.committed("billing", Some(&asked)).expect("read");
@@ -255,17 +239,18 @@ fn scattered_records_are_fetched_in_the_order_asked() {
 #[test]
 fn null_and_empty_repeated_headers_and_timestamps_survive_reading() {
     let mock = mock(&[("orders", 1)]);
-    let producer: BaseProducer =
-        ClientConfig::new().set("bootstrap.servers", mock.bootstrap_servers()).create().expect("a producer");
-    let headers = OwnedHeaders::new()
-        .insert(ClientHeader { key: "a", value: Some("1") })
-        .insert(ClientHeader { key: "b", value: None::<&str> })
-        .insert(ClientHeader { key: "a", value: Some("") });
-    let tombstone = BaseRecord::<[u8], [u8]>::to("orders").key(&b"k"[..]).timestamp(42).headers(headers);
-    producer.send(tombstone).map_err(|(error, _)| error).expect("queued");
-    let empty = BaseRecord::<[u8], [u8]>::to("orders").payload(&b""[..]).timestamp(43);
-    producer.send(empty).map_err(|(error, _)| error).expect("queued");
-    producer.flush(LIMIT).expect("delivered");
+    let tombstone = PlainRecord {
+        partition: 0,
+        key: Some(b"k".to_vec()),
+        value: None,
+        headers: [("a", Some("1")), ("b", None), ("a", Some(""))]
+            .map(|(name, value)| (name.to_owned(), value.map(|value| value.as_bytes().to_vec())))
+            .to_vec(),
+        timestamp: 42,
+    };
+    let empty =
+        PlainRecord { partition: 0, key: None, value: Some(Vec::new()), headers: Vec::new(), timestamp: 43 };
+    produce_records(&mock.bootstrap_servers(), "orders", [tombstone, empty]).expect("delivered");
     let cluster = connect(&mock);
     let mut seen = Vec::new();
     let range = OffsetRange { start: 0, end: 2 };

@@ -199,13 +199,16 @@ fn ask<C: ConsumerContext, T>(
     }
 }
 
+/// A partition and its offset, or why there is none.
+pub type OffsetAnswer = (TopicPartition, Result<i64, Code>);
+
 /// Offsets of many partitions, one request for each leader. Partitions must differ.
 pub fn list_offsets<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     wanted: &[(TopicPartition, OffsetOf)],
     isolation: Isolation,
     timeout: Duration,
-) -> Result<Vec<(TopicPartition, Result<i64, Code>)>, Failure> {
+) -> Result<Vec<OffsetAnswer>, Failure> {
     let mut list = TopicPartitionList::with_capacity(wanted.len());
     for (partition, of) in wanted {
         let offset = match of {
@@ -508,8 +511,8 @@ impl Drop for Resource {
     }
 }
 
-/// A topic's configuration: values by name, without those that the broker hides.
-pub type TopicConfig = BTreeMap<String, String>;
+/// A topic and its configuration, values by name, or why it is not told.
+pub type ConfigAnswer = (String, Result<BTreeMap<String, String>, Failure>);
 
 /// Configurations of topics in one request. Sensitive values come back without a value, and are left out.
 pub fn describe_configs<C: ConsumerContext>(
@@ -517,7 +520,7 @@ pub fn describe_configs<C: ConsumerContext>(
     broker: i32,
     topics: &[&str],
     timeout: Duration,
-) -> Result<Vec<(String, Result<TopicConfig, Failure>)>, Failure> {
+) -> Result<Vec<ConfigAnswer>, Failure> {
     let kind = rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
     let resources: Vec<Resource> = topics
         .iter()

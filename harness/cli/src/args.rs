@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[command(name = "cutproof", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 all gates pass, 1 could not complete, 2 bad flags or configuration, 10 no-go, \
-                        12 inconclusive, 130/143 stopped. `cutproof explain CODE` says more."
+                        11 conditional (only with --conditional), 12 inconclusive, 130/143 stopped. `cutproof explain CODE` says more."
 )]
 pub struct Arguments {
     /// What to do.
@@ -83,6 +83,9 @@ pub struct RunArguments {
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
+    /// End with 11 instead of 0 where the go rests on an allowance or a group would do records twice
+    #[arg(long)]
+    pub conditional: bool,
     /// No progress on stderr; warnings and errors stay
     #[arg(short, long)]
     pub quiet: bool,

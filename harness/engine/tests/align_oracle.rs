@@ -28,7 +28,9 @@ struct Random(u64);
 impl Random {
     fn new(seed: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..4).for_each(|_| drop(random.below(2)));
+        for _ in 0..4 {
+            random.below(2);
+        }
         random
     }
 
@@ -193,7 +195,7 @@ fn the_engine_finds_what_the_oracle_finds_and_nothing_else() {
 
 #[test]
 fn every_style_of_published_sequences_is_judged_as_the_oracle_judges_it() {
-    for seed in 0..cutproof_fixtures::sequences::STYLES as u64 * 40 {
+    for seed in 0..cutproof_fixtures::sequences::STYLES * 40 {
         let random = &mut Random::new(seed);
         let (source, target) = cutproof_fixtures::sequences::sequence_pair(seed, 45);
         let expected = oracle::judge(&source, &target, oracle::Rules::STRICT);

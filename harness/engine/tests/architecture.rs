@@ -267,7 +267,7 @@ fn sources() -> Vec<Source> {
             let flat = children.join(format!("{name}.rs"));
             let path = if flat.exists() { flat } else { children.join(&name).join("mod.rs") };
             let in_test = in_test || names::is_test_only(&child.attrs);
-            let module = [&module[..], &[name.clone()]].concat();
+            let module = [&module[..], std::slice::from_ref(&name)].concat();
             open.push((path, children.join(name), module, in_test, scope.clone()));
         }
         found.push(Source { path, module, in_test, parent, file });

@@ -50,8 +50,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     exit(
         "11",
-        "Conditional: kept for policies that ask for it. This version never ends with it.",
-        "Update Cutproof, or find out which other program in the pipeline ended with it.",
+        "Conditional, only with `run --conditional`: all gates pass, but the go rests on an allowance or a group would \
+         do records twice.",
+        "Read which allowance was used and how many records each group replays; go if the consumers can bear it.",
     ),
     exit(
         "12",

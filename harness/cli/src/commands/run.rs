@@ -22,7 +22,8 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     let config = refusals::load(&arguments.config)?;
     let cancel = CancelToken::default();
     signals::listen(cancel.clone())?;
-    let options = RunOptions { out: arguments.out.clone(), cancel: cancel.clone() };
+    let options =
+        RunOptions { out: arguments.out.clone(), cancel: cancel.clone(), conditional: arguments.conditional };
     let progress = Progress::new(arguments.quiet);
     let outcome = cutproof::run::run(&config, &options, &progress);
     progress.finish();

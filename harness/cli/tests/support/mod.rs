@@ -65,6 +65,9 @@ pub fn commit(bootstrap: &str, group: &str, topic: &str, offsets: &[i64]) {
     commit_offsets(bootstrap, group, &commits).expect("the group's offsets are committed");
 }
 
+/// A finding: its kind, and partition and offset on the source and on the target.
+pub type FoundAt = (String, Option<(i32, i64)>, Option<(i32, i64)>);
+
 /// How the binary ended.
 pub struct Ended {
     pub code: i32,
@@ -76,7 +79,7 @@ pub struct Ended {
 
 impl Ended {
     /// All findings, as (kind, source partition and offset, target partition and offset).
-    pub fn findings(&self) -> Vec<(String, Option<(i32, i64)>, Option<(i32, i64)>)> {
+    pub fn findings(&self) -> Vec<FoundAt> {
         let directory = self.directory.as_deref().expect("a run directory");
         let place = |place: &cutproof_reports::RecordPlace| (place.partition, place.offset);
         cutproof_reports::read_findings(directory)

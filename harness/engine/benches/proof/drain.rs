@@ -14,8 +14,12 @@ pub fn drain_both(args: &[String]) {
     let [source, target, topic, partitions] = args else { panic!("--drain wants four arguments") };
     let partitions: i32 = partitions.parse().expect("a number of partitions");
     let (records, bytes) = std::thread::scope(|scope| {
-        let threads = [source, target].map(|bootstrap| scope.spawn(move || drain(bootstrap, topic, partitions)));
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        let threads =
+            [source, target].map(|bootstrap| scope.spawn(move || drain(bootstrap, topic, partitions)));
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     });
     println!("{records} records, {bytes} bytes");
 }

@@ -82,7 +82,12 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     };
     let run = || {
         let mut command = Command::new(&binary);
-        command.args(["run", "--quiet", "-c"]).arg(&config).arg("--out").arg(directory.path()).stderr(Stdio::null());
+        command
+            .args(["run", "--quiet", "-c"])
+            .arg(&config)
+            .arg("--out")
+            .arg(directory.path())
+            .stderr(Stdio::null());
         command
     };
     println!(
@@ -107,7 +112,9 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         let cpu = median(rows, |row| row.cpu.as_secs_f64());
         let rss = median(rows, |row| row.rss_kib as f64) / 1024.0;
         let rate = settings.records as f64 * 2.0 / wall / 1e6;
-        println!("{name:>6}: wall {wall:.3} s ({rate:.2} M records/s)  client CPU {cpu:.3} s  peak RSS {rss:.0} MiB");
+        println!(
+            "{name:>6}: wall {wall:.3} s ({rate:.2} M records/s)  client CPU {cpu:.3} s  peak RSS {rss:.0} MiB"
+        );
         println!("        answer: {}", rows[0].answer());
     }
     let ratio = |of: fn(&Measured) -> f64| {

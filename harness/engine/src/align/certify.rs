@@ -28,14 +28,21 @@ use crate::record::{OffsetRange, Side};
 /// How many records a side's horizon check reads between two looks at the bound.
 const STRIDE: u64 = 256;
 
+/// What both sequences have in common.
+pub(super) struct Frame<'a> {
+    /// One past the last offset, source and target.
+    pub end: [i64; 2],
+    pub rules: &'a Rules,
+    pub tuning: &'a Tuning,
+}
+
 pub(super) fn certify(
     runs: &mut Runs,
     regions: &mut Vec<Region>,
-    end: [i64; 2],
-    rules: &Rules,
-    tuning: &Tuning,
+    frame: &Frame<'_>,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
+    let end = frame.end;
     let mut left_over = LeftOver::collect(regions);
     let mut at = 0;
     while at < regions.len() {
@@ -43,7 +50,7 @@ pub(super) fn certify(
             regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
         }
         while let Some(reach) = sighting_in_reach(&regions[at], runs, &left_over) {
-            enlarge(runs, regions, at, reach, end, rules, tuning, log)?;
+            enlarge(runs, regions, at, reach, frame, log)?;
             left_over = LeftOver::collect(regions);
             regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
         }
@@ -92,9 +99,7 @@ fn enlarge(
     regions: &mut Vec<Region>,
     at: usize,
     (side, sighting): (Side, i64),
-    end: [i64; 2],
-    rules: &Rules,
-    tuning: &Tuning,
+    frame: &Frame<'_>,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     let start = [0, 1].map(|side: usize| regions[at].range[side].start);
@@ -108,7 +113,7 @@ fn enlarge(
     let rank = past_sighting.max(first + inside + inside + given_up + 1);
     let mut cut = match rank.checked_sub(1).and_then(|last| runs.pair(last)) {
         Some((source, target)) if rank < runs.matched() => [source + 1, target + 1],
-        _ => end,
+        _ => frame.end,
     };
     cut[side as usize] = cut[side as usize].max(sighting + 1);
     // Whole regions only: a region that begins before the cut is taken in to its end.
@@ -131,7 +136,7 @@ fn enlarge(
             true
         })?;
     }
-    let (pairs, region) = solve([&items[0], &items[1]], range, rules, tuning);
+    let (pairs, region) = solve([&items[0], &items[1]], range, frame.rules, frame.tuning);
     runs.replace(first..rank, &pairs);
     regions.splice(at..absorbed, [region]);
     Ok(())

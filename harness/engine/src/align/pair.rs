@@ -166,14 +166,8 @@ impl PairAligner {
         }
         let records_read_again = &mut 0;
         let mut log = Counting { log, records: records_read_again };
-        certify::certify(
-            &mut self.runs,
-            &mut self.regions,
-            self.next_offset,
-            &self.rules,
-            &self.tuning,
-            &mut log,
-        )?;
+        let frame = certify::Frame { end: self.next_offset, rules: &self.rules, tuning: &self.tuning };
+        certify::certify(&mut self.runs, &mut self.regions, &frame, &mut log)?;
         let outcomes = settle::settle(&self.runs, self.regions, &self.rules, source_history_start, &mut log)?;
         Ok(Alignment { runs: self.runs, outcomes, records_read_again: *records_read_again })
     }

@@ -219,14 +219,14 @@ fn take_mismatched(source: &mut Vec<Item>, target: &mut Vec<Item>, runs: &Runs) 
     }
     let source_gaps: Vec<u64> = source.iter().map(|item| runs.matched_below_source(item.offset)).collect();
     let target_gaps: Vec<u64> = target.iter().map(|item| runs.matched_below_target(item.offset)).collect();
-    let by_key = |item: &Item| item.key.map(Place::Key);
-    let by_timestamp = |item: &Item| item.key.is_none().then_some(Place::Timestamp(item.timestamp));
-    let by_value = |item: &Item| item.key.is_none().then_some(Place::Value(item.value));
-    let rounds: [&dyn Fn(&Item) -> Option<Place>; 3] = [&by_key, &by_timestamp, &by_value];
+    let by_key: fn(&Item) -> Option<Place> = |item| item.key.map(Place::Key);
+    let by_timestamp: fn(&Item) -> Option<Place> =
+        |item| item.key.is_none().then_some(Place::Timestamp(item.timestamp));
+    let by_value: fn(&Item) -> Option<Place> = |item| item.key.is_none().then_some(Place::Value(item.value));
     let mut pairs = Vec::new();
     let mut used_source = vec![false; source.len()];
     let mut used_target = vec![false; target.len()];
-    for place in rounds {
+    for place in [by_key, by_timestamp, by_value] {
         // Ascending indices, taken from the front.
         let mut waiting: HashMap<(u64, Place), std::collections::VecDeque<usize>> = HashMap::new();
         for (j, item) in target.iter().enumerate().filter(|&(j, _)| !used_target[j]) {

@@ -1,11 +1,6 @@
-//! Turns alignment's outcomes into findings within the scope of the run, and says what they mean for each group.
-//! Reads nothing; decides no verdict.
+//! Turns alignment's outcomes into findings within the scope of the run: what is a finding, what is pending, what cannot
+//! be told. Reads nothing; counts nothing; decides no verdict.
 
-mod groups;
 mod scope;
 
-pub use groups::{Copies, Resume, judge_resume};
-pub use scope::{Judgement, Misplacement, PairReading, Standing, find_misplaced, judge};
-
-#[cfg(test)]
-mod tests;
+pub use scope::{Classified, Misplacement, PairReading, Standing, classify, find_misplaced};

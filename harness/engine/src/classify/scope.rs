@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use crate::align::{Alignment, Item, Outcome};
-use crate::ledger::{Intake, Ledger, LedgerError, check_sums};
 use crate::record::{FindingKind, Side};
 
 /// How a pair was read.
@@ -20,8 +19,6 @@ pub struct PairReading {
     pub read_to: [i64; 2],
     /// Whether the side was read to its planned end.
     pub complete: [bool; 2],
-    /// What came in, before alignment.
-    pub intake: [Intake; 2],
 }
 
 /// What an outcome counts as.
@@ -37,23 +34,21 @@ pub enum Standing {
     Beyond,
 }
 
-/// One pair, judged.
+/// One pair, classified.
 #[derive(Debug)]
-pub struct Judgement {
+pub struct Classified {
     /// How the pair was read.
     pub reading: PairReading,
     /// The matched runs and what is not matched.
     pub alignment: Alignment,
     /// Parallel to `alignment.outcomes`.
     pub standings: Vec<Standing>,
-    /// Counts.
-    pub ledger: Ledger,
     /// First offset out of scope: source, target.
     pub cut: [i64; 2],
 }
 
-/// Judges one pair and proves that its ledger adds up.
-pub fn judge(reading: PairReading, alignment: Alignment) -> Result<Judgement, LedgerError> {
+/// Says of each outcome of one pair what it counts as.
+pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let runs = &alignment.runs;
     let total = runs.matched();
     let in_scope = runs.matched_below_source(reading.source_end);
@@ -101,54 +96,13 @@ pub fn judge(reading: PairReading, alignment: Alignment) -> Result<Judgement, Le
         })
         .collect();
 
-    check_sums(&reading.name, reading.intake, unmatched(&alignment.outcomes))?;
     let target_cut = match in_scope.checked_sub(1).and_then(|last| runs.pair(last)) {
         Some((_, last)) if live => last + 1,
         None if live => reading.start[1],
         _ => reading.read_to[1],
     };
     let cut = [reading.source_end.min(reading.read_to[0]), target_cut];
-    let beyond_matched = total - in_scope;
-    let mut judgement = Judgement { reading, alignment, standings, ledger: Ledger::default(), cut };
-    judgement.count(in_scope, beyond_matched);
-    judgement.ledger.check(&judgement.reading.name)?;
-    Ok(judgement)
-}
-
-impl Judgement {
-    fn count(&mut self, matched: u64, beyond_matched: u64) {
-        let mut beyond = [beyond_matched; 2];
-        let ledger = &mut self.ledger;
-        ledger.matched = matched;
-        for (outcome, standing) in self.alignment.outcomes.iter().zip(&self.standings) {
-            // A duplicate's original is counted where it is matched.
-            let on_source = outcome.source().is_some() && !matches!(outcome, Outcome::Duplicate { .. });
-            let on_target = outcome.target().is_some();
-            match standing {
-                Standing::Finding(kind) => ledger.find(*kind),
-                Standing::Pending => ledger.pending += 1,
-                Standing::Unverifiable => {
-                    ledger.unverifiable[0] += u64::from(on_source);
-                    ledger.unverifiable[1] += u64::from(on_target);
-                }
-                Standing::Beyond => {
-                    beyond[0] += u64::from(on_source);
-                    beyond[1] += u64::from(on_target);
-                }
-            }
-        }
-        ledger.records = [0, 1].map(|side: usize| self.reading.intake[side].records - beyond[side]);
-    }
-}
-
-fn unmatched(outcomes: &[Outcome]) -> [Intake; 2] {
-    let source = outcomes
-        .iter()
-        .filter(|outcome| !matches!(outcome, Outcome::Duplicate { .. }))
-        .filter_map(Outcome::source)
-        .map(|item| item.identity);
-    let target = outcomes.iter().filter_map(Outcome::target).map(|item| item.identity);
-    [source.collect(), target.collect()]
+    Classified { reading, alignment, standings, cut }
 }
 
 /// A record whose only copy is in another partition of the topic.
@@ -165,13 +119,13 @@ pub struct Misplacement {
 }
 
 /// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence. The
-/// two outcomes are taken out of both pairs and counted as misplaced.
-pub fn find_misplaced(pairs: &mut [(usize, &mut Judgement)]) -> Result<Vec<Misplacement>, LedgerError> {
+/// two outcomes are one finding then.
+pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacement> {
     let mut missing: HashMap<u128, VecDeque<(usize, usize)>> = HashMap::new();
-    for (at, (_, judgement)) in pairs.iter().enumerate() {
-        for (n, outcome) in judgement.alignment.outcomes.iter().enumerate() {
+    for (at, (_, pair)) in pairs.iter().enumerate() {
+        for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
             let open = matches!(
-                judgement.standings[n],
+                pair.standings[n],
                 Standing::Finding(FindingKind::MissingRecord) | Standing::Pending
             );
             if let (Outcome::Missing { source }, true) = (outcome, open) {
@@ -181,17 +135,15 @@ pub fn find_misplaced(pairs: &mut [(usize, &mut Judgement)]) -> Result<Vec<Mispl
     }
     let mut found = Vec::new();
     let mut taken: Vec<(usize, usize)> = Vec::new();
-    for (at, (target_pair, judgement)) in pairs.iter().enumerate() {
-        for (n, outcome) in judgement.alignment.outcomes.iter().enumerate() {
-            let (Outcome::Extraneous { target }, Standing::Finding(_)) = (outcome, judgement.standings[n])
-            else {
+    for (at, (target_pair, pair)) in pairs.iter().enumerate() {
+        for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
+            let (Outcome::Extraneous { target }, Standing::Finding(_)) = (outcome, pair.standings[n]) else {
                 continue;
             };
             let Some(waiting) = missing.get_mut(&target.identity) else { continue };
             let Some(position) = waiting.iter().position(|&(other, _)| other != at) else { continue };
             let Some((source_at, source_n)) = waiting.remove(position) else { continue };
-            let source_judgement = &pairs[source_at].1;
-            let Some(source) = source_judgement.alignment.outcomes[source_n].source() else { continue };
+            let Some(source) = pairs[source_at].1.alignment.outcomes[source_n].source() else { continue };
             found.push(Misplacement {
                 source_pair: pairs[source_at].0,
                 source: *source,
@@ -203,21 +155,7 @@ pub fn find_misplaced(pairs: &mut [(usize, &mut Judgement)]) -> Result<Vec<Mispl
         }
     }
     for (at, n) in taken {
-        let ledger = &mut pairs[at].1.ledger;
-        let misses = matches!(pairs[at].1.alignment.outcomes[n], Outcome::Missing { .. });
-        match pairs[at].1.standings[n] {
-            Standing::Finding(kind) => *ledger.findings.entry(kind).or_default() -= 1,
-            _ => ledger.pending -= 1,
-        }
-        ledger.misplaced[usize::from(!misses)] += 1;
-        if misses {
-            ledger.find(FindingKind::MisplacedRecord);
-        }
         pairs[at].1.standings[n] = Standing::Finding(FindingKind::MisplacedRecord);
     }
-    for (_, judgement) in pairs.iter_mut() {
-        judgement.ledger.findings.retain(|_, n| *n > 0);
-        judgement.ledger.check(&judgement.reading.name)?;
-    }
-    Ok(found)
+    found
 }

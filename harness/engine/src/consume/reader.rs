@@ -461,7 +461,7 @@ fn fatal(error: i32, due: i64, offset: i64, text: String) -> Option<ReadEnd> {
         || is(code::RD_KAFKA_RESP_ERR__BAD_MSG)
         || is(code::RD_KAFKA_RESP_ERR__BAD_COMPRESSION)
         || is(code::RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED);
-    ends.then(|| ReadEnd::Failed { at: if offset >= 0 { offset } else { due }, detail: text })
+    ends.then_some(ReadEnd::Failed { at: if offset >= 0 { offset } else { due }, detail: text })
 }
 
 /// Reads `ranges` of one side on the calling thread and sends batches until told to stop, the receiver is gone,

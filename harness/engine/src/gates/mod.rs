@@ -21,6 +21,8 @@ pub struct Results<'a> {
     pub unread: Vec<String>,
     /// The groups.
     pub groups: &'a [GroupSummary],
+    /// Whether a go with conditions is to be told from one without.
+    pub conditional: bool,
     /// Why the run's test of itself failed, if it did.
     pub self_check_failed: Option<String>,
 }
@@ -30,7 +32,7 @@ pub struct Results<'a> {
 pub struct Decision {
     /// What the records say.
     pub verdict: Verdict,
-    /// 0, 10 or 12.
+    /// 0, 10, 11 (only where asked) or 12.
     pub exit_code: i32,
     /// Why, the decisive reason first.
     pub reasons: Vec<String>,
@@ -87,11 +89,17 @@ pub fn decide(results: &Results<'_>) -> Decision {
         10
     } else if !open.is_empty() {
         12
+    } else if results.conditional && (!allowed.is_empty() || replays(results.groups)) {
+        11
     } else {
         0
     };
     let reasons = [divergent, no_go, open, allowed].concat();
     Decision { verdict, exit_code, reasons }
+}
+
+fn replays(groups: &[GroupSummary]) -> bool {
+    groups.iter().flat_map(|group| &group.positions).any(|position| position.replay_records != Some(0))
 }
 
 fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<String>, open: &mut Vec<String>) {

@@ -12,6 +12,7 @@ fn results<'a>(
         unverifiable: 0,
         unread: Vec::new(),
         groups,
+        conditional: false,
         self_check_failed: None,
     }
 }
@@ -103,4 +104,16 @@ fn what_is_pending_unverifiable_unread_or_failed_is_inconclusive() {
     ] {
         assert_eq!(decide(&open).exit_code, 12, "{open:?}");
     }
+}
+
+#[test]
+fn a_go_with_conditions_is_told_apart_only_where_that_is_asked() {
+    let replaying = group(position(0, 5, PositionState::Judged));
+    let asked =
+        |groups: &[GroupSummary]| decide(&Results { conditional: true, ..results(vec![], groups) }).exit_code;
+    assert_eq!(asked(&replaying), 11);
+    assert_eq!(asked(&group(position(0, 0, PositionState::Judged))), 0);
+    assert_eq!(asked(&group(position(1, 5, PositionState::Judged))), 10);
+    assert_eq!(asked(&group(position(0, 5, PositionState::NoCheckpoint))), 12);
+    assert_eq!(decide(&results(vec![], &replaying)).exit_code, 0);
 }

@@ -155,4 +155,21 @@ mod tests {
             topic_info(1, true, &config(&[("retention.ms", "soon"), ("message.timestamp.type", "Moon")]));
         assert_eq!(info, TopicInfo { partitions: 1, internal: true, ..TopicInfo::default() });
     }
+
+    #[test]
+    fn the_inventory_says_what_it_could_not_learn() {
+        use crate::kafka::ClusterSettings;
+        use crate::record::Side;
+        let embedded = cutproof_testcontainers::EmbeddedCluster::start(1).expect("an embedded cluster");
+        embedded.create_topic("orders", 2).expect("a topic");
+        let settings =
+            ClusterSettings::new(Side::Target, "west", embedded.bootstrap_servers(), Default::default());
+        let cluster = Cluster::connect(settings).expect("connected");
+        let inventory = SideInventory::gather(&cluster).expect("gathered");
+        assert_eq!(inventory.cluster_id, cluster.cluster_id());
+        assert_eq!(inventory.topics["orders"].partitions, 2);
+        assert_eq!(inventory.topics["orders"].cleanup_policy, None);
+        assert_eq!(inventory.groups, None);
+        assert_eq!(inventory.remarks.len(), 2, "{:?}", inventory.remarks);
+    }
 }

@@ -83,7 +83,7 @@ pub enum KafkaError {
     /// No broker could be reached within the time limit.
     #[error(
         "{at}: {address} not reachable within {} s ({detail}); check the address, the network and security.protocol",
-        waited.as_secs_f32()
+        waited.as_secs_f32().round()
     )]
     Unreachable {
         /// What was tried.
@@ -96,7 +96,7 @@ pub enum KafkaError {
         detail: String,
     },
     /// The brokers are there, but gave no answer within the time limit.
-    #[error("{at}: no answer within {} s ({detail}); try again, or raise the time limit", waited.as_secs_f32())]
+    #[error("{at}: no answer within {} s ({detail}); try again, or raise the time limit", waited.as_secs_f32().round())]
     TimedOut {
         /// What was tried.
         at: Box<At>,

@@ -123,18 +123,6 @@ fn what_the_brokers_do_not_offer_is_none_and_no_empty_answer() {
 }
 
 #[test]
-fn the_inventory_says_what_it_could_not_learn() {
-    let mock = mock(&[("orders", 2)]);
-    let cluster = connect(&mock);
-    let inventory = crate::inventory::SideInventory::gather(&cluster).expect("gathered");
-    assert_eq!(inventory.cluster_id, cluster.cluster_id());
-    assert_eq!(inventory.topics["orders"].partitions, 2);
-    assert_eq!(inventory.topics["orders"].cleanup_policy, None);
-    assert_eq!(inventory.groups, None);
-    assert_eq!(inventory.remarks.len(), 2, "{:?}", inventory.remarks);
-}
-
-#[test]
 fn committed_offsets_are_read_without_joining_the_group() {
     let mock = mock(&[("orders", 3)]);
     let commits = [Commit::new("orders", 0, 5), Commit::new("orders", 2, 0)];

@@ -1,10 +1,16 @@
 //! What happened to every record in scope: each lands in exactly one column, and independent sums must agree.
 //! Decides nothing; a ledger that does not add up is an internal error, never a verdict.
 
+mod resume;
+
+pub use resume::{Copies, Resume, judge_resume};
+
 use std::collections::BTreeMap;
 
 use cutproof_reports::{Counts, FindingKind};
 
+use crate::align::{Alignment, Outcome};
+use crate::classify::{Classified, PairReading, Standing};
 use crate::record::Side;
 
 /// Number and sum of identities, taken where records come in, before anything compares them. Additive, so that
@@ -162,6 +168,67 @@ pub fn check_sums(pair: &str, intake: [Intake; 2], unmatched: [Intake; 2]) -> Re
     }
 }
 
+/// One pair with its ledger.
+#[derive(Debug)]
+pub struct Judgement {
+    /// How the pair was read.
+    pub reading: PairReading,
+    /// The matched runs and what is not matched.
+    pub alignment: Alignment,
+    /// Parallel to `alignment.outcomes`.
+    pub standings: Vec<Standing>,
+    /// First offset out of scope: source, target.
+    pub cut: [i64; 2],
+    /// Counts.
+    pub ledger: Ledger,
+}
+
+/// Accounts for every record of a pair. `intake`: what came in, taken before alignment: source, target.
+pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, LedgerError> {
+    let Classified { reading, alignment, standings, cut } = pair;
+    check_sums(&reading.name, intake, unmatched(&alignment.outcomes))?;
+    let total = alignment.runs.matched();
+    let mut ledger =
+        Ledger { matched: alignment.runs.matched_below_source(reading.source_end), ..Ledger::default() };
+    let mut beyond = [total - ledger.matched; 2];
+    for (outcome, standing) in alignment.outcomes.iter().zip(&standings) {
+        // A duplicate's original is counted where it is matched.
+        let on_source = outcome.source().is_some() && !matches!(outcome, Outcome::Duplicate { .. });
+        let on = [on_source, outcome.target().is_some()].map(u64::from);
+        match standing {
+            // Two outcomes make one finding: it is counted where the record is missed.
+            Standing::Finding(FindingKind::MisplacedRecord) => {
+                [0, 1].iter().for_each(|&side: &usize| ledger.misplaced[side] += on[side]);
+                if on_source {
+                    ledger.find(FindingKind::MisplacedRecord);
+                }
+            }
+            Standing::Finding(kind) => ledger.find(*kind),
+            Standing::Pending => ledger.pending += 1,
+            Standing::Unverifiable => {
+                [0, 1].iter().for_each(|&side: &usize| ledger.unverifiable[side] += on[side]);
+            }
+            Standing::Beyond => [0, 1].iter().for_each(|&side: &usize| beyond[side] += on[side]),
+        }
+    }
+    ledger.records = [0, 1].map(|side: usize| intake[side].records - beyond[side]);
+    ledger.check(&reading.name)?;
+    Ok(Judgement { reading, alignment, standings, cut, ledger })
+}
+
+/// What is not matched on each side.
+fn unmatched(outcomes: &[Outcome]) -> [Intake; 2] {
+    let source = outcomes
+        .iter()
+        .filter(|outcome| !matches!(outcome, Outcome::Duplicate { .. }))
+        .filter_map(Outcome::source)
+        .map(|item| item.identity);
+    let target = outcomes.iter().filter_map(Outcome::target).map(|item| item.identity);
+    [source.collect(), target.collect()]
+}
+
+#[cfg(test)]
+mod judged_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,8 @@ const SCHEMA_IDS: usize = 1_000;
 pub(super) struct PairRead {
     pub aligner: PairAligner,
     pub reading: PairReading,
+    /// What came in on each side, taken before alignment.
+    pub intake: [Intake; 2],
     /// Why it was not read to its end, or not judged; empty where it was.
     pub remarks: Vec<String>,
 }
@@ -308,9 +310,8 @@ impl PairState {
             source_end: self.source_barrier,
             read_to: self.next,
             complete: Side::BOTH.map(|side| self.reached(side)),
-            intake: self.intake,
         };
-        PairRead { aligner: self.aligner, reading, remarks }
+        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks }
     }
 }
 

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use cutproof_reports::{Finding, FindingKind, OrderBroken, Part, RecordPlace};
 
 use crate::align::{Item, Outcome};
-use crate::classify::{Judgement, Misplacement, Standing};
+use crate::classify::{Misplacement, Standing};
 use crate::compare::difference;
 use crate::decode::{Decoder, Explanation, Payload};
 use crate::fingerprint::KeyedHasher;
+use crate::ledger::Judgement;
 use crate::positions::PairPlan;
 use crate::record::{DecodeMode, Record, Side, TimestampType, TopicPartition};
 

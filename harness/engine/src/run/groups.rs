@@ -3,8 +3,9 @@
 use cutproof_reports::{GroupSummary, PositionState, PositionSummary};
 
 use crate::align::Outcome;
-use crate::classify::{Copies, Judgement, Misplacement, judge_resume};
+use crate::classify::Misplacement;
 use crate::gates::scorecard;
+use crate::ledger::{Copies, Judgement, judge_resume};
 use crate::positions::{GroupPosition, Plan};
 
 use super::lead::LeadIn;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use cutproof_reports::{Finding, FindingKind, Part, RecordPlace};
 
-use crate::classify::Judgement;
 use crate::decode::{Check, Decoder, Payload, SchemaAgreement, Slot};
 use crate::fingerprint::KeyedHasher;
+use crate::ledger::Judgement;
 use crate::positions::PairPlan;
 use crate::record::{DecodeMode, OffsetRange, Record, Side};
 

@@ -25,7 +25,7 @@ impl Log for Lists {
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
         let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
-        let _ = self.0[side as usize].iter().filter(inside).all(|item| visit(item));
+        let _ = self.0[side as usize].iter().filter(inside).all(&mut *visit);
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub fn demo(arguments: &DemoArguments) -> Result<i32, Failure> {
         plan::text(&config, &plan),
         script.description()
     ))?;
-    let options = RunOptions { out: arguments.out.clone(), cancel };
+    let options = RunOptions { out: arguments.out.clone(), cancel, conditional: false };
     let outcome = cutproof::run::run(&config, &options, &progress);
     progress.finish();
     let RunOutcome { manifest, directory, sample } = outcome.map_err(|error| refusals::from_run(&error))?;

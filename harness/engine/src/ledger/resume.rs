@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::align::{Outcome, Runs};
 use crate::record::FindingKind;
 
-use super::scope::{Judgement, Standing};
+use super::Judgement;
+use crate::classify::Standing;
 
 /// Every copy on the target of a source record of one pair, and the source records that have none.
 #[derive(Debug)]

@@ -1,0 +1,224 @@
+//! Every exit code and refusal that needs clusters, by starting the binary against two embedded ones.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use cutproof_reports::{RunState, Verdict, read_findings, read_manifest};
+use cutproof_testcontainers::{
+    Carried, Commit, Copier, CopierSettings, EmbeddedCluster, PlainRead, PlainRecord, commit_offsets, produce,
+};
+
+/// Two embedded clusters, topic `orders` (2 partitions, 300 records each) copied, group `billing` at 250 of each.
+struct Lab {
+    source: EmbeddedCluster,
+    target: EmbeddedCluster,
+    work: tempfile::TempDir,
+}
+
+fn record(partition: i32, n: i64) -> PlainRecord {
+    PlainRecord {
+        partition,
+        key: Some(format!("k{}", n % 7).into_bytes()),
+        value: Some(format!("value {partition} {n}").into_bytes()),
+        headers: vec![],
+        timestamp: 1_793_606_400_000 + n,
+    }
+}
+
+/// `change` says what reaches the target of partition 0.
+fn lab(change: impl Fn(&mut Vec<PlainRead>)) -> Lab {
+    let (source, target) =
+        (EmbeddedCluster::start(1).expect("a source"), EmbeddedCluster::start(1).expect("a target"));
+    let mut copier = Copier::new(CopierSettings::new(
+        source.bootstrap_servers(),
+        "src",
+        target.bootstrap_servers(),
+        "dst",
+    ));
+    source.create_topic("orders", 2).expect("made");
+    source.create_topic("empty", 1).expect("made");
+    source.create_topic("absent", 1).expect("made");
+    source.create_topic("wide", 3).expect("made");
+    target.create_topic("src.empty", 1).expect("made");
+    target.create_topic("src.wide", 2).expect("made");
+    for topic in copier.needed_topics(&[("orders", 2)]) {
+        let cluster = if topic.on_target { &target } else { &source };
+        cluster.create_topic(&topic.name, topic.partitions).expect("made");
+    }
+    let records = (0..2).flat_map(|partition| (0..300).map(move |n| record(partition, n)));
+    produce(source.bootstrap_servers(), "orders", records).expect("produced");
+    let commits = [Commit::new("orders", 0, 250), Commit::new("orders", 1, 250)];
+    commit_offsets(source.bootstrap_servers(), "billing", &commits).expect("committed");
+    copier
+        .copy_topic_with("orders", |mut partitions| {
+            change(&mut partitions[0]);
+            let carried = |(partition, records): (i32, Vec<PlainRead>)| {
+                records.into_iter().map(move |record| Carried::copy_of(record, partition))
+            };
+            (0..).zip(partitions).flat_map(carried).collect()
+        })
+        .expect("copied");
+    copier.write_checkpoints(&["billing"]).expect("written");
+    Lab { source, target, work: tempfile::tempdir().expect("a directory") }
+}
+
+impl Lab {
+    fn config(&self, more: &str) -> String {
+        format!(
+            "apiVersion: cutproof/v1\nkind: Proof\n\
+             source: {{ alias: src, bootstrap_servers: \"{}\" }}\n\
+             target: {{ alias: dst, bootstrap_servers: \"{}\" }}\n{more}",
+            self.source.bootstrap_servers(),
+            self.target.bootstrap_servers()
+        )
+    }
+
+    fn command(&self, config: &str, flags: &[&str]) -> Command {
+        let file = self.work.path().join("cutproof.yaml");
+        std::fs::write(&file, config).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cutproof"));
+        command.arg("run").arg("-c").arg(file).arg("--out").arg(self.out()).args(flags);
+        command
+    }
+
+    fn out(&self) -> std::path::PathBuf {
+        self.work.path().join("out")
+    }
+
+    fn run(&self, more: &str, flags: &[&str]) -> Output {
+        self.command(&self.config(more), flags).output().expect("the binary starts")
+    }
+}
+
+const ORDERS: &str = "topics: { include: [\"orders\"] }\ngroups: { include: [\"billing\"] }\n";
+
+fn expect(output: &Output, code: i32, said: &[&str]) {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "stdout {stdout}\nstderr {stderr}");
+    for words in said {
+        assert!(stdout.contains(words) || stderr.contains(words), "{words:?} in\n{stdout}\n{stderr}");
+    }
+}
+
+fn only_run(out: &Path) -> std::path::PathBuf {
+    let mut runs =
+        std::fs::read_dir(out).expect("the out directory").map(|entry| entry.expect("an entry").path());
+    let run = runs.next().expect("a run directory");
+    assert_eq!(runs.next(), None);
+    run
+}
+
+#[test]
+fn a_match_ends_with_0_or_11_where_a_condition_was_asked_for_and_writes_every_file() {
+    let lab = lab(|_| {});
+    expect(&lab.run(ORDERS, &[]), 0, &["MATCH", "mockCluster"]);
+    let run = only_run(&lab.out());
+    let manifest = read_manifest(&run).expect("run.json");
+    assert_eq!(
+        (manifest.verdict, manifest.state, manifest.exit_code),
+        (Verdict::Match, RunState::Complete, 0)
+    );
+    let mut names: Vec<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+    names.sort_unstable();
+    let expected = [
+        "findings/part-00000.parquet",
+        "offset_map.parquet",
+        "pairs.parquet",
+        "positions.parquet",
+        "report.md",
+        "resume_offsets.csv",
+    ];
+    assert_eq!(names, expected);
+    // The checkpoint is a lower bound: the group would do some records twice.
+    assert!(manifest.groups[0].positions.iter().any(|position| position.replay_records > Some(0)));
+    expect(&lab.run(ORDERS, &["--conditional"]), 11, &["MATCH"]);
+}
+
+#[test]
+fn a_lost_record_ends_with_10_and_is_the_only_finding() {
+    let lab = lab(|records| drop(records.remove(270)));
+    expect(&lab.run(ORDERS, &[]), 10, &["DIVERGENT", "missing_record", "orders-0@270"]);
+    let findings = read_findings(&only_run(&lab.out())).expect("findings");
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].source.as_ref().map(|place| place.offset), Some(270));
+}
+
+#[test]
+fn an_allowed_finding_is_listed_but_does_not_decide() {
+    let lab = lab(|records| drop(records.remove(120)));
+    let allowed = "range: { start: earliest }\ncontracts: [{ topics: [\".*\"], allow: [{ finding: missing_record, \
+                   max: 1, reason: \"known gap\" }] }]\ntopics: { include: [\"orders\"] }\ngroups: { include: [\"none\"] }\n";
+    expect(&lab.run(allowed, &[]), 0, &["known gap", "missing_record"]);
+}
+
+#[test]
+fn no_record_compared_ends_with_12() {
+    let lab = lab(|_| {});
+    let empty = "range: { start: earliest }\ntopics: { include: [\"empty\"] }\n";
+    expect(&lab.run(empty, &[]), 12, &["INCONCLUSIVE", "no record was compared"]);
+}
+
+#[test]
+fn bad_input_ends_with_2_and_says_what_is_wrong() {
+    let lab = lab(|_| {});
+    let same = lab.config(ORDERS).replace(lab.target.bootstrap_servers(), lab.source.bootstrap_servers());
+    expect(&lab.command(&same, &[]).output().expect("starts"), 2, &["same cluster"]);
+    let refused = |more: &str, said: &[&str]| expect(&lab.run(more, &[]), 2, said);
+    refused("topics: { include: [\"nothing-like-it\"] }\n", &["no topic", "nothing-like-it"]);
+    refused(
+        "topics: { include: [\"orders\"] }\ngroups: { include: [\"nobody\"] }\n",
+        &["no consumer group", "nobody"],
+    );
+    refused("range: { start: earliest }\ntopics: { include: [\"absent\"] }\n", &["src.absent"]);
+    refused(
+        "range: { start: earliest }\ntopics: { include: [\"wide\"] }\n",
+        &["src.wide", "2 partitions", "3"],
+    );
+    refused("topics: { include: [\"orders(\"] }\n", &["orders("]);
+    refused("toppics: {}\n", &["toppics", "topics"]);
+    assert!(!lab.out().exists() || std::fs::read_dir(lab.out()).expect("readable").next().is_none());
+}
+
+#[test]
+fn a_position_from_a_file_that_the_target_does_not_hold_is_refused_with_what_is_available() {
+    let lab = lab(|_| {});
+    std::fs::write(
+        lab.work.path().join("positions.csv"),
+        "billing,src.orders,0,9999\nbilling,src.orders,1,100\n",
+    )
+    .expect("written");
+    let csv = format!("positions: {{ origin: csv, csv_file: positions.csv }}\n{ORDERS}");
+    expect(&lab.run(&csv, &[]), 2, &["orders-0", "9999", "0 to 300"]);
+}
+
+#[test]
+fn an_interrupted_run_ends_with_the_signal_s_code_and_leaves_artefacts_marked_partial() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        // The tail is not copied, so that the run waits for it.
+        let lab = lab(|records| records.truncate(280));
+        let config = lab.config(&format!("range: {{ settle: 300s }}\n{ORDERS}"));
+        let mut child =
+            lab.command(&config, &[]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+        let mut said = BufReader::new(child.stderr.take().expect("its stderr"));
+        let mut line = String::new();
+        while !line.contains("settle") {
+            line.clear();
+            assert!(said.read_line(&mut line).expect("readable") > 0, "the run ended before it waited");
+        }
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &child.id().to_string()])
+                .status()
+                .expect("kill")
+                .success()
+        );
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).expect("readable");
+        assert_eq!(child.wait().expect("ended").code(), Some(code), "{rest}");
+        let manifest = read_manifest(&only_run(&lab.out())).expect("run.json");
+        assert_eq!((manifest.state, manifest.exit_code), (RunState::Partial, code));
+        assert_ne!(manifest.verdict, Verdict::Match);
+    }
+}

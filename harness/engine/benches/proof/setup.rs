@@ -1,0 +1,89 @@
+//! Two clusters that hold the same records in topic `bench`: what a copy without divergence looks like.
+
+use std::path::{Path, PathBuf};
+
+use cutproof_testcontainers::{
+    Compression, EmbeddedCluster, KafkaCluster, KafkaOptions, PlainRecord, ProduceOptions, Topic,
+    create_topic, produce_with,
+};
+
+use super::{Fallible, Settings};
+
+/// Real clusters on the JVM, or embedded ones for a quick look.
+pub enum Clusters {
+    Real(Box<[KafkaCluster; 2]>),
+    Embedded([EmbeddedCluster; 2]),
+}
+
+impl Clusters {
+    pub fn bootstrap_servers(&self) -> [String; 2] {
+        match self {
+            Self::Real(clusters) => clusters.each_ref().map(KafkaCluster::bootstrap_servers),
+            Self::Embedded(clusters) => {
+                clusters.each_ref().map(|cluster| cluster.bootstrap_servers().to_owned())
+            }
+        }
+    }
+}
+
+/// Starts both clusters and fills them.
+pub fn clusters(settings: &Settings) -> Fallible<Clusters> {
+    let clusters = if settings.real {
+        let mut clusters = [KafkaOptions::source(), KafkaOptions::target()];
+        clusters.iter_mut().for_each(|options| options.heap_mib = 768);
+        let [source, target] = clusters;
+        Clusters::Real(Box::new([KafkaCluster::start(source)?, KafkaCluster::start(target)?]))
+    } else {
+        Clusters::Embedded([EmbeddedCluster::start(3)?, EmbeddedCluster::start(3)?])
+    };
+    let compression = match settings.compression.as_str() {
+        "none" => Compression::None,
+        "lz4" => Compression::Lz4,
+        "zstd" => Compression::Zstd,
+        other => return Err(format!("unknown compression {other}").into()),
+    };
+    let options = ProduceOptions { compression, ..ProduceOptions::default() };
+    for (at, bootstrap) in clusters.bootstrap_servers().iter().enumerate() {
+        match &clusters {
+            Clusters::Real(_) => create_topic(bootstrap, &Topic::new("bench", settings.partitions))?,
+            Clusters::Embedded(embedded) => embedded[at].create_topic("bench", settings.partitions)?,
+        }
+        produce_with(bootstrap, "bench", &options, records(settings))?;
+    }
+    Ok(clusters)
+}
+
+/// Keyed by one of 100,000 keys; values that neither repeat nor compress to nothing.
+fn records(settings: &Settings) -> impl Iterator<Item = PlainRecord> + use<> {
+    let Settings { records, bytes, partitions, .. } = *settings;
+    (0..records as u64).map(move |n| {
+        let mut value = format!("{n:016x}").into_bytes();
+        let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        while value.len() + 6 < bytes {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            value.push(b'a' + (state >> 59) as u8 % 16);
+        }
+        PlainRecord {
+            partition: (n % partitions as u64) as i32,
+            key: Some(format!("{:06}", n % 100_000).into_bytes()),
+            value: Some(value),
+            headers: vec![],
+            timestamp: 1_793_606_400_000 + (n / 10) as i64,
+        }
+    })
+}
+
+/// A configuration that compares all of `bench` under the same name.
+pub fn config(directory: &Path, source: &str, target: &str) -> Fallible<PathBuf> {
+    let path = directory.join("cutproof.yaml");
+    let text = format!(
+        "apiVersion: cutproof/v1\nkind: Proof\n\
+         source: {{ alias: src, bootstrap_servers: \"{source}\" }}\n\
+         target: {{ alias: dst, bootstrap_servers: \"{target}\" }}\n\
+         replication: {{ policy: identity }}\ntopics: {{ include: [\"bench\"] }}\nrange: {{ start: earliest }}\n"
+    );
+    std::fs::write(&path, text)?;
+    Ok(path)
+}

@@ -178,6 +178,9 @@ fn bad_input_ends_with_2_and_says_what_is_wrong() {
     );
     refused("topics: { include: [\"orders(\"] }\n", &["orders("]);
     refused("toppics: {}\n", &["toppics", "topics"]);
+    let properties =
+        lab.config(ORDERS).replace("alias: src,", "alias: src, properties_file: not-there.properties,");
+    expect(&lab.command(&properties, &[]).output().expect("starts"), 2, &["not-there.properties"]);
     assert!(!lab.out().exists() || std::fs::read_dir(lab.out()).expect("readable").next().is_none());
 }
 

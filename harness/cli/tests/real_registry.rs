@@ -77,7 +77,8 @@ impl Lab {
 }
 
 #[test]
-fn a_remapped_schema_id_is_no_divergence_an_id_of_another_schema_is_and_without_a_registry_the_bytes_decide() {
+fn a_remapped_schema_id_is_no_divergence_an_id_of_another_schema_is_and_without_a_registry_the_bytes_decide()
+{
     let mut lab = lab();
     let at = framed(&lab.records);
     let mut target: Vec<FixtureRecord> = lab.records.clone();

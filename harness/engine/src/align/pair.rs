@@ -28,6 +28,7 @@ pub struct PairAligner {
     rules: Rules,
     tuning: Tuning,
     queues: [Queue; 2],
+    source_start: i64,
     /// One past the last offset that was consumed, by side.
     next_offset: [i64; 2],
     search: Option<Search>,
@@ -43,6 +44,7 @@ impl PairAligner {
             rules,
             tuning,
             queues: Default::default(),
+            source_start: start[0],
             next_offset: start,
             search: None,
             runs: Runs::default(),
@@ -168,7 +170,13 @@ impl PairAligner {
         let mut log = Counting { log, records: records_read_again };
         let frame = certify::Frame { end: self.next_offset, rules: &self.rules, tuning: &self.tuning };
         certify::certify(&mut self.runs, &mut self.regions, &frame, &mut log)?;
-        let outcomes = settle::settle(&self.runs, self.regions, &self.rules, source_history_start, &mut log)?;
+        let outcomes = settle::settle(
+            &self.runs,
+            self.regions,
+            &self.rules,
+            [source_history_start, self.source_start],
+            &mut log,
+        )?;
         Ok(Alignment { runs: self.runs, outcomes, records_read_again: *records_read_again })
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn settle(
     runs: &Runs,
     regions: Vec<Region>,
     rules: &Rules,
-    source_history_start: i64,
+    source_starts: [i64; 2],
     log: &mut dyn Log,
 ) -> Result<Vec<Outcome>, LogError> {
     let mut source = Vec::new();
@@ -101,7 +101,7 @@ pub(super) fn settle(
     let unsolved = outcomes.iter().filter_map(Outcome::source).map(|item| item.offset);
     let unsolved: Vec<i64> = unsolved.collect();
     let reordered = take_reordered(&mut source, &mut target, rules);
-    let duplicates = take_duplicates(&mut target, rules, source_history_start, log)?;
+    let duplicates = take_duplicates(&mut target, rules, source_starts, log)?;
     let mismatched = take_mismatched(&mut source, &mut target, runs);
     let left_over_source: HashSet<i64> = source
         .iter()
@@ -173,11 +173,11 @@ fn take_reordered(source: &mut Vec<Item>, target: &mut Vec<Item>, rules: &Rules)
     take_pairs(source, target, &pairs)
 }
 
-/// Target records of which any source record is the original: the first one.
+/// Target records of which any source record is the original: the first one in scope, else the first one before.
 fn take_duplicates(
     target: &mut Vec<Item>,
     rules: &Rules,
-    source_history_start: i64,
+    [history_start, scope_start]: [i64; 2],
     log: &mut dyn Log,
 ) -> Result<Vec<(Item, Item)>, LogError> {
     let mut wanted: HashMap<u128, Vec<usize>> = HashMap::new();
@@ -188,21 +188,26 @@ fn take_duplicates(
         return Ok(Vec::new());
     }
     let mut originals: BTreeMap<usize, Item> = BTreeMap::new();
-    log.read(Side::Source, OffsetRange { start: source_history_start, end: i64::MAX }, &mut |item| {
-        if let Some(copies) = wanted.get_mut(&item.identity) {
-            copies.retain(|&j| {
-                let found = rules.matches(item, &target[j]);
-                if found {
-                    originals.insert(j, *item);
-                }
-                !found
-            });
-            if copies.is_empty() {
-                wanted.remove(&item.identity);
-            }
+    for (start, end) in [(scope_start, i64::MAX), (history_start, scope_start)] {
+        if wanted.is_empty() || start >= end {
+            continue;
         }
-        !wanted.is_empty()
-    })?;
+        log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
+            if let Some(copies) = wanted.get_mut(&item.identity) {
+                copies.retain(|&j| {
+                    let found = rules.matches(item, &target[j]);
+                    if found {
+                        originals.insert(j, *item);
+                    }
+                    !found
+                });
+                if copies.is_empty() {
+                    wanted.remove(&item.identity);
+                }
+            }
+            !wanted.is_empty()
+        })?;
+    }
     let duplicates = originals.iter().map(|(&j, original)| (*original, target[j])).collect();
     take(target, &originals.into_keys().collect());
     Ok(duplicates)

@@ -224,7 +224,6 @@ struct PairState {
     ended: [Option<ReadEnd>; 2],
     paused: [bool; 2],
     intake: [Intake; 2],
-    overflow: bool,
 }
 
 impl PairState {
@@ -240,7 +239,6 @@ impl PairState {
             ended: [None, None],
             paused: [false; 2],
             intake: Default::default(),
-            overflow: false,
         }
     }
 
@@ -260,6 +258,12 @@ impl PairState {
     /// Nothing on the source waits for the target any more, or the pair was given up.
     fn settled(&self) -> bool {
         !self.reached(Side::Source) || !self.reached(Side::Target) || self.aligner.held()[0] == 0
+    }
+
+    /// Reads no more of one side.
+    fn give_up(&mut self, side: Side) {
+        let detail = "limits.memory is used up by records that wait for the other side".to_owned();
+        self.ended[side as usize] = Some(ReadEnd::Failed { at: self.next[side as usize], detail });
     }
 
     fn take(&mut self, batch: Batch<Item>) {
@@ -292,11 +296,6 @@ impl PairState {
                 Some(ReadEnd::Failed { at, detail }) => {
                     format!("{partition} of the {side} cannot be read on at offset {at}: {detail}")
                 }
-                None if self.overflow => format!(
-                    "{partition} of the {side} was not read beyond offset {}: limits.memory is used up by records \
-                     that wait for the other side",
-                    self.next[side as usize]
-                ),
                 None => format!(
                     "{partition} of the {side} was not read beyond offset {}",
                     self.next[side as usize]
@@ -321,9 +320,13 @@ struct Barrier<'a> {
     shared: &'a Shared<'a>,
     pairs: &'a [&'a PairPlan],
     commands: &'a [Sender<Command>; 2],
+    /// Items of one pair that may wait before the side ahead is paused.
     held_max: usize,
     target_ends_at: time::OffsetDateTime,
     rounds: u32,
+    /// When the target's ends were last asked for, and last grew, while the source was paused for them.
+    asked_at: Instant,
+    grew_at: Instant,
 }
 
 enum Phase {
@@ -335,9 +338,19 @@ enum Phase {
 
 impl<'a> Barrier<'a> {
     fn new(shared: &'a Shared<'a>, pairs: &'a [&'a PairPlan], commands: &'a [Sender<Command>; 2]) -> Self {
-        let held_max = (shared.held_max / pairs.len().max(1)).max(4_096);
-        let now = time::OffsetDateTime::now_utc();
-        Self { shared, pairs, commands, held_max, target_ends_at: now, rounds: 0 }
+        // Half of the budget: a pair that searches for its continuation goes on on both sides.
+        let held_max = (shared.held_max / 2 / pairs.len().max(1)).max(4_096);
+        let now = Instant::now();
+        Self {
+            shared,
+            pairs,
+            commands,
+            held_max,
+            target_ends_at: time::OffsetDateTime::now_utc(),
+            rounds: 0,
+            asked_at: now,
+            grew_at: now,
+        }
     }
 
     fn run(
@@ -367,6 +380,7 @@ impl<'a> Barrier<'a> {
             if self.shared.cancel.cancelled().is_some() {
                 break;
             }
+            self.wait_for_target(states)?;
             self.relieve(states);
             if states.iter().all(PairState::at_rest) {
                 phase = self.next_phase(phase, states)?;
@@ -388,40 +402,54 @@ impl<'a> Barrier<'a> {
         let held = state.aligner.held();
         for side in Side::BOTH {
             let (own, other) = (held[side as usize], held[1 - side as usize]);
-            let other_ended = state.ended[1 - side as usize].is_some();
+            // The source waits for a target that has reached its end: it may grow. Nothing else grows.
+            let hopeless = match side {
+                Side::Source => state.ended[1].is_some() && !state.reached(Side::Target),
+                Side::Target => state.ended[0].is_some(),
+            };
             if state.paused[side as usize] {
-                if own < self.held_max / 2 || own <= other || other_ended {
+                if own < self.held_max / 2 || own <= other || hopeless {
                     state.paused[side as usize] = false;
                     self.send(side, Command::Resume { at });
                 }
-            } else if state.ended[side as usize].is_none()
-                && own > self.held_max
-                && own > 2 * other
-                && !other_ended
-            {
+            } else if state.ended[side as usize].is_none() && own > self.held_max && own > 2 * other {
                 state.paused[side as usize] = true;
                 self.send(side, Command::Pause { at });
             }
         }
     }
 
+    /// A source that is paused because the target has reached its end waits for the target to grow. Where that
+    /// stands still, the rest of the source cannot be judged.
+    fn wait_for_target(&mut self, states: &mut [PairState]) -> Result<(), RunError> {
+        let waits = |state: &PairState| state.paused[0] && state.reached(Side::Target);
+        if !states.iter().any(waits) || self.asked_at.elapsed() < ASK_AGAIN {
+            return Ok(());
+        }
+        self.asked_at = Instant::now();
+        if self.extend(Side::Target, states)? {
+            self.grew_at = Instant::now();
+        } else if self.grew_at.elapsed() > self.shared.settle {
+            for state in states.iter_mut().filter(|state| waits(state)) {
+                state.give_up(Side::Source);
+            }
+        }
+        Ok(())
+    }
+
     /// Over the budget nothing more is read of the pair that holds most.
     fn relieve(&self, states: &mut [PairState]) {
         let held = |state: &PairState| state.aligner.held().iter().sum::<usize>();
-        if states.iter().map(held).sum::<usize>() <= 2 * self.shared.held_max {
+        if states.iter().map(held).sum::<usize>() <= self.shared.held_max {
             return;
         }
         let largest =
             states.iter_mut().enumerate().filter(|(_, state)| !state.at_rest()).max_by_key(|(_, s)| held(s));
         if let Some((at, state)) = largest {
-            state.overflow = true;
             for side in Side::BOTH {
                 if state.ended[side as usize].is_none() {
                     self.send(side, Command::Pause { at });
-                    let next = state.next[side as usize];
-                    let detail =
-                        "limits.memory is used up by records that wait for the other side".to_owned();
-                    state.ended[side as usize] = Some(ReadEnd::Failed { at: next, detail });
+                    state.give_up(side);
                 }
             }
         }

@@ -503,9 +503,10 @@ fn totals(pairs: &[PairSummary]) -> Counts {
     totals
 }
 
-/// Items that `limits.memory` allows to hold: half of it, the rest is the clients'.
+/// Items that `limits.memory` allows to hold: a quarter of it, because buffers double and indices come on top; the
+/// rest is the clients'.
 fn held_max(memory_bytes: u64) -> usize {
-    (memory_bytes / 2 / std::mem::size_of::<crate::align::Item>() as u64) as usize
+    (memory_bytes / 4 / std::mem::size_of::<crate::align::Item>() as u64) as usize
 }
 
 fn rfc3339(at: OffsetDateTime) -> String {

@@ -112,7 +112,7 @@ fn where_every_schema_id_is_remapped_only_the_record_with_an_unknown_one_is_a_fi
     let lab = lab();
     let at = framed(&lab.records);
     // Both sides hold the id of their own registry's schema, so only the planted differences remain.
-    let source: Vec<FixtureRecord> = lab.records.clone();
+    let mut source: Vec<FixtureRecord> = lab.records.clone();
     let mut target: Vec<FixtureRecord> = source
         .iter()
         .map(|record| {
@@ -124,6 +124,9 @@ fn where_every_schema_id_is_remapped_only_the_record_with_an_unknown_one_is_a_fi
         })
         .collect();
     target[at[20]] = with_id(&source[at[20]], 9_999);
+    // Equal bytes that neither registry can read.
+    source[at[30]] = with_id(&source[at[30]], 8_888);
+    target[at[30]] = source[at[30]].clone();
     fill(&lab.source, &source);
     fill(&lab.target, &target);
     let work = tempfile::tempdir().expect("a directory");
@@ -135,8 +138,23 @@ fn where_every_schema_id_is_remapped_only_the_record_with_an_unknown_one_is_a_fi
     assert_eq!(findings[0].source.as_ref().map(|place| place.offset), Some(at[20] as i64));
     assert_eq!(findings[0].cause.as_deref(), Some("undecodable_on_target"));
     assert!(findings[0].detail.contains("9999"), "{}", findings[0].detail);
-    assert_eq!(ended.run["totals"]["equal_meaning"], at.len() as u64 - 1);
+    assert_eq!(ended.run["totals"]["equal_meaning"], at.len() as u64 - 2);
+    assert!(ended.run["reasons"].to_string().contains("8888"), "{}", ended.run["reasons"]);
     assert_ne!(lab.source_id, 9_999);
+
+    // With `decode: all` the unreadable record is a finding of its own.
+    let work = tempfile::tempdir().expect("a directory");
+    let ended = lab.run(work.path(), "contracts: [{ topics: [\".*\"], decode: all }]\n");
+    let mut findings = ended.findings();
+    findings.sort();
+    let place = |at: usize| Some((0, at as i64));
+    assert_eq!(
+        findings,
+        [
+            ("mismatched_record".to_owned(), place(at[20]), place(at[20])),
+            ("undecodable_record".to_owned(), place(at[30]), place(at[30])),
+        ]
+    );
 }
 
 #[test]

@@ -3,25 +3,9 @@
 
 use std::num::NonZeroU64;
 
-use cutproof::align::{Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
-use cutproof::record::{OffsetRange, Side};
+use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
+use cutproof::record::Side;
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
-
-struct Lists([Vec<Item>; 2]);
-
-impl Log for Lists {
-    fn read(
-        &mut self,
-        side: Side,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let items = &self.0[side as usize];
-        let from = items.partition_point(|item| item.offset < range.start);
-        let _ = items[from..].iter().take_while(|item| item.offset < range.end).all(&mut *visit);
-        Ok(())
-    }
-}
 
 struct Random(u64);
 
@@ -145,7 +129,7 @@ fn engine_findings(
         aligner.push(side, now);
         rest[side as usize] = later;
     }
-    let mut log = Lists([source.to_vec(), target.to_vec()]);
+    let mut log = InMemory([source.to_vec(), target.to_vec()]);
     let alignment = aligner.finish(0, &mut log).expect("lists can be read");
     let index = |side: Side, item: &Item| {
         log.0[side as usize].iter().position(|other| other.offset == item.offset).expect("one of the list")

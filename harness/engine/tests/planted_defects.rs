@@ -1,28 +1,13 @@
 //! Every kind of planted defect, over many seeds: the whole list of findings with their parts, and nothing else.
 
-use cutproof::align::{Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
+use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
 use cutproof::compare::difference;
 use cutproof::fingerprint::Fingerprinter;
-use cutproof::record::{Contract, Header, OffsetRange, Record, Side, TimestampType};
+use cutproof::record::{Contract, Header, Record, Side, TimestampType};
 use cutproof_fixtures::FixtureRecord;
 use cutproof_fixtures::defects::{DefectKind, ExpectedFinding, plant};
 use cutproof_fixtures::workloads::{Size, orders};
 use cutproof_reports::{FindingKind, OrderBroken};
-
-struct Lists([Vec<Item>; 2]);
-
-impl Log for Lists {
-    fn read(
-        &mut self,
-        side: Side,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
-        let _ = self.0[side as usize].iter().filter(inside).all(&mut *visit);
-        Ok(())
-    }
-}
 
 fn records(fixtures: &[FixtureRecord]) -> Vec<Record> {
     let header = |(name, value): &(String, Option<Vec<u8>>)| Header {
@@ -58,7 +43,7 @@ fn find(source: &[Record], target: &[Record]) -> Vec<ExpectedFinding> {
         };
         records.iter().map(item).collect()
     };
-    let mut log = Lists([items(source), items(target)]);
+    let mut log = InMemory([items(source), items(target)]);
     let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), [0, 0]);
     for side in Side::BOTH {
         aligner.push(side, &log.0[side as usize]);

@@ -12,6 +12,7 @@
 //! How that stays exact without holding both logs is told in [`certify`].
 
 mod certify;
+mod in_memory;
 mod lcs;
 mod pair;
 mod queue;
@@ -20,6 +21,7 @@ mod runs;
 mod settle;
 mod watch;
 
+pub use in_memory::InMemory;
 pub use pair::PairAligner;
 pub use runs::{Run, Runs};
 pub use settle::Outcome;

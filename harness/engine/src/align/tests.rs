@@ -2,24 +2,6 @@
 
 use super::*;
 
-struct Lists([Vec<Item>; 2]);
-
-impl Log for Lists {
-    fn read(
-        &mut self,
-        side: Side,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        for item in &self.0[side as usize] {
-            if (range.start..range.end).contains(&item.offset) && !visit(item) {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
 fn items(letters: &[u8]) -> Vec<Item> {
     letters
         .iter()
@@ -109,7 +91,7 @@ fn align(source: &[Item], target: &[Item], tuning: Tuning, random: &mut Random) 
         aligner.push(side, now);
         rest[side as usize] = later;
     }
-    aligner.finish(0, &mut Lists([source.to_vec(), target.to_vec()])).expect("lists can be read")
+    aligner.finish(0, &mut InMemory([source.to_vec(), target.to_vec()])).expect("lists can be read")
 }
 
 fn pairs(runs: &Runs) -> Vec<(i64, i64)> {

@@ -1,25 +1,10 @@
 //! Skip, replay and image against their definitions, scope, and the ledger, over random sequences.
 
 use super::*;
-use crate::align::{Item, Log, LogError, PairAligner, Rules, Tuning};
+use crate::align::{InMemory, Item, PairAligner, Rules, Tuning};
 use crate::classify::{Classified, PairReading, classify, find_misplaced};
-use crate::record::{FindingKind, OffsetRange, Side};
+use crate::record::{FindingKind, Side};
 use std::num::NonZeroU64;
-
-struct Lists([Vec<Item>; 2]);
-
-impl Log for Lists {
-    fn read(
-        &mut self,
-        side: Side,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
-        let _ = self.0[side as usize].iter().filter(inside).all(&mut *visit);
-        Ok(())
-    }
-}
 
 fn items(letters: &[u64], gap: i64) -> Vec<Item> {
     letters
@@ -52,7 +37,7 @@ fn classified(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> (C
     aligner.push(Side::Target, &lists[1]);
     let reading = reading(&lists, source_end, complete);
     let intake = [0, 1].map(|side: usize| lists[side].iter().map(|item| item.identity).collect::<Intake>());
-    let alignment = aligner.finish(0, &mut Lists(lists)).expect("lists can be read");
+    let alignment = aligner.finish(0, &mut InMemory(lists)).expect("lists can be read");
     (classify(reading, alignment), intake)
 }
 

@@ -5,30 +5,15 @@ use std::collections::BTreeMap;
 
 use cutproof_reports::{FindingKind, Part, SelfCheck};
 
-use crate::align::{Item, Log, LogError, Outcome, PairAligner, Tuning};
+use crate::align::{InMemory, Item, Outcome, PairAligner, Tuning};
 use crate::compare::difference;
 use crate::fingerprint::Fingerprinter;
-use crate::record::{Contract, OffsetRange, Record, Side};
+use crate::record::{Contract, Record, Side};
 
 use super::drive::{item, rules};
 
 /// Fewer different records than this are too few to plant into.
 const ENOUGH: usize = 12;
-
-struct Lists([Vec<Item>; 2]);
-
-impl Log for Lists {
-    fn read(
-        &mut self,
-        side: Side,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let inside = |item: &&Item| (range.start..range.end).contains(&item.offset);
-        let _ = self.0[side as usize].iter().filter(inside).all(&mut *visit);
-        Ok(())
-    }
-}
 
 /// Plants one missing, extraneous, duplicate, reordered and mismatched record each, and looks for them.
 pub(super) fn self_check(samples: &[Record], contract: &Contract, seed: u64) -> SelfCheck {
@@ -84,7 +69,7 @@ fn find(
     let items = |records: &[Record]| -> Vec<Item> {
         records.iter().map(|record| record.view(|view| item(fingerprinter, view))).collect()
     };
-    let mut log = Lists([items(source), items(target)]);
+    let mut log = InMemory([items(source), items(target)]);
     let mut aligner = PairAligner::new(rules(contract), Tuning::default(), [0, 0]);
     aligner.push(Side::Source, &log.0[0]);
     aligner.push(Side::Target, &log.0[1]);

@@ -6,7 +6,7 @@ use crate::record::Side;
 
 /// What the engine tells whoever watches. Called from several threads; must return quickly.
 pub trait Monitor: Send + Sync {
-    /// A stage begins: `plan`, `locate`, `compare`, `settle`, `look up`, `report`.
+    /// A stage begins: `connect`, `plan`, `locate`, `compare`, `settle`, `judge`, `report`.
     fn stage(&self, name: &str);
     /// The planned number of offsets (not records) to read on both sides together.
     fn expect_offsets(&self, total: u64);

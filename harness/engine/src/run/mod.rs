@@ -97,6 +97,7 @@ pub fn run(
     }
     let started_at = OffsetDateTime::now_utc();
     let decoder = Decoder::new(registry(&config.source), registry(&config.target))?;
+    monitor.stage("connect");
     let [source, target] = connect(config)?;
     for remark in [&source, &target].into_iter().flat_map(Cluster::remarks) {
         monitor.warn(&remark.to_string());

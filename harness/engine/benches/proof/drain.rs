@@ -8,6 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 const BATCH: usize = 2_000;
+/// A batch that is not full is waited for so long: at the end of a topic that is time lost.
+const WAIT_MS: i32 = 20;
 
 /// `args`: source, target, topic, partitions. Prints `N records, N bytes`.
 pub fn drain_both(args: &[String]) {
@@ -47,7 +49,7 @@ fn drain(bootstrap: &str, topic: &str, partitions: i32) -> (u64, u64) {
     let (mut records, mut bytes, mut ended) = (0, 0, 0);
     while ended < partitions {
         // SAFETY: the buffer has BATCH places.
-        let n = unsafe { rd::rd_kafka_consume_batch_queue(queue, 1_000, messages.as_mut_ptr(), BATCH) };
+        let n = unsafe { rd::rd_kafka_consume_batch_queue(queue, WAIT_MS, messages.as_mut_ptr(), BATCH) };
         for message in &messages[..usize::try_from(n).unwrap_or(0)] {
             // SAFETY: filled in above, owned until it is destroyed here.
             unsafe {

@@ -161,6 +161,22 @@ fn no_record_compared_ends_with_12() {
 }
 
 #[test]
+fn records_in_a_partition_that_only_the_target_has_are_no_match() {
+    let lab = lab(|_| {});
+    lab.source.create_topic("narrow", 1).expect("made");
+    lab.target.create_topic("src.narrow", 2).expect("made");
+    let same = |bootstrap: &str, topic: &str| {
+        produce(bootstrap, topic, (0..20).map(|n| record(0, n))).expect("produced")
+    };
+    same(lab.source.bootstrap_servers(), "narrow");
+    same(lab.target.bootstrap_servers(), "src.narrow");
+    let narrow = "range: { start: earliest }\ntopics: { include: [\"narrow\"] }\n";
+    expect(&lab.run(narrow, &[]), 0, &["MATCH"]);
+    produce(lab.target.bootstrap_servers(), "src.narrow", [record(1, 99)]).expect("produced");
+    expect(&lab.run(narrow, &[]), 12, &["INCONCLUSIVE", "src.narrow-1"]);
+}
+
+#[test]
 fn bad_input_ends_with_2_and_says_what_is_wrong() {
     let lab = lab(|_| {});
     let same = lab.config(ORDERS).replace(lab.target.bootstrap_servers(), lab.source.bootstrap_servers());

@@ -9,6 +9,7 @@ mod lead;
 mod locate;
 mod meaning;
 mod selfcheck;
+mod uncompared;
 
 pub use error::RunError;
 
@@ -353,12 +354,19 @@ impl Run<'_> {
         let pairs: Vec<PairSummary> =
             (0..self.plan.pairs.len()).map(|at| pair_summary(&self.plan.pairs[at], &judged, at)).collect();
         let totals = totals(&pairs);
+        let mut unread: Vec<String> = pairs.iter().flat_map(|pair| pair.remarks.clone()).collect();
+        match uncompared::uncompared(&self.plan, self.clusters) {
+            Ok(sentences) => unread.extend(sentences),
+            Err(error) => {
+                unread.push(format!("whether partitions were added meanwhile is not known: {error}"))
+            }
+        }
         let results = Results {
             findings: by_contract(&self.plan, &pairs),
             records: [totals.source_records, totals.target_records],
             pending: totals.pending,
             unverifiable: totals.unverifiable,
-            unread: pairs.iter().flat_map(|pair| pair.remarks.clone()).collect(),
+            unread,
             groups: &groups,
             conditional: self.conditional,
             self_check_failed: (!self_check.passed)

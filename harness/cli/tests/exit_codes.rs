@@ -177,6 +177,18 @@ fn records_in_a_partition_that_only_the_target_has_are_no_match() {
 }
 
 #[test]
+fn a_long_tail_of_the_target_behind_a_short_source_is_read_to_its_end() {
+    let lab = lab(|_| {});
+    lab.source.create_topic("short", 1).expect("made");
+    lab.target.create_topic("src.short", 1).expect("made");
+    produce(lab.source.bootstrap_servers(), "short", (0..20).map(|n| record(0, n))).expect("produced");
+    produce(lab.target.bootstrap_servers(), "src.short", (0..8_020).map(|n| record(0, n))).expect("produced");
+    // Room for some 10,000 waiting records, and a side is paused at half of that.
+    let more = "limits: { memory: 2MiB }\nrange: { start: earliest }\ntopics: { include: [\"short\"] }\n";
+    expect(&lab.run(more, &[]), 10, &["8000 extraneous_record"]);
+}
+
+#[test]
 fn bad_input_ends_with_2_and_says_what_is_wrong() {
     let lab = lab(|_| {});
     let same = lab.config(ORDERS).replace(lab.target.bootstrap_servers(), lab.source.bootstrap_servers());

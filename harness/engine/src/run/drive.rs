@@ -412,7 +412,11 @@ impl<'a> Barrier<'a> {
                     state.paused[side as usize] = false;
                     self.send(side, Command::Resume { at });
                 }
-            } else if state.ended[side as usize].is_none() && own > self.held_max && own > 2 * other {
+            } else if !hopeless
+                && state.ended[side as usize].is_none()
+                && own > self.held_max
+                && own > 2 * other
+            {
                 state.paused[side as usize] = true;
                 self.send(side, Command::Pause { at });
             }

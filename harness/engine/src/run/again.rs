@@ -89,10 +89,7 @@ impl Log for PairLog<'_, '_> {
         range: OffsetRange,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
-        let partition = match side {
-            Side::Source => &self.pair.source,
-            Side::Target => &self.pair.target,
-        };
+        let partition = self.pair.partition(side);
         let range = OffsetRange { start: range.start, end: range.end.min(self.read_to[side as usize]) };
         let fingerprinter = &self.fingerprinter;
         let end = self

@@ -176,7 +176,7 @@ fn reading<'a>(
         .iter()
         .zip(states)
         .map(|(pair, state)| PlannedRange {
-            partition: partition(pair, side).clone(),
+            partition: pair.partition(side).clone(),
             range: OffsetRange { start: state.start[side as usize], end: state.end[side as usize] },
         })
         .collect();
@@ -200,18 +200,11 @@ fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
     }
 }
 
-fn partition(pair: &PairPlan, side: Side) -> &TopicPartition {
-    match side {
-        Side::Source => &pair.source,
-        Side::Target => &pair.target,
-    }
-}
-
 /// The present end of each pair on one side.
 fn ends(shared: &Shared<'_>, side: Side, pairs: &[&PairPlan]) -> Result<Vec<i64>, KafkaError> {
-    let partitions: Vec<TopicPartition> = pairs.iter().map(|pair| partition(pair, side).clone()).collect();
+    let partitions: Vec<TopicPartition> = pairs.iter().map(|pair| pair.partition(side).clone()).collect();
     let bounds = cluster(shared, side).log_bounds(&partitions, shared.isolation)?;
-    Ok(pairs.iter().map(|pair| bounds.get(partition(pair, side)).map_or(0, |bounds| bounds.end)).collect())
+    Ok(pairs.iter().map(|pair| bounds.get(pair.partition(side)).map_or(0, |bounds| bounds.end)).collect())
 }
 
 struct PairState {
@@ -281,7 +274,7 @@ impl PairState {
     fn finish(self, pair: &PairPlan) -> PairRead {
         let mut remarks = Vec::new();
         for side in Side::BOTH {
-            let partition = partition(pair, side);
+            let partition = pair.partition(side);
             let remark = match &self.ended[side as usize] {
                 Some(ReadEnd::ReachedEnd) => continue,
                 Some(ReadEnd::OutOfRange { asked, detail }) => format!(

@@ -12,7 +12,7 @@ use crate::decode::{Decoder, Explanation, Payload};
 use crate::fingerprint::KeyedHasher;
 use crate::ledger::Judgement;
 use crate::positions::PairPlan;
-use crate::record::{DecodeMode, Record, Side, TimestampType, TopicPartition};
+use crate::record::{DecodeMode, Record, Side, TimestampType};
 
 use super::RunError;
 use super::again::Readers;
@@ -87,7 +87,7 @@ impl Explainer<'_, '_> {
             offsets.sort_unstable();
             offsets.dedup();
             let plan = pairs[pair];
-            let partition = partition(plan, side);
+            let partition = plan.partition(side);
             let records = self.readers.fetch(side, plan.contract.isolation, partition, &offsets)?;
             fetched.0.insert((side, pair), records);
         }
@@ -100,8 +100,8 @@ impl Explainer<'_, '_> {
         let source_record = source.and_then(|(pair, item)| records.get(Side::Source, pair, item.offset));
         let target_record = target.and_then(|(pair, item)| records.get(Side::Target, pair, item.offset));
         let place = |side: Side, (pair, item): (usize, Item), record: Option<&Record>| RecordPlace {
-            topic: partition(pairs[pair], side).topic.clone(),
-            partition: partition(pairs[pair], side).partition,
+            topic: pairs[pair].partition(side).topic.clone(),
+            partition: pairs[pair].partition(side).partition,
             offset: item.offset,
             timestamp: Some(item.timestamp).filter(|&timestamp| timestamp >= 0),
             timestamp_type: record.map_or(TimestampType::NotAvailable, |record| record.timestamp_type),
@@ -174,13 +174,6 @@ struct Fetched(HashMap<(Side, usize), HashMap<i64, Record>>);
 impl Fetched {
     fn get(&self, side: Side, pair: usize, offset: i64) -> Option<&Record> {
         self.0.get(&(side, pair))?.get(&offset)
-    }
-}
-
-fn partition(plan: &PairPlan, side: Side) -> &TopicPartition {
-    match side {
-        Side::Source => &plan.source,
-        Side::Target => &plan.target,
     }
 }
 

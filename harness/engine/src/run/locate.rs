@@ -6,7 +6,7 @@ use crate::positions::locate::{
     self, LocateLimits, Located, LocatedItem, LogBounds, LogReader, TimestampHelp,
 };
 use crate::positions::{PairPlan, Plan, PositionState};
-use crate::record::{OffsetRange, Side, TopicPartition};
+use crate::record::{OffsetRange, Side};
 
 use super::RunError;
 use super::again::Readers;
@@ -98,20 +98,13 @@ impl PairReader<'_, '_, '_> {
         }
         Ok(true)
     }
-
-    fn partition(&self, side: Side) -> &TopicPartition {
-        match side {
-            Side::Source => &self.pair.source,
-            Side::Target => &self.pair.target,
-        }
-    }
 }
 
 impl LogReader for PairReader<'_, '_, '_> {
     type Error = RunError;
 
     fn bounds(&mut self, side: Side) -> Result<LogBounds, RunError> {
-        let partition = self.partition(side).clone();
+        let partition = self.pair.partition(side).clone();
         let bounds = self.clusters[side as usize]
             .log_bounds(std::slice::from_ref(&partition), self.pair.contract.isolation)?;
         Ok(bounds.get(&partition).map_or(LogBounds { start: 0, end: 0 }, |bounds| LogBounds {
@@ -121,7 +114,7 @@ impl LogReader for PairReader<'_, '_, '_> {
     }
 
     fn offset_at_or_after(&mut self, side: Side, timestamp_ms: i64) -> Result<Option<i64>, RunError> {
-        let partition = self.partition(side).clone();
+        let partition = self.pair.partition(side).clone();
         let found = self.clusters[side as usize].offsets_for_times(&[(partition.clone(), timestamp_ms)])?;
         Ok(found.get(&partition).copied().flatten())
     }
@@ -137,7 +130,7 @@ impl LogReader for PairReader<'_, '_, '_> {
         if max_records == 0 {
             return Ok(items);
         }
-        let partition = self.partition(side).clone();
+        let partition = self.pair.partition(side).clone();
         let range = OffsetRange { start: from_offset, end };
         let fingerprinter = &self.fingerprinter;
         let _ = self.readers.read(side, self.pair.contract.isolation, &partition, range, |view| {

@@ -14,10 +14,7 @@ pub(super) fn uncompared(plan: &Plan, clusters: [&Cluster; 2]) -> Result<Vec<Str
         let cluster = clusters[side as usize];
         let mut paired: BTreeMap<&str, i32> = BTreeMap::new();
         for pair in &plan.pairs {
-            let TopicPartition { topic, partition } = match side {
-                Side::Source => &pair.source,
-                Side::Target => &pair.target,
-            };
+            let TopicPartition { topic, partition } = pair.partition(side);
             let count = paired.entry(topic).or_default();
             *count = (*count).max(partition + 1);
         }

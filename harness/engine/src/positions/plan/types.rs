@@ -1,7 +1,7 @@
 //! The plan as plain data.
 
 use super::super::{Origin, PositionState};
-use crate::record::{Contract, TopicPartition};
+use crate::record::{Contract, Side, TopicPartition};
 
 /// What a run is going to read and judge. Offsets of the two sides are not comparable.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,14 @@ pub struct PairPlan {
 }
 
 impl PairPlan {
+    /// The partition on one side.
+    pub fn partition(&self, side: Side) -> &TopicPartition {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
     /// Records that may be in the source range at most: offsets, so gaps count too.
     pub fn source_offsets(&self) -> u64 {
         self.source_end.saturating_sub(self.source_start).max(0).unsigned_abs()

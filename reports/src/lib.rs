@@ -5,6 +5,7 @@ mod files;
 mod finding;
 mod manifest;
 mod markdown;
+pub mod offsets;
 mod resume_offsets;
 mod rows;
 pub mod show;

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::offsets::{OffsetsOf, Translation};
 use crate::rows::{
     FINDING_HEADER, LEDGER_HEADER, POSITION_HEADER, finding_cells, findings_by_kind,
     group_without_positions_cells, grouped, pair_cells, plain, position_cells, shout, sum, sum_cells,
@@ -44,6 +45,25 @@ pub fn ledger_table(pairs: &[PairSummary]) -> String {
     }
     let sums = (pairs.len() > 1).then(|| sum_cells(&sum(pairs)));
     layout(LEDGER_HEADER, pairs.iter().map(pair_cells).chain(sums), &[1, 2, 3, 4, 5, 6, 7, 8, 9])
+}
+
+/// What offsets of one side are on the other, one row each. `-` where it is not known.
+pub fn translations_table(answers: &[Translation], of: OffsetsOf) -> String {
+    let header = match of {
+        OffsetsOf::Source => ["source", "target", "its copy", "resume at", "state"],
+        OffsetsOf::Target => ["target", "source", "its original", "go back to", "state"],
+    };
+    let number = |offset: Option<i64>| offset.map_or("-".to_owned(), |offset| offset.to_string());
+    let rows = answers.iter().map(|answer| {
+        [
+            format!("{}-{}:{}", answer.topic, answer.partition, answer.offset),
+            answer.other_partition.map_or("-".to_owned(), |n| format!("{}-{n}", answer.other_topic)),
+            number(answer.record_offset),
+            number(answer.resume_offset),
+            answer.state.as_str().to_owned(),
+        ]
+    });
+    layout(header, rows, &[2, 3])
 }
 
 /// The verdict in one line: what was compared, what was found, the groups, the exit code, the decisive reason.

@@ -28,6 +28,8 @@ pub enum Command {
     Plan(PlanArguments),
     /// The proof: plan, read, compare, report, gate
     Run(RunArguments),
+    /// Translate offsets by a finished run's offset map; asks no cluster
+    Offsets(OffsetsArguments),
     /// Say what a finding, cause, position state, exit code or error means and what to do
     Explain(ExplainArguments),
 }
@@ -89,6 +91,47 @@ pub struct RunArguments {
     /// No progress on stderr; warnings and errors stay
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// `cutproof offsets`.
+#[derive(Debug, Args)]
+pub struct OffsetsArguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: OffsetsCommand,
+}
+
+/// What can be done with offsets.
+#[derive(Debug, Subcommand)]
+pub enum OffsetsCommand {
+    /// What offsets of one side are on the other, both ways, many at once
+    Translate(TranslateArguments),
+}
+
+/// `cutproof offsets translate`.
+#[derive(Debug, Args)]
+pub struct TranslateArguments {
+    /// The directory of a finished run
+    #[arg(value_name = "RUN_DIR")]
+    pub run: PathBuf,
+    /// On which side the offsets are: from the source, where to resume on the target; from the target, where to go back to
+    #[arg(long, value_enum, value_name = "SIDE")]
+    pub from: SideName,
+    /// Positions: the next record that a reader would read
+    #[arg(value_name = "TOPIC-PARTITION:OFFSET", required = true)]
+    pub positions: Vec<String>,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+/// One of the two clusters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideName {
+    /// The cluster that is left
+    Source,
+    /// The cluster that takes over
+    Target,
 }
 
 /// `cutproof explain`.

@@ -3,6 +3,7 @@
 mod demo;
 mod explain;
 mod init;
+mod offsets;
 mod plan;
 mod refusals;
 mod run;
@@ -17,6 +18,7 @@ pub fn perform(arguments: Arguments) -> Result<i32, Failure> {
         Command::Init(arguments) => init::init(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Offsets(arguments) => offsets::offsets(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
     }
 }

@@ -1,0 +1,155 @@
+//! Translates offsets with what a run has left: its offset map, and its findings for the copies that are out of order.
+//! Both ways, over the compared range. Reads a run directory; talks to no cluster and guesses nothing outside it.
+
+mod pair;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FindingKind, PairSummary, ReportError, read_manifest, read_offset_map, stream_findings};
+use pair::PairOffsets;
+
+/// On which cluster the offsets to translate are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OffsetsOf {
+    /// Positions on the source; the answer is on the target: where to resume.
+    Source,
+    /// Positions on the target; the answer is on the source: where to go back to.
+    Target,
+}
+
+/// How sure a translation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TranslationState {
+    /// There is a record at the offset, and it has a copy.
+    Exact,
+    /// No record with a copy is at the offset (a transaction marker, a compacted or missing record): the next one counts.
+    Next,
+    /// Nothing that has a copy follows within the compared range: its end counts.
+    End,
+    /// Before the compared range: not known.
+    BeforeRange,
+    /// Beyond the compared range: not known.
+    AfterRange,
+    /// The run did not compare this partition.
+    NotCompared,
+}
+
+impl TranslationState {
+    /// The name in JSON, e.g. `before_range`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Next => "next",
+            Self::End => "end",
+            Self::BeforeRange => "before_range",
+            Self::AfterRange => "after_range",
+            Self::NotCompared => "not_compared",
+        }
+    }
+}
+
+/// One offset and what it is on the other side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Translation {
+    /// Topic, as asked.
+    pub topic: String,
+    /// Partition, as asked.
+    pub partition: i32,
+    /// Offset, as asked: the next record that a reader would read.
+    pub offset: i64,
+    /// Topic on the other side; empty where the partition was not compared.
+    pub other_topic: String,
+    /// Partition on the other side.
+    pub other_partition: Option<i32>,
+    /// The other side's offset of the very record at `offset`: its lowest copy on the target, its original on the source.
+    pub record_offset: Option<i64>,
+    /// Where a reader that stands at `offset` goes on without skipping anything that has a copy.
+    pub resume_offset: Option<i64>,
+    /// How sure that is.
+    pub state: TranslationState,
+}
+
+/// All that a run directory knows of offsets.
+#[derive(Debug)]
+pub struct Offsets {
+    pairs: Vec<(PairSummary, PairOffsets)>,
+}
+
+impl Offsets {
+    /// Reads the offset map and the findings of a finished run.
+    pub fn load(directory: &Path) -> Result<Self, ReportError> {
+        let manifest = read_manifest(directory)?;
+        let mut by_source: BTreeMap<(String, i32), usize> = BTreeMap::new();
+        let mut pairs = Vec::new();
+        for pair in manifest.pairs {
+            by_source.insert((pair.source_topic.clone(), pair.source_partition), pairs.len());
+            let ranges = [
+                pair.source_start_offset..pair.source_end_offset,
+                pair.target_start_offset..pair.target_end_offset,
+            ];
+            pairs.push((pair, PairOffsets::new(ranges)));
+        }
+        for run in read_offset_map(directory)? {
+            if let Some(&at) = by_source.get(&(run.source_topic, run.source_partition)) {
+                pairs[at].1.push_run(run.source_offset, run.target_offset, run.record_count);
+            }
+        }
+        for finding in stream_findings(directory)? {
+            let finding = finding?;
+            let copies = matches!(
+                finding.kind,
+                FindingKind::DuplicateRecord | FindingKind::ReorderedRecord | FindingKind::MismatchedRecord
+            );
+            if let (true, Some(source), Some(target)) = (copies, finding.source, finding.target)
+                && let Some(&at) = by_source.get(&(source.topic, source.partition))
+            {
+                pairs[at].1.push_copy(source.offset, target.offset);
+            }
+        }
+        pairs.iter_mut().for_each(|(_, offsets)| offsets.seal());
+        Ok(Self { pairs })
+    }
+
+    /// What `offset` of `topic`-`partition` on one side is on the other.
+    pub fn translate(&self, of: OffsetsOf, topic: &str, partition: i32, offset: i64) -> Translation {
+        let found = self.pairs.iter().find(|(pair, _)| match of {
+            OffsetsOf::Source => pair.source_topic == topic && pair.source_partition == partition,
+            OffsetsOf::Target => pair.target_topic == topic && pair.target_partition == partition,
+        });
+        let mut translation = Translation {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            other_topic: String::new(),
+            other_partition: None,
+            record_offset: None,
+            resume_offset: None,
+            state: TranslationState::NotCompared,
+        };
+        let Some((pair, offsets)) = found else { return translation };
+        let (other, answer) = match of {
+            OffsetsOf::Source => {
+                ((&pair.target_topic, pair.target_partition), offsets.resume_on_target(offset))
+            }
+            OffsetsOf::Target => {
+                ((&pair.source_topic, pair.source_partition), offsets.return_to_source(offset))
+            }
+        };
+        translation.other_topic = other.0.clone();
+        translation.other_partition = Some(other.1);
+        translation.record_offset = answer.record;
+        translation.resume_offset = answer.resume;
+        translation.state = answer.state;
+        translation
+    }
+
+    /// The pairs that were compared.
+    pub fn pairs(&self) -> impl Iterator<Item = &PairSummary> {
+        self.pairs.iter().map(|(pair, _)| pair)
+    }
+}

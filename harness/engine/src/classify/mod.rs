@@ -1,6 +1,8 @@
 //! Turns alignment's outcomes into findings within the scope of the run: what is a finding, what is pending, what cannot
 //! be told. Reads nothing; counts nothing; decides no verdict.
 
+mod holes;
 mod scope;
 
+pub use holes::HiddenGaps;
 pub use scope::{Classified, Misplacement, PairReading, Standing, classify, find_misplaced};

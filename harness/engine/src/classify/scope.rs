@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 
 use crate::align::{Alignment, Item, Outcome};
-use crate::record::{FindingKind, Side};
+use crate::record::{FindingKind, OffsetRange, Side};
+
+use super::holes::HiddenGaps;
 
 /// How a pair was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct PairReading {
     pub read_to: [i64; 2],
     /// Whether the side was read to its planned end.
     pub complete: [bool; 2],
+    /// Offsets below `read_to`, or right behind it, that hold records nobody could read: source, target.
+    pub holes: [Vec<OffsetRange>; 2],
 }
 
 /// What an outcome counts as.
@@ -54,7 +58,7 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let in_scope = runs.matched_below_source(reading.source_end);
     let live = reading.read_to[0] > reading.source_end;
     let nothing_after = |rank: u64| rank == total;
-    let standings: Vec<Standing> = alignment
+    let mut standings: Vec<Standing> = alignment
         .outcomes
         .iter()
         .map(|outcome| match outcome {
@@ -95,6 +99,7 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
             }
         })
         .collect();
+    HiddenGaps::of(&reading, &alignment).withhold(&alignment.outcomes, &mut standings);
 
     let target_cut = match in_scope.checked_sub(1).and_then(|last| runs.pair(last)) {
         Some((_, last)) if live => last + 1,

@@ -1,9 +1,13 @@
 //! Reads planned ranges of one side, each partition in order, and says how each ended. Compares nothing.
 
+mod poison;
 mod raw;
 mod reader;
 
+pub use poison::Hole;
 pub use reader::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
 
+#[cfg(test)]
+mod poison_tests;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::poison::{Hole, Step};
 use super::raw::{BatchQueue, Entry, TopicHandle};
 use crate::cancel::CancelToken;
 use crate::record::{OffsetRange, RecordView, Side, TopicPartition};
@@ -17,6 +18,8 @@ use crate::record::{OffsetRange, RecordView, Side, TopicPartition};
 const POLL: Duration = Duration::from_millis(20);
 /// Items of one partition that are handed on together at most.
 const HAND_OVER: usize = 8_192;
+/// Batches of one range that are stepped past before the range is given up.
+const HOLES: usize = 100;
 
 /// One partition to read.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ pub struct Batch<T> {
     pub next_offset: i64,
     /// Set once, when the range ended; again after it was extended.
     pub end: Option<ReadEnd>,
+    /// Offsets below `next_offset` that could not be read and were stepped past; each is told once.
+    pub holes: Vec<Hole>,
 }
 
 /// What the owner asks of a running reader.
@@ -118,11 +123,18 @@ struct Reading {
     end: i64,
     state: State,
     progress_at: Instant,
+    /// While a batch that cannot be read is stepped past.
+    step: Option<Step>,
+    /// To be assigned anew, at `next` or where the step tries.
+    turn: bool,
+    holes: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Reading,
+    /// Assigned to try an offset; records are not taken.
+    Stepping,
     Paused,
     /// Assigned, but the range's end was reached.
     AtEnd,
@@ -150,12 +162,14 @@ impl Reader {
         Self::open(side, &config, stall_limit)
     }
 
-    /// Reads one range to its end, until `visit` returns `false`, or until cancelled.
+    /// Reads one range to its end, until `visit` returns `false`, or until cancelled. Offsets that could not be read
+    /// and were stepped past are added to `holes`.
     pub fn read_range(
         &mut self,
         partition: &TopicPartition,
         range: OffsetRange,
         cancel: &CancelToken,
+        holes: &mut Vec<Hole>,
         mut visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
         let ranges = [PlannedRange { partition: partition.clone(), range }];
@@ -171,6 +185,7 @@ impl Reader {
                 wanted.then_some(())
             },
             |batch| {
+                holes.extend(batch.holes);
                 if let Some(end) = batch.end {
                     outcome = end;
                 }
@@ -240,6 +255,7 @@ struct Progress<T> {
     by_name: HashMap<(String, i32), usize>,
     by_handle: HashMap<(TopicHandle, i32), usize>,
     buffers: Vec<Vec<T>>,
+    holes: Vec<Vec<Hole>>,
     ends: Vec<Option<ReadEnd>>,
     touched: Vec<usize>,
 }
@@ -251,6 +267,7 @@ impl<T> Progress<T> {
             by_name: HashMap::new(),
             by_handle: HashMap::new(),
             buffers: Vec::new(),
+            holes: Vec::new(),
             ends: Vec::new(),
             touched: Vec::new(),
         };
@@ -259,6 +276,7 @@ impl<T> Progress<T> {
             let PlannedRange { partition, range } = planned;
             progress.by_name.insert((partition.topic.clone(), partition.partition), at);
             progress.buffers.push(Vec::new());
+            progress.holes.push(Vec::new());
             let empty = range.start >= range.end;
             progress.ends.push(empty.then_some(ReadEnd::ReachedEnd));
             if empty {
@@ -272,6 +290,9 @@ impl<T> Progress<T> {
                 end: range.end,
                 state: if empty { State::AtEnd } else { State::Reading },
                 progress_at: Instant::now(),
+                step: None,
+                turn: false,
+                holes: 0,
             });
         }
         let consumer = reader.queue.consumer();
@@ -297,7 +318,7 @@ impl<T> Progress<T> {
         let mut last: Option<((TopicHandle, i32), usize)> = None;
         let mut client_faults: Vec<(i32, String)> = Vec::new();
         let now = Instant::now();
-        let Self { readings, by_name, by_handle, buffers, ends, touched } = self;
+        let Self { readings, by_name, by_handle, buffers, ends, touched, .. } = self;
         reader.queue.poll(POLL, |queue, entry| {
             let mut find = |topic: TopicHandle, partition: i32| {
                 if let Some((key, at)) = last
@@ -315,6 +336,10 @@ impl<T> Progress<T> {
                 Entry::Record { topic, partition, view } => {
                     let Some(at) = find(topic, partition) else { return };
                     let reading = &mut readings[at];
+                    if reading.state == State::Stepping {
+                        reading.passed(view.offset);
+                        return;
+                    }
                     // A late record of an assignment that was let go, or one delivered twice.
                     if reading.state != State::Reading || view.offset < reading.next {
                         return;
@@ -338,7 +363,9 @@ impl<T> Progress<T> {
                 Entry::PartitionEnd { topic, partition, offset } => {
                     let Some(at) = find(topic, partition) else { return };
                     let reading = &mut readings[at];
-                    if reading.state == State::Reading && offset >= reading.end {
+                    if reading.state == State::Stepping {
+                        reading.passed(offset);
+                    } else if reading.state == State::Reading && offset >= reading.end {
                         touch(touched, at);
                         reading.next = reading.end;
                         finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
@@ -346,9 +373,16 @@ impl<T> Progress<T> {
                 }
                 Entry::Fault { topic, partition, offset, code, text } => {
                     match topic.and_then(|topic| find(topic, partition)) {
-                        Some(at) if readings[at].state == State::Reading => {
+                        Some(at) if matches!(readings[at].state, State::Reading | State::Stepping) => {
                             let reading = &mut readings[at];
-                            if let Some(end) = fatal(code, reading.next, offset, text) {
+                            if is_unreadable(code) && reading.step.is_none() && offset >= reading.end {
+                                // The batch lies behind the range, and all before it was delivered.
+                                touch(touched, at);
+                                reading.next = reading.end;
+                                finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                            } else if is_unreadable(code) && reading.holes < HOLES {
+                                reading.unreadable(offset, text);
+                            } else if let Some(end) = fatal(code, reading.next, offset, text) {
                                 touch(touched, at);
                                 reading.state = State::Failed;
                                 ends[at] = Some(end);
@@ -363,12 +397,46 @@ impl<T> Progress<T> {
         for (code, text) in client_faults {
             tracing::debug!(side = %reader.side, code, "client: {text}");
         }
+        self.turn(reader)?;
         let limit = reader.stall_limit;
         for (at, reading) in self.readings.iter_mut().enumerate() {
-            if reading.state == State::Reading && now.duration_since(reading.progress_at) > limit {
+            if matches!(reading.state, State::Reading | State::Stepping)
+                && now.duration_since(reading.progress_at) > limit
+            {
                 touch(&mut self.touched, at);
                 reading.state = State::Failed;
                 self.ends[at] = Some(ReadEnd::Stalled { at: reading.next });
+            }
+        }
+        Ok(())
+    }
+
+    /// Assigns anew what was found unreadable: where the next try is, or after the hole.
+    fn turn(&mut self, reader: &Reader) -> Result<(), ReaderError> {
+        for (at, reading) in self.readings.iter_mut().enumerate() {
+            if !std::mem::take(&mut reading.turn) {
+                continue;
+            }
+            reading.progress_at = Instant::now();
+            let _ = reader.unassign_one(&reading.partition);
+            if let Some(offset) = reading.step.as_ref().and_then(Step::offset) {
+                reading.state = State::Stepping;
+                reader.assign_one(&reading.partition, offset)?;
+                continue;
+            }
+            let Some(step) = reading.step.take() else { continue };
+            let hole = step.hole();
+            tracing::warn!(side = %reader.side, partition = %reading.partition, start = hole.range.start,
+                end = hole.range.end, "offsets cannot be read: {}", hole.detail);
+            touch(&mut self.touched, at);
+            reading.holes += 1;
+            reading.next = hole.range.end;
+            reading.state = State::Reading;
+            self.holes[at].push(hole);
+            if reading.next >= reading.end {
+                finish(reading, &mut self.ends[at], ReadEnd::ReachedEnd);
+            } else {
+                reader.assign_one(&reading.partition, reading.next)?;
             }
         }
         Ok(())
@@ -381,13 +449,16 @@ impl<T> Progress<T> {
             let end = self.ends[at].take();
             while items.len() > HAND_OVER {
                 let rest = items.split_off(HAND_OVER);
-                let batch = Batch { side, at, items, next_offset: self.readings[at].next, end: None };
+                let next_offset = self.readings[at].next;
+                let batch = Batch { side, at, items, next_offset, end: None, holes: Vec::new() };
                 if hand_on(batch) == Flow::Stop {
                     return Flow::Stop;
                 }
                 items = rest;
             }
-            if hand_on(Batch { side, at, items, next_offset: self.readings[at].next, end }) == Flow::Stop {
+            let holes = std::mem::take(&mut self.holes[at]);
+            let next_offset = self.readings[at].next;
+            if hand_on(Batch { side, at, items, next_offset, end, holes }) == Flow::Stop {
                 return Flow::Stop;
             }
         }
@@ -416,9 +487,11 @@ impl<T> Progress<T> {
             }
             Command::Pause { at } => {
                 let reading = &mut self.readings[at];
-                if reading.state == State::Reading {
+                if matches!(reading.state, State::Reading | State::Stepping) {
                     reader.unassign_one(&reading.partition)?;
                     reading.state = State::Paused;
+                    // Met again after the pause.
+                    reading.step = None;
                 }
             }
             Command::Resume { at } => {
@@ -432,6 +505,40 @@ impl<T> Progress<T> {
         }
         Ok(Flow::Continue)
     }
+}
+
+impl Reading {
+    /// A batch at `base` cannot be read. What the client delivers after it is not to be relied on: after a wrong
+    /// checksum librdkafka goes on at a wrong place of the answer.
+    fn unreadable(&mut self, base: i64, text: String) {
+        match &mut self.step {
+            _ if self.turn => return,
+            Some(step) => step.answered(Some(base)),
+            None => self.step = Some(Step::new(base, self.next, self.end, text)),
+        }
+        self.state = State::Stepping;
+        self.turn = true;
+    }
+
+    /// Something else came while an offset was tried; anything before it is left from an assignment that was let go.
+    fn passed(&mut self, offset: i64) {
+        let Some(step) = self.step.as_mut().filter(|_| !self.turn) else { return };
+        if step.offset().is_some_and(|tried| offset >= tried) {
+            step.answered(None);
+            self.turn = true;
+        }
+    }
+}
+
+/// Errors of one batch, which every fetch of it meets again.
+fn is_unreadable(error: i32) -> bool {
+    [
+        code::RD_KAFKA_RESP_ERR__BAD_MSG,
+        code::RD_KAFKA_RESP_ERR__BAD_COMPRESSION,
+        code::RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED,
+    ]
+    .iter()
+    .any(|&other| error == other as i32)
 }
 
 fn touch(touched: &mut Vec<usize>, at: usize) {

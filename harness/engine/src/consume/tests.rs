@@ -12,18 +12,18 @@ use super::*;
 use crate::cancel::CancelToken;
 use crate::record::{OffsetRange, Record, Side, TopicPartition};
 
-struct Broker {
+pub(super) struct Broker {
     cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Broker {
-    fn start(topic: &str, partitions: i32) -> Self {
+    pub(super) fn start(topic: &str, partitions: i32) -> Self {
         let cluster = MockCluster::new(1).expect("a mock cluster starts");
         cluster.create_topic(topic, partitions, 1).expect("a topic is made");
         Self { cluster }
     }
 
-    fn config(&self) -> ClientConfig {
+    pub(super) fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.cluster.bootstrap_servers())
@@ -35,9 +35,22 @@ impl Broker {
         config
     }
 
-    fn produce(&self, topic: &str, partition: i32, records: &[Record]) {
+    pub(super) fn produce(&self, topic: &str, partition: i32, records: &[Record]) {
+        self.produce_with(topic, partition, records, &[]);
+    }
+
+    pub(super) fn produce_with(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: &[Record],
+        settings: &[(&str, &str)],
+    ) {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.cluster.bootstrap_servers());
+        for (name, value) in settings {
+            config.set(*name, *value);
+        }
         let producer: BaseProducer = config.create().expect("a producer");
         for record in records {
             let mut headers = OwnedHeaders::new();
@@ -55,7 +68,7 @@ impl Broker {
     }
 }
 
-fn record(offset: i64) -> Record {
+pub(super) fn record(offset: i64) -> Record {
     let bytes = |n: i64| match offset % 4 {
         n0 if n0 == n => None,
         n1 if n1 == (n + 1) % 4 => Some(Vec::new()),
@@ -73,7 +86,7 @@ fn record(offset: i64) -> Record {
     }
 }
 
-const STALL: Duration = Duration::from_secs(5);
+pub(super) const STALL: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_range_is_read_exactly_with_null_empty_headers_and_timestamps_kept() {
@@ -85,10 +98,16 @@ fn a_range_is_read_exactly_with_null_empty_headers_and_timestamps_kept() {
     for (start, end) in [(0, 500), (17, 18), (490, 500), (100, 333), (5, 5), (0, 500)] {
         let mut read = Vec::new();
         let ended = reader
-            .read_range(&partition, OffsetRange { start, end }, &CancelToken::default(), |view| {
-                read.push(view.to_record());
-                true
-            })
+            .read_range(
+                &partition,
+                OffsetRange { start, end },
+                &CancelToken::default(),
+                &mut Vec::new(),
+                |view| {
+                    read.push(view.to_record());
+                    true
+                },
+            )
             .expect("readable");
         assert_eq!(ended, ReadEnd::ReachedEnd);
         assert_eq!(read, all[start as usize..end as usize], "{start}..{end}");
@@ -102,7 +121,13 @@ fn an_offset_that_is_not_there_is_named_and_never_reset() {
     let mut reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
     let partition = TopicPartition::new("orders", 0);
     let ended = reader
-        .read_range(&partition, OffsetRange { start: 700, end: 800 }, &CancelToken::default(), |_| true)
+        .read_range(
+            &partition,
+            OffsetRange { start: 700, end: 800 },
+            &CancelToken::default(),
+            &mut Vec::new(),
+            |_| true,
+        )
         .expect("answered");
     assert!(matches!(ended, ReadEnd::OutOfRange { asked: 700, .. }), "{ended:?}");
 }
@@ -115,7 +140,13 @@ fn an_end_that_never_comes_is_a_stall_and_no_end() {
         Reader::open(Side::Target, &broker.config(), Duration::from_millis(600)).expect("a reader");
     let partition = TopicPartition::new("orders", 0);
     let ended = reader
-        .read_range(&partition, OffsetRange { start: 0, end: 10 }, &CancelToken::default(), |_| true)
+        .read_range(
+            &partition,
+            OffsetRange { start: 0, end: 10 },
+            &CancelToken::default(),
+            &mut Vec::new(),
+            |_| true,
+        )
         .expect("answered");
     assert_eq!(ended, ReadEnd::Stalled { at: 2 });
 }

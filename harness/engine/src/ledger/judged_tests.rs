@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::align::{InMemory, Item, PairAligner, Rules, Tuning};
-use crate::classify::{Classified, PairReading, classify, find_misplaced};
-use crate::record::{FindingKind, Side};
+use crate::classify::{Classified, HiddenGaps, PairReading, classify, find_misplaced};
+use crate::record::{FindingKind, OffsetRange, Side};
 use std::num::NonZeroU64;
 
 fn items(letters: &[u64], gap: i64) -> Vec<Item> {
@@ -28,6 +28,7 @@ fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> Pair
         source_end,
         read_to: [end(0), end(1)],
         complete,
+        holes: Default::default(),
     }
 }
 
@@ -148,6 +149,76 @@ fn nothing_after_the_cut_is_judged() {
     // Without anything after the barrier the same tail is judged.
     let judgement = judged([items(&[1, 2, 3], 1), items(&[1, 2, 3, 99], 1)], 3, [true, true]);
     assert_eq!(judgement.ledger.findings.get(&FindingKind::ExtraneousRecord), Some(&1));
+}
+
+/// The two lists with `hole` on `side` unread.
+fn judged_with_hole(mut lists: [Vec<Item>; 2], side: Side, hole: OffsetRange) -> Judgement {
+    let ends = [0, 1].map(|side: usize| lists[side].last().map_or(0, |item| item.offset + 1));
+    lists[side as usize].retain(|item| item.offset < hole.start || item.offset >= hole.end);
+    let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), [0, 0]);
+    aligner.push(Side::Source, &lists[0]);
+    aligner.push(Side::Target, &lists[1]);
+    let mut reading = reading(&lists, ends[0], [true, true]);
+    reading.read_to = ends;
+    reading.holes[side as usize].push(hole);
+    let intake = [0, 1].map(|side: usize| lists[side].iter().map(|item| item.identity).collect::<Intake>());
+    let alignment = aligner.finish(0, &mut InMemory(lists)).expect("lists can be read");
+    account(classify(reading, alignment), intake).expect("the ledger adds up")
+}
+
+#[test]
+fn counterparts_of_records_that_could_not_be_read_are_unverifiable_and_the_rest_is_judged() {
+    for side in Side::BOTH {
+        let lists = || [items(&[1, 2, 3, 4, 5, 6], 1), items(&[1, 2, 3, 4, 6], 1)];
+        let judgement = judged_with_hole(lists(), side, OffsetRange { start: 1, end: 3 });
+        let mut unverifiable = [0, 0];
+        unverifiable[1 - side as usize] = 2;
+        assert_eq!(judgement.ledger.unverifiable, unverifiable, "{side}");
+        assert_eq!(judgement.ledger.matched, 3);
+        let missing = std::collections::BTreeMap::from([(FindingKind::MissingRecord, 1)]);
+        assert_eq!(
+            judgement.ledger.findings, missing,
+            "record 5 is missing, whatever is in the hole of the {side}"
+        );
+        let tail = judged_with_hole(lists(), side, OffsetRange { start: 4, end: 6 });
+        assert_eq!(tail.ledger.findings.get(&FindingKind::ExtraneousRecord), None);
+        assert_eq!(tail.ledger.pending, 0);
+    }
+}
+
+#[test]
+fn a_hole_in_equal_logs_makes_no_finding_and_leaves_only_counts_that_are_right() {
+    let mut random = Random(4_242);
+    let (mut told, mut withheld) = (0, 0);
+    for _ in 0..10_000 {
+        let letters: Vec<u64> = (0..5 + random.below(20)).map(|n| n * 7 + random.below(7)).collect();
+        let lists = [items(&letters, 1), items(&letters, 1 + random.below(2) as i64)];
+        let side = Side::BOTH[random.below(2) as usize];
+        let end = lists[side as usize].last().map_or(0, |item| item.offset + 1);
+        let start = random.below(end as u64) as i64;
+        let hole = OffsetRange { start, end: (start + 1 + random.below(5) as i64).min(end) };
+        let whole = judged(lists.clone(), i64::MAX, [true, true]);
+        let judgement = judged_with_hole(lists.clone(), side, hole);
+        assert!(judgement.ledger.findings.is_empty() && judgement.ledger.pending == 0, "{side} {hole:?}");
+        let commit = random.below(letters.len() as u64 + 1) as i64;
+        let resume = random.below(2 * letters.len() as u64) as i64;
+        let [expected, counted] =
+            [&whole, &judgement].map(|judgement| judge_resume(&Copies::of(judgement), commit, resume));
+        let hidden = HiddenGaps::of(&judgement.reading, &judgement.alignment);
+        if hidden.leave_counts(commit, resume) {
+            told += 1;
+            assert_eq!((counted.skip, counted.replay), (expected.skip, expected.replay), "{side} {hole:?}");
+        } else {
+            withheld += 1;
+        }
+        if hidden.leave_image(commit) {
+            assert_eq!(counted.image, expected.image, "{side} {hole:?} commit {commit}");
+        }
+        if hidden.leave_missing(commit) {
+            assert_eq!(counted.missing, 0);
+        }
+    }
+    assert!(told > 1_000 && withheld > 1_000, "{told} told, {withheld} withheld");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
 
 use super::drive::{STALL_LIMIT, item};
+use super::holes::Holes;
 
 /// Offsets nearer than this to each other are read in one go.
 const BRIDGE: i64 = 2_000;
@@ -20,11 +21,13 @@ pub(super) struct Readers<'a> {
     clusters: [&'a Cluster; 2],
     open: HashMap<(Side, bool), Reader>,
     cancel: &'a CancelToken,
+    /// What could not be read so far; it is left out without another try.
+    pub holes: Holes,
 }
 
 impl<'a> Readers<'a> {
     pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken) -> Self {
-        Self { clusters, open: HashMap::new(), cancel }
+        Self { clusters, open: HashMap::new(), cancel, holes: Holes::default() }
     }
 
     /// Visits the records of `range` until `visit` returns `false`.
@@ -34,7 +37,7 @@ impl<'a> Readers<'a> {
         isolation: Isolation,
         partition: &TopicPartition,
         range: OffsetRange,
-        visit: impl FnMut(&RecordView<'_>) -> bool,
+        mut visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
         let key = (side, isolation == Isolation::ReadCommitted);
         if !self.open.contains_key(&key) {
@@ -42,7 +45,19 @@ impl<'a> Readers<'a> {
             self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }
         let reader = self.open.get_mut(&key).expect("opened above");
-        reader.read_range(partition, range, self.cancel, visit)
+        let mut wanted = true;
+        for range in self.holes.readable(side, partition, range) {
+            let mut holes = Vec::new();
+            let end = reader.read_range(partition, range, self.cancel, &mut holes, |view| {
+                wanted = visit(view);
+                wanted
+            })?;
+            self.holes.add(side, partition, holes);
+            if end != ReadEnd::ReachedEnd || !wanted {
+                return Ok(end);
+            }
+        }
+        Ok(ReadEnd::ReachedEnd)
     }
 
     /// Fetches the records at `offsets` (ascending). What is no longer there is left out.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::align::{Item, PairAligner, Rules, Tuning};
 use crate::cancel::CancelToken;
 use crate::classify::PairReading;
-use crate::consume::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::{Cluster, KafkaError};
 use crate::ledger::Intake;
@@ -41,6 +41,8 @@ pub(super) struct PairRead {
     pub intake: [Intake; 2],
     /// Why it was not read to its end, or not judged; empty where it was.
     pub remarks: Vec<String>,
+    /// What could not be read on each side.
+    pub holes: [Vec<Hole>; 2],
 }
 
 /// What all pairs have in common.
@@ -217,6 +219,7 @@ struct PairState {
     ended: [Option<ReadEnd>; 2],
     paused: [bool; 2],
     intake: [Intake; 2],
+    holes: [Vec<Hole>; 2],
 }
 
 impl PairState {
@@ -232,6 +235,7 @@ impl PairState {
             ended: [None, None],
             paused: [false; 2],
             intake: Default::default(),
+            holes: Default::default(),
         }
     }
 
@@ -265,6 +269,7 @@ impl PairState {
             self.intake[side].add(item.identity);
         }
         self.next[side] = batch.next_offset;
+        self.holes[side].extend(batch.holes);
         self.aligner.push(batch.side, &batch.items);
         if let Some(end) = batch.end {
             self.ended[side] = Some(end);
@@ -302,8 +307,9 @@ impl PairState {
             source_end: self.source_barrier,
             read_to: self.next,
             complete: Side::BOTH.map(|side| self.reached(side)),
+            holes: [0, 1].map(|side: usize| self.holes[side].iter().map(|hole| hole.range).collect()),
         };
-        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks }
+        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks, holes: self.holes }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::positions::PairPlan;
 use crate::record::{DecodeMode, Record, Side, TimestampType};
 
 use super::RunError;
+use super::aborted;
 use super::again::Readers;
 
 /// Outcomes whose payloads are held at the same time.
@@ -25,6 +26,8 @@ pub(super) struct Explainer<'r, 'a> {
     pub readers: &'r mut Readers<'a>,
     pub decoder: &'r mut Decoder,
     pub hasher: &'r KeyedHasher,
+    /// Of the run's identities.
+    pub seed: u64,
 }
 
 /// A finding-to-be: the kind, and where its records are.
@@ -34,6 +37,8 @@ struct Draft {
     target: Option<(usize, Item)>,
     order_broken: Option<OrderBroken>,
     cause: Option<&'static str>,
+    /// Offset of the aborted source record that the target record copies.
+    aborted: Option<i64>,
 }
 
 impl Explainer<'_, '_> {
@@ -48,7 +53,8 @@ impl Explainer<'_, '_> {
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
         let Some(judgement) = &judgements[at] else { return Ok(()) };
-        let drafts = drafts(judgement, at, misplaced);
+        let mut drafts = drafts(judgement, at, misplaced);
+        self.name_aborted(pairs[at], judgement, &mut drafts)?;
         let mut equal_meaning = 0;
         for drafts in drafts.chunks(CHUNK) {
             let records = self.fetch(pairs, drafts)?;
@@ -69,6 +75,22 @@ impl Explainer<'_, '_> {
             ledger.matched += equal_meaning;
             ledger.equal_meaning += equal_meaning;
             ledger.check(&judgement.reading.name)?;
+        }
+        Ok(())
+    }
+
+    fn name_aborted(
+        &mut self,
+        pair: &PairPlan,
+        judgement: &Judgement,
+        drafts: &mut [Draft],
+    ) -> Result<(), RunError> {
+        let aborted = aborted::aborted_originals(self.readers, pair, judgement, self.seed)?;
+        for draft in drafts.iter_mut().filter(|draft| draft.kind == FindingKind::ExtraneousRecord) {
+            draft.aborted = draft.target.and_then(|(_, target)| aborted.get(&target.offset).copied());
+            if draft.aborted.is_some() {
+                draft.cause = Some(aborted::CAUSE);
+            }
         }
         Ok(())
     }
@@ -96,7 +118,7 @@ impl Explainer<'_, '_> {
 
     /// `None` where the two records are equal in meaning.
     fn finding(&mut self, pairs: &[&PairPlan], draft: &Draft, records: &Fetched) -> Option<Finding> {
-        let Draft { kind, source, target, order_broken, cause } = *draft;
+        let Draft { kind, source, target, order_broken, cause, aborted } = *draft;
         let source_record = source.and_then(|(pair, item)| records.get(Side::Source, pair, item.offset));
         let target_record = target.and_then(|(pair, item)| records.get(Side::Target, pair, item.offset));
         let place = |side: Side, (pair, item): (usize, Item), record: Option<&Record>| RecordPlace {
@@ -109,6 +131,10 @@ impl Explainer<'_, '_> {
         let mut parts = Vec::new();
         let mut detail = Vec::new();
         let mut cause = cause.map(str::to_owned);
+        if let (Some(offset), Some((pair, _))) = (aborted, target) {
+            let source = &pairs[pair].source;
+            detail.push(format!("a copy of {source} offset {offset}, whose transaction was aborted"));
+        }
         if kind == FindingKind::MismatchedRecord
             && let (Some((pair, _)), Some(source), Some(target)) = (source, source_record, target_record)
         {
@@ -191,6 +217,7 @@ fn drafts(judgement: &Judgement, at: usize, misplaced: &[Misplacement]) -> Vec<D
             target: outcome.target().map(|item| (at, *item)),
             order_broken: None,
             cause: None,
+            aborted: None,
         };
         match outcome {
             Outcome::Missing { source } if kind == FindingKind::MisplacedRecord => {

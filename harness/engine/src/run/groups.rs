@@ -3,7 +3,7 @@
 use cutproof_reports::{GroupSummary, PositionState, PositionSummary};
 
 use crate::align::Outcome;
-use crate::classify::Misplacement;
+use crate::classify::{HiddenGaps, Misplacement};
 use crate::gates::scorecard;
 use crate::ledger::{Copies, Judgement, judge_resume};
 use crate::positions::{GroupPosition, Plan};
@@ -66,12 +66,13 @@ fn summary(
     let counted = judge_resume(copies, position.committed, position.resume.unwrap_or(i64::MAX));
     let complete = judgement.reading.complete == [true, true];
     let expired = position.committed < judgement.reading.start[0];
+    let hidden = HiddenGaps::of(&judgement.reading, &judgement.alignment);
     if complete && !expired && counted.pending_before == 0 {
-        summary.image_offset = Some(counted.image);
-        summary.missing_records = Some(counted.missing);
+        summary.image_offset = Some(counted.image).filter(|_| hidden.leave_image(position.committed));
+        summary.missing_records = Some(counted.missing).filter(|_| hidden.leave_missing(position.committed));
     }
     let Some(resume) = position.resume else { return summary };
-    if !complete {
+    if !complete || !hidden.leave_counts(position.committed, resume) {
         return not_located(summary, &known.remarks[position.pair]);
     }
     if expired {

@@ -9,6 +9,7 @@ use crate::record::{OffsetRange, Side};
 use super::again::{PairLog, Readers};
 use super::drive::rules;
 use super::groups::copies_from;
+use super::holes;
 
 /// What lies between the lowest resume offset and the start of a pair.
 pub(super) enum LeadIn {
@@ -57,7 +58,15 @@ pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> 
     if from >= start {
         return LeadIn::None;
     }
-    match align(pair, from, start, readers, seed) {
+    let aligned = align(pair, from, start, readers, seed);
+    let ranges = [(Side::Source, pair.source_log_start, pair.source_start), (Side::Target, from, start)];
+    for (side, first, end) in ranges {
+        let range = OffsetRange { start: first, end };
+        if let Some(hole) = readers.holes.within(side, pair.partition(side), range).first() {
+            return LeadIn::Unknown { why: holes::remark(side, pair.partition(side), hole), start };
+        }
+    }
+    match aligned {
         Ok(alignment) => LeadIn::Known { alignment, from, whole_source: pair.source_log_start == 0 },
         Err(error) => LeadIn::Unknown { why: error.to_string(), start },
     }

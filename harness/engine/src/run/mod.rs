@@ -1,14 +1,18 @@
 //! The stages, once, in the order of the picture in the README; cancellation and progress. Decides nothing itself.
 
+mod aborted;
 mod again;
 mod drive;
 mod error;
 mod explain;
 mod groups;
+mod holes;
 mod lead;
 mod locate;
 mod meaning;
+mod same;
 mod selfcheck;
+mod stable;
 mod uncompared;
 
 pub use error::RunError;
@@ -104,6 +108,7 @@ pub fn run(
         monitor.warn(&remark.to_string());
     }
     let plan = plan(config, &source, &target, monitor)?;
+    let topic_ids = same::TopicIds::of(&plan, [&source, &target])?;
     monitor.announce(&announcement(config, &plan));
     let directory = RunDirectory::create(&options.out)?;
     let hasher = KeyedHasher::new(directory.hash_key()?);
@@ -118,6 +123,7 @@ pub fn run(
         hasher,
         seed: seed(directory.run_id()),
         plan,
+        topic_ids,
         not_located: BTreeMap::new(),
         schema_remarks: BTreeSet::new(),
     };
@@ -140,6 +146,7 @@ struct Run<'a> {
     hasher: KeyedHasher,
     seed: u64,
     plan: Plan,
+    topic_ids: same::TopicIds,
     /// Why a pair (by the plan's index) was not located.
     not_located: BTreeMap<usize, String>,
     /// What the registries say of the schemas that were seen.
@@ -213,9 +220,10 @@ impl Run<'_> {
                 cancel: &self.cancel,
                 monitor: self.monitor,
             };
-            let Driven { pairs, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
+            let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
                 drive(&shared, &pairs)?;
-            for ((at, pair), ids) in chosen.into_iter().zip(pairs).zip(schema_ids) {
+            edges(&mut self.readers, &shared, &pairs, &mut read)?;
+            for ((at, pair), ids) in chosen.into_iter().zip(read).zip(schema_ids) {
                 all.pairs[at] = Some(pair);
                 all.schema_ids[at] = ids;
             }
@@ -241,7 +249,7 @@ impl Run<'_> {
         let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
         for (at, read) in read.into_iter().enumerate() {
             let pair = &self.plan.pairs[at];
-            let Some(PairRead { aligner, reading, intake, mut remarks }) = read else {
+            let Some(PairRead { aligner, reading, intake, mut remarks, .. }) = read else {
                 classified.push(None);
                 judged.remarks.push(self.not_located.get(&at).cloned().into_iter().collect());
                 judged.unjudged.push([0, 0]);
@@ -263,6 +271,7 @@ impl Run<'_> {
             }
             judged.remarks.push(remarks);
         }
+        self.withdraw_other_logs(&mut classified, &mut judged);
         let mut topics: BTreeMap<&str, Vec<(usize, &mut Classified)>> = BTreeMap::new();
         for (at, pair) in classified.iter_mut().enumerate() {
             if let Some((pair, _)) = pair {
@@ -278,6 +287,34 @@ impl Run<'_> {
         Ok(judged)
     }
 
+    /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.
+    fn withdraw_other_logs(
+        &self,
+        classified: &mut [Option<(Classified, [Intake; 2])>],
+        judged: &mut AllJudged,
+    ) {
+        let read_to: Vec<Option<[i64; 2]>> =
+            classified.iter().map(|pair| pair.as_ref().map(|(pair, _)| pair.reading.read_to)).collect();
+        match same::other_logs(&self.plan, self.clusters, &self.topic_ids, &read_to) {
+            Ok(changed) => {
+                for (at, why) in changed.into_iter().enumerate() {
+                    let Some(why) = why else { continue };
+                    judged.remarks[at].push(why);
+                    if let Some((_, intake)) = classified[at].take() {
+                        judged.unjudged[at] = intake.map(|intake| intake.records);
+                    }
+                }
+            }
+            Err(error) => {
+                let why = format!("whether its logs are still the ones that were read is not known: {error}");
+                for (remarks, _) in judged.remarks.iter_mut().zip(&read_to).filter(|(_, read)| read.is_some())
+                {
+                    remarks.push(why.clone());
+                }
+            }
+        }
+    }
+
     /// Explains every finding and writes it. Returns the first ones of each kind.
     fn report_findings(
         &mut self,
@@ -291,8 +328,12 @@ impl Run<'_> {
         let mut sample = Vec::new();
         let mut kept: BTreeMap<FindingKind, usize> = BTreeMap::new();
         let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
-        let mut explainer =
-            Explainer { readers: &mut self.readers, decoder: &mut self.decoder, hasher: &self.hasher };
+        let mut explainer = Explainer {
+            readers: &mut self.readers,
+            decoder: &mut self.decoder,
+            hasher: &self.hasher,
+            seed: self.seed,
+        };
         let AllJudged { judgements, misplaced, .. } = judged;
         let [source_registry, target_registry] =
             [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
@@ -313,7 +354,7 @@ impl Run<'_> {
                 && target_registry
                 && pairs[at].contract.decode != DecodeMode::None
             {
-                let Explainer { readers, decoder, hasher } = &mut explainer;
+                let Explainer { readers, decoder, hasher, .. } = &mut explainer;
                 let agreement = match source_registry {
                     true => meaning::agreement(decoder, pairs[at], &schema_ids[at]),
                     false => meaning::Agreement::default(),
@@ -417,6 +458,27 @@ impl Run<'_> {
         let manifest = directory.finish(manifest)?;
         Ok(RunOutcome { manifest, directory: directory.path().to_owned(), sample })
     }
+}
+
+/// What the readers met at the edges of the logs: offsets that cannot be read, and open transactions.
+fn edges(
+    readers: &mut Readers<'_>,
+    shared: &Shared<'_>,
+    pairs: &[&PairPlan],
+    read: &mut [PairRead],
+) -> Result<(), RunError> {
+    for (pair, read) in pairs.iter().zip(read.iter_mut()) {
+        for side in Side::BOTH {
+            let holes = &read.holes[side as usize];
+            read.remarks.extend(holes.iter().map(|hole| holes::remark(side, pair.partition(side), hole)));
+            readers.holes.add(side, pair.partition(side), holes.iter().cloned());
+        }
+    }
+    if shared.isolation == Isolation::ReadCommitted {
+        let mut pairs: Vec<(&PairPlan, &mut PairRead)> = pairs.iter().copied().zip(read).collect();
+        stable::open_transactions(readers, [shared.source, shared.target], shared.settle, &mut pairs)?;
+    }
+    Ok(())
 }
 
 fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -> Result<(), RunError> {

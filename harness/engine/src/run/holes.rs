@@ -1,0 +1,94 @@
+//! Offsets that could not be read, remembered for the whole run: what is read again leaves them out at once, and what
+//! was met before the comparison is told too. Reads nothing itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::consume::Hole;
+use crate::record::{OffsetRange, Side, TopicPartition};
+
+/// By side and partition, ascending.
+#[derive(Default)]
+pub(super) struct Holes(HashMap<(Side, TopicPartition), BTreeMap<i64, Hole>>);
+
+impl Holes {
+    /// Remembers `holes`; one that was known only in part grows.
+    pub fn add(&mut self, side: Side, partition: &TopicPartition, holes: impl IntoIterator<Item = Hole>) {
+        let known = self.0.entry((side, partition.clone())).or_default();
+        for mut hole in holes {
+            let touching: Vec<i64> = known
+                .range(..=hole.range.end)
+                .filter(|(_, other)| other.range.end >= hole.range.start)
+                .map(|(&start, _)| start)
+                .collect();
+            for start in touching {
+                let other = known.remove(&start).expect("just found");
+                hole.range.start = hole.range.start.min(other.range.start);
+                hole.range.end = hole.range.end.max(other.range.end);
+                hole.detail = other.detail;
+            }
+            known.insert(hole.range.start, hole);
+        }
+    }
+
+    /// The holes that `range` meets.
+    pub fn within(&self, side: Side, partition: &TopicPartition, range: OffsetRange) -> Vec<&Hole> {
+        let known = self.0.get(&(side, partition.clone()));
+        let known = known.into_iter().flat_map(BTreeMap::values);
+        known.filter(|hole| hole.range.start < range.end && hole.range.end > range.start).collect()
+    }
+
+    /// What is left of `range`, in order.
+    pub fn readable(&self, side: Side, partition: &TopicPartition, range: OffsetRange) -> Vec<OffsetRange> {
+        let mut left = Vec::new();
+        let mut start = range.start;
+        for hole in self.within(side, partition, range) {
+            if hole.range.start > start {
+                left.push(OffsetRange { start, end: hole.range.start });
+            }
+            start = hole.range.end;
+        }
+        if start < range.end || left.is_empty() && range.start >= range.end {
+            left.push(OffsetRange { start, end: range.end });
+        }
+        left
+    }
+}
+
+/// For people: which offsets are not judged, and why.
+pub(super) fn remark(side: Side, partition: &TopicPartition, hole: &Hole) -> String {
+    let OffsetRange { start, end } = hole.range;
+    format!(
+        "{partition} of the {side}: offsets {start} to {} cannot be read ({}); these {} offsets are not judged",
+        end - 1,
+        hole.detail,
+        end - start
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(start: i64, end: i64) -> OffsetRange {
+        OffsetRange { start, end }
+    }
+
+    #[test]
+    fn what_is_read_again_leaves_known_holes_out() {
+        let partition = TopicPartition::new("orders", 0);
+        let mut holes = Holes::default();
+        let hole = |start, end| Hole { range: range(start, end), detail: "bad".to_owned() };
+        holes.add(Side::Source, &partition, [hole(10, 20), hole(30, 31)]);
+        holes.add(Side::Source, &partition, [hole(15, 25)]);
+        let readable = |start, end| holes.readable(Side::Source, &partition, range(start, end));
+        assert_eq!(readable(0, 40), [range(0, 10), range(25, 30), range(31, 40)]);
+        assert_eq!(readable(12, 28), [range(25, 28)]);
+        assert_eq!(readable(12, 20), []);
+        assert_eq!(readable(5, 5), [range(5, 5)]);
+        assert_eq!(holes.readable(Side::Target, &partition, range(0, 40)), [range(0, 40)]);
+        let text = remark(Side::Source, &partition, holes.within(Side::Source, &partition, range(0, 29))[0]);
+        for word in ["orders-0", "10 to 24", "15 offsets", "source", "bad"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Transactions that are open at the barrier: a reader of committed records stops at the last stable offset, so what
+//! lies between it and the high watermark is not judged. Says which partition, since when, and how many offsets.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+use crate::kafka::{Cluster, KafkaError};
+use crate::positions::PairPlan;
+use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
+
+use super::RunError;
+use super::again::Readers;
+use super::drive::PairRead;
+
+/// How often the last stable offsets are asked for while open transactions may end.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+
+/// Names the transactions that are still open at each pair's end, after waiting at most `settle` for them to end: a
+/// living producer has one open at nearly any time. What the target may hold of them is not judged.
+pub(super) fn open_transactions(
+    readers: &mut Readers<'_>,
+    clusters: [&Cluster; 2],
+    settle: Duration,
+    pairs: &mut [(&PairPlan, &mut PairRead)],
+) -> Result<(), RunError> {
+    for side in Side::BOTH {
+        let read_to: BTreeMap<TopicPartition, i64> = pairs
+            .iter()
+            .filter(|(_, read)| read.reading.complete[side as usize])
+            .map(|(pair, read)| (pair.partition(side).clone(), read.reading.read_to[side as usize]))
+            .collect();
+        let open = hanging(clusters[side as usize], read_to, settle)?;
+        for (pair, read) in pairs.iter_mut() {
+            let Some(&range) = open.get(pair.partition(side)) else { continue };
+            let detail = sentence(readers, side, pair.partition(side), range)?;
+            if side == Side::Source {
+                // MirrorMaker 2 copies uncommitted records unless told otherwise.
+                read.reading.holes[0].push(range);
+            }
+            read.remarks.push(detail);
+        }
+    }
+    Ok(())
+}
+
+/// By partition, from the last stable offset to the high watermark: where a transaction holds the last stable offset at
+/// or below the offset that was read to.
+fn hanging(
+    cluster: &Cluster,
+    mut read_to: BTreeMap<TopicPartition, i64>,
+    settle: Duration,
+) -> Result<BTreeMap<TopicPartition, OffsetRange>, KafkaError> {
+    let begun = Instant::now();
+    loop {
+        let partitions: Vec<TopicPartition> = read_to.keys().cloned().collect();
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // The high watermark first: a transaction that ends in between is not taken for an open one.
+        let ends = cluster.log_bounds(&partitions, Isolation::ReadUncommitted)?;
+        let stable = cluster.log_bounds(&partitions, Isolation::ReadCommitted)?;
+        let open: BTreeMap<TopicPartition, OffsetRange> = read_to
+            .iter()
+            .filter_map(|(partition, &read_to)| {
+                let range = OffsetRange { start: stable.get(partition)?.end, end: ends.get(partition)?.end };
+                (range.start <= read_to && range.start < range.end).then(|| (partition.clone(), range))
+            })
+            .collect();
+        if open.is_empty() || begun.elapsed() >= settle {
+            return Ok(open);
+        }
+        read_to.retain(|partition, _| open.contains_key(partition));
+        std::thread::sleep(ASK_AGAIN);
+    }
+}
+
+fn sentence(
+    readers: &mut Readers<'_>,
+    side: Side,
+    partition: &TopicPartition,
+    range: OffsetRange,
+) -> Result<String, RunError> {
+    let mut since = None;
+    let _ = readers.read(side, Isolation::ReadUncommitted, partition, range, |view| {
+        since = Some(view.timestamp);
+        false
+    })?;
+    Ok(remark(side, partition, range, since))
+}
+
+/// For people. `since`: the timestamp of the first record of the open transaction, in milliseconds since the epoch.
+fn remark(side: Side, partition: &TopicPartition, range: OffsetRange, since: Option<i64>) -> String {
+    let since = since
+        .filter(|&millis| millis >= 0)
+        .and_then(|millis| OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok())
+        .map_or_else(|| "an unknown time".to_owned(), super::rfc3339);
+    format!(
+        "{partition} of the {side}: a transaction is open, so that committed records can be read up to offset {} only \
+         (last stable offset); records from offset {} on, since {since}, {} offsets are not judged: have its producer \
+         end it, or abort it with kafka-transactions.sh, then run again",
+        range.start,
+        range.start,
+        range.end - range.start
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_transaction_is_told_with_partition_offsets_and_time() {
+        let partition = TopicPartition::new("orders", 2);
+        let range = OffsetRange { start: 70, end: 95 };
+        let text = remark(Side::Source, &partition, range, Some(1_793_606_400_000));
+        for word in ["orders-2", "source", "offset 70", "25 offsets", "2026-11-02T", "not judged"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(remark(Side::Target, &partition, range, None).contains("unknown time"));
+    }
+}

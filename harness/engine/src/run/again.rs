@@ -1,6 +1,6 @@
 //! Reads parts of one pair again: for alignment where the sides differ, and payloads for what is reported.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::align::{Item, Log, LogError};
 use crate::cancel::CancelToken;
@@ -23,11 +23,13 @@ pub(super) struct Readers<'a> {
     cancel: &'a CancelToken,
     /// What could not be read so far; it is left out without another try.
     pub holes: Holes,
+    /// Partitions that gave nothing for the stall limit: they are not waited for once more.
+    pub stalled: HashSet<(Side, TopicPartition)>,
 }
 
 impl<'a> Readers<'a> {
     pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken) -> Self {
-        Self { clusters, open: HashMap::new(), cancel, holes: Holes::default() }
+        Self { clusters, open: HashMap::new(), cancel, holes: Holes::default(), stalled: HashSet::new() }
     }
 
     /// Visits the records of `range` until `visit` returns `false`.
@@ -45,6 +47,9 @@ impl<'a> Readers<'a> {
             self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }
         let reader = self.open.get_mut(&key).expect("opened above");
+        if range.start < range.end && self.stalled.contains(&(side, partition.clone())) {
+            return Ok(ReadEnd::Stalled { at: range.start });
+        }
         let mut wanted = true;
         for range in self.holes.readable(side, partition, range) {
             let mut holes = Vec::new();

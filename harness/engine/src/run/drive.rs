@@ -19,6 +19,7 @@ use crate::record::{
 };
 
 use super::RunError;
+use super::holes;
 use super::meaning::schema_id;
 
 /// Batches under way between the readers and alignment.
@@ -43,6 +44,8 @@ pub(super) struct PairRead {
     pub remarks: Vec<String>,
     /// What could not be read on each side.
     pub holes: [Vec<Hole>; 2],
+    /// Which sides gave nothing for the stall limit.
+    pub stalled: [bool; 2],
 }
 
 /// What all pairs have in common.
@@ -279,27 +282,8 @@ impl PairState {
     fn finish(self, pair: &PairPlan) -> PairRead {
         let mut remarks = Vec::new();
         for side in Side::BOTH {
-            let partition = pair.partition(side);
-            let remark = match &self.ended[side as usize] {
-                Some(ReadEnd::ReachedEnd) => continue,
-                Some(ReadEnd::OutOfRange { asked, detail }) => format!(
-                    "{partition} of the {side} no longer holds offset {asked}, which was to be read next (retention, \
-                     truncation, or a new topic of the same name): {detail}"
-                ),
-                Some(ReadEnd::Stalled { at }) => format!(
-                    "{partition} of the {side} gave no record for {} s at offset {at}, though its log end is at {}",
-                    STALL_LIMIT.as_secs(),
-                    self.end[side as usize]
-                ),
-                Some(ReadEnd::Failed { at, detail }) => {
-                    format!("{partition} of the {side} cannot be read on at offset {at}: {detail}")
-                }
-                None => format!(
-                    "{partition} of the {side} was not read beyond offset {}",
-                    self.next[side as usize]
-                ),
-            };
-            remarks.push(remark);
+            let (ended, next) = (&self.ended[side as usize], self.next[side as usize]);
+            remarks.extend(unread(side, pair.partition(side), ended.as_ref(), next, self.end[side as usize]));
         }
         let reading = PairReading {
             name: format!("{} -> {}", pair.source, pair.target),
@@ -309,8 +293,35 @@ impl PairState {
             complete: Side::BOTH.map(|side| self.reached(side)),
             holes: [0, 1].map(|side: usize| self.holes[side].iter().map(|hole| hole.range).collect()),
         };
-        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks, holes: self.holes }
+        let stalled = [0, 1].map(|side: usize| matches!(self.ended[side], Some(ReadEnd::Stalled { .. })));
+        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks, holes: self.holes, stalled }
     }
+}
+
+/// For people: why a partition was not read to its end; `None` where it was.
+fn unread(
+    side: Side,
+    partition: &TopicPartition,
+    ended: Option<&ReadEnd>,
+    next: i64,
+    end: i64,
+) -> Option<String> {
+    Some(match ended {
+        Some(ReadEnd::ReachedEnd) => return None,
+        Some(ReadEnd::OutOfRange { asked, detail }) => format!(
+            "{partition} of the {side} no longer holds offset {asked}, which was to be read next (retention, \
+             truncation, or a new topic of the same name): {detail}; offsets {asked} to {} are not judged",
+            end - 1
+        ),
+        Some(ReadEnd::Stalled { at }) => format!(
+            "{partition} of the {side} gave no record for {} s at offset {at}, though its log end is at {end}",
+            STALL_LIMIT.as_secs(),
+        ),
+        Some(ReadEnd::Failed { at, detail }) => {
+            format!("{partition} of the {side} cannot be read on at offset {at}: {detail}")
+        }
+        None => format!("{partition} of the {side} was not read beyond offset {next}"),
+    })
 }
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
@@ -364,6 +375,7 @@ impl<'a> Barrier<'a> {
                     let (at, side) = (batch.at, batch.side);
                     let before = states[at].next[side as usize];
                     let records = batch.items.len() as u64;
+                    self.tell(&batch, &states[at]);
                     states[at].take(batch);
                     let passed = (states[at].next[side as usize] - before).max(0).unsigned_abs();
                     self.shared.monitor.read(side, records, passed);
@@ -389,6 +401,17 @@ impl<'a> Barrier<'a> {
             }
         }
         Ok((self.target_ends_at, self.rounds))
+    }
+
+    /// A partition that gives up is named at once: the others may go on for hours.
+    fn tell(&self, batch: &Batch<Item>, state: &PairState) {
+        let (side, partition) = (batch.side, self.pairs[batch.at].partition(batch.side));
+        if batch.end.is_some() {
+            let ended =
+                unread(side, partition, batch.end.as_ref(), batch.next_offset, state.end[side as usize]);
+            ended.iter().for_each(|why| self.shared.monitor.warn(why));
+        }
+        batch.holes.iter().for_each(|hole| self.shared.monitor.warn(&holes::remark(side, partition, hole)));
     }
 
     fn send(&self, side: Side, command: Command) {

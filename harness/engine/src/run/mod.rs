@@ -293,8 +293,13 @@ impl Run<'_> {
         classified: &mut [Option<(Classified, [Intake; 2])>],
         judged: &mut AllJudged,
     ) {
-        let read_to: Vec<Option<[i64; 2]>> =
-            classified.iter().map(|pair| pair.as_ref().map(|(pair, _)| pair.reading.read_to)).collect();
+        let read_to: Vec<Option<[Option<i64>; 2]>> = classified
+            .iter()
+            .map(|pair| {
+                let reading = &pair.as_ref()?.0.reading;
+                Some([0, 1].map(|side: usize| reading.complete[side].then_some(reading.read_to[side])))
+            })
+            .collect();
         match same::other_logs(&self.plan, self.clusters, &self.topic_ids, &read_to) {
             Ok(changed) => {
                 for (at, why) in changed.into_iter().enumerate() {
@@ -472,6 +477,9 @@ fn edges(
             let holes = &read.holes[side as usize];
             read.remarks.extend(holes.iter().map(|hole| holes::remark(side, pair.partition(side), hole)));
             readers.holes.add(side, pair.partition(side), holes.iter().cloned());
+            if read.stalled[side as usize] {
+                readers.stalled.insert((side, pair.partition(side).clone()));
+            }
         }
     }
     if shared.isolation == Isolation::ReadCommitted {

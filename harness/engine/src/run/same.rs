@@ -24,13 +24,14 @@ impl TopicIds {
     }
 }
 
-/// For each pair that was read (`read_to`: one past the last offset on the source and the target), why what was read
+/// For each pair that was read (`read_to`: one past the last offset on the source and the target, `None` on a side that
+/// was not read to its end), why what was read
 /// of it is no longer what its logs hold; `None` where it is.
 pub(super) fn other_logs(
     plan: &Plan,
     clusters: [&Cluster; 2],
     at_start: &TopicIds,
-    read_to: &[Option<[i64; 2]>],
+    read_to: &[Option<[Option<i64>; 2]>],
 ) -> Result<Vec<Option<String>>, KafkaError> {
     let now = TopicIds::of(plan, clusters)?;
     let mut changed: Vec<Option<String>> = vec![None; plan.pairs.len()];
@@ -40,7 +41,9 @@ pub(super) fn other_logs(
             changed[at] = changed[at].take().or_else(|| other_topic(side, pair, before?, now?));
         }
         let read: Vec<(usize, TopicPartition)> = (0..plan.pairs.len())
-            .filter(|&at| changed[at].is_none() && read_to[at].is_some())
+            .filter(|&at| {
+                changed[at].is_none() && read_to[at].is_some_and(|ends| ends[side as usize].is_some())
+            })
             .map(|at| (at, plan.pairs[at].partition(side).clone()))
             .collect();
         let partitions: Vec<TopicPartition> = read.iter().map(|(_, partition)| partition.clone()).collect();
@@ -49,8 +52,9 @@ pub(super) fn other_logs(
             false => clusters[side as usize].log_bounds(&partitions, Isolation::ReadUncommitted)?,
         };
         for (at, partition) in read {
-            let (Some(bounds), Some(read_to)) = (bounds.get(&partition), read_to[at]) else { continue };
-            changed[at] = cut_back(side, &partition, bounds.end, read_to[side as usize]);
+            let read_to = read_to[at].and_then(|ends| ends[side as usize]);
+            let (Some(bounds), Some(read_to)) = (bounds.get(&partition), read_to) else { continue };
+            changed[at] = cut_back(side, &partition, bounds.end, read_to);
         }
     }
     Ok(changed)

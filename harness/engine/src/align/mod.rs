@@ -13,6 +13,7 @@
 
 mod certify;
 mod in_memory;
+pub mod keyed;
 mod lcs;
 mod pair;
 mod queue;

@@ -161,23 +161,34 @@ impl PairAligner {
 
     /// Both sequences are complete. `source_history_start`: from which source offset on a target record's
     /// original is looked for; at most the first source offset in scope.
-    pub fn finish(mut self, source_history_start: i64, log: &mut dyn Log) -> Result<Alignment, LogError> {
+    pub fn finish(self, source_history_start: i64, log: &mut dyn Log) -> Result<Alignment, LogError> {
+        let starts = [source_history_start, self.source_start];
+        self.finish_from(starts, log)
+    }
+
+    /// As [`finish`](Self::finish), with the first source offset of the history and that of the scope.
+    pub(super) fn finish_from(
+        self,
+        source_starts: [i64; 2],
+        log: &mut dyn Log,
+    ) -> Result<Alignment, LogError> {
+        let records_read_again = &mut 0;
+        let mut log = Counting { log, records: records_read_again };
+        let rules = self.rules;
+        let (runs, regions) = self.certified(&mut log)?;
+        let outcomes = settle::settle(&runs, regions, &rules, source_starts, &mut log)?;
+        Ok(Alignment { runs, outcomes, records_read_again: *records_read_again })
+    }
+
+    /// The longest common subsequence of the two complete sequences, and what it leaves over.
+    pub(super) fn certified(mut self, log: &mut dyn Log) -> Result<(Runs, Vec<Region>), LogError> {
         if self.queues.iter().any(|queue| !queue.is_empty()) {
             let counts = self.held();
             self.close_region(counts);
         }
-        let records_read_again = &mut 0;
-        let mut log = Counting { log, records: records_read_again };
         let frame = certify::Frame { end: self.next_offset, rules: &self.rules, tuning: &self.tuning };
-        certify::certify(&mut self.runs, &mut self.regions, &frame, &mut log)?;
-        let outcomes = settle::settle(
-            &self.runs,
-            self.regions,
-            &self.rules,
-            [source_history_start, self.source_start],
-            &mut log,
-        )?;
-        Ok(Alignment { runs: self.runs, outcomes, records_read_again: *records_read_again })
+        certify::certify(&mut self.runs, &mut self.regions, &frame, log)?;
+        Ok((self.runs, self.regions))
     }
 }
 

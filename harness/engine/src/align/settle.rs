@@ -1,6 +1,6 @@
 //! Says what became of each record that is not matched in order. Knows no cause and no importance.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
 use super::pair::Region;
@@ -159,18 +159,26 @@ fn take_pairs(source: &mut Vec<Item>, target: &mut Vec<Item>, pairs: &[(usize, u
 
 /// Equal identity on both sides: in order of the source, each with the first unused equal target record.
 fn take_reordered(source: &mut Vec<Item>, target: &mut Vec<Item>, rules: &Rules) -> Vec<(Item, Item)> {
-    let mut unused: HashMap<u128, Vec<usize>> = HashMap::new();
+    let pairs = first_free(source, target, rules);
+    take_pairs(source, target, &pairs)
+}
+
+/// Index pairs: each source item in turn with the first target item that matches it and is still free.
+pub(super) fn first_free(source: &[Item], target: &[Item], rules: &Rules) -> Vec<(usize, usize)> {
+    let mut unused: HashMap<u128, VecDeque<usize>> = HashMap::new();
     for (j, item) in target.iter().enumerate() {
-        unused.entry(item.identity).or_default().push(j);
+        unused.entry(item.identity).or_default().push_back(j);
     }
     let mut pairs = Vec::new();
     for (i, item) in source.iter().enumerate() {
         let Some(candidates) = unused.get_mut(&item.identity) else { continue };
-        if let Some(at) = candidates.iter().position(|&j| rules.matches(item, &target[j])) {
-            pairs.push((i, candidates.remove(at)));
+        if let Some(at) = candidates.iter().position(|&j| rules.matches(item, &target[j]))
+            && let Some(j) = candidates.remove(at)
+        {
+            pairs.push((i, j));
         }
     }
-    take_pairs(source, target, &pairs)
+    pairs
 }
 
 /// Target records of which any source record is the original: the first one in scope, else the first one before.
@@ -233,7 +241,7 @@ fn take_mismatched(source: &mut Vec<Item>, target: &mut Vec<Item>, runs: &Runs) 
     let mut used_target = vec![false; target.len()];
     for place in [by_key, by_timestamp, by_value] {
         // Ascending indices, taken from the front.
-        let mut waiting: HashMap<(u64, Place), std::collections::VecDeque<usize>> = HashMap::new();
+        let mut waiting: HashMap<(u64, Place), VecDeque<usize>> = HashMap::new();
         for (j, item) in target.iter().enumerate().filter(|&(j, _)| !used_target[j]) {
             if let Some(place) = place(item) {
                 waiting.entry((target_gaps[j], place)).or_default().push_back(j);

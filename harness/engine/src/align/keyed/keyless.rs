@@ -1,0 +1,74 @@
+//! The records without a key of one lane on each side as a sequence of their own, where their order is promised:
+//! one [`PairAligner`] over the two lanes with all other records left out.
+
+use super::{KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
+use crate::align::{Item, Log, LogError, Outcome, PairAligner, Rules};
+use crate::record::{OffsetRange, Side};
+
+/// Stands for the first offset of a lane, which is known only when its first record arrives.
+const START: i64 = i64::MIN;
+
+pub(super) struct Keyless {
+    aligner: PairAligner,
+}
+
+impl Keyless {
+    pub fn new(rules: Rules, tuning: &KeyedTuning) -> Self {
+        Self { aligner: PairAligner::new(rules, tuning.pair, [START; 2]) }
+    }
+
+    pub fn push(&mut self, side: Side, items: &[Item]) {
+        self.aligner.push(side, items);
+    }
+
+    pub fn held(&self) -> [usize; 2] {
+        self.aligner.held()
+    }
+
+    /// `starts`: the first offset of the scope on each side, if there is any.
+    pub fn finish(
+        self,
+        history_start: i64,
+        starts: [i64; 2],
+        log: &mut dyn LaneLog,
+        sink: &mut dyn PairSink,
+    ) -> Result<Vec<LaneOutcome>, LogError> {
+        let mut log = KeylessLog { log, starts };
+        let alignment = self.aligner.finish_from([history_start, starts[0]], &mut log)?;
+        for run in alignment.runs.as_slice() {
+            for n in 0..run.count as i64 {
+                let (source, target) = ((0, run.source_offset + n), (0, run.target_offset + n));
+                sink.matched(LanePair { source, target });
+            }
+        }
+        Ok(alignment.outcomes.into_iter().map(in_only_lanes).collect())
+    }
+}
+
+fn in_only_lanes(outcome: Outcome) -> LaneOutcome {
+    let lane = |item: Option<&Item>| item.map(|_| 0);
+    LaneOutcome { source_lane: lane(outcome.source()), target_lane: lane(outcome.target()), outcome }
+}
+
+/// The two lanes without the records that have a key.
+struct KeylessLog<'a> {
+    log: &'a mut dyn LaneLog,
+    starts: [i64; 2],
+}
+
+impl Log for KeylessLog<'_> {
+    fn read(
+        &mut self,
+        side: Side,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let start = if range.start == START { self.starts[side as usize] } else { range.start };
+        if start >= range.end {
+            return Ok(());
+        }
+        self.log.read(side, 0, OffsetRange { start, end: range.end }, &mut |item| {
+            item.key.is_some() || visit(item)
+        })
+    }
+}

@@ -1,0 +1,292 @@
+//! Settles what no match was found for: duplicates, by one pass over the source; mismatches; the rest.
+//! Knows no cause and no importance.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::num::NonZeroU64;
+
+use super::solve::{Placed, Solution};
+use super::{LaneLog, LaneOutcome};
+use crate::align::watch::PassThrough;
+use crate::align::{Item, LogError, Outcome, Rules};
+use crate::record::{OffsetRange, Side};
+
+/// What is left over on both sides of a group in which order counts.
+struct Contested {
+    sides: [Placed; 2],
+    /// Lanes of the two sides that have a record here, ascending.
+    lanes: [Vec<usize>; 2],
+    /// For each record and each of the other side's `lanes`: the pairs of the two lanes that are matched before it.
+    before: [Vec<u32>; 2],
+}
+
+/// All that is left over, and the outcomes that are certain.
+#[derive(Default)]
+pub(super) struct LeftOver {
+    outcomes: Vec<LaneOutcome>,
+    /// Target records of groups that have none left over on the source.
+    target_only: Placed,
+    contested: Vec<Contested>,
+    /// Records in no order.
+    multiset: [Placed; 2],
+}
+
+/// Where originals are looked for, in every source lane: the scope, then what lies before it.
+pub(super) struct Scope {
+    pub history_start: i64,
+    pub start: i64,
+    pub end: i64,
+}
+
+impl LeftOver {
+    /// A record of a group in which order counts, and of which nothing is on the other side.
+    pub fn add_alone(&mut self, side: Side, lane: usize, item: Item) {
+        match side {
+            Side::Source => self.outcomes.push(missing(lane, item)),
+            Side::Target => self.target_only.push(lane, item),
+        }
+    }
+
+    /// A record to which order does not matter, and that matches none on the other side.
+    pub fn add_unordered(&mut self, side: Side, lane: usize, item: Item) {
+        self.multiset[side as usize].push(lane, item);
+    }
+
+    /// What the solution of a group leaves over. `order_counts`: whether records have a place within it.
+    pub fn add_group(&mut self, sides: [&Placed; 2], solution: &Solution, order_counts: bool) {
+        let Solution { matched, reordered, unsolved, left_over } = solution;
+        let at = |side: Side, at: usize| (sides[side as usize].lanes[at], sides[side as usize].items[at]);
+        for &(s, t, key_order_broken) in reordered {
+            let ((source_lane, source), (target_lane, target)) = (at(Side::Source, s), at(Side::Target, t));
+            self.outcomes.push(LaneOutcome {
+                source_lane: Some(source_lane),
+                target_lane: Some(target_lane),
+                outcome: Outcome::Reordered { source, target, key_order_broken },
+            });
+        }
+        for side in Side::BOTH {
+            for &index in &unsolved[side as usize] {
+                let (lane, record) = at(side, index);
+                self.outcomes.push(LaneOutcome {
+                    source_lane: (side == Side::Source).then_some(lane),
+                    target_lane: (side == Side::Target).then_some(lane),
+                    outcome: Outcome::Unsolved { side, record },
+                });
+            }
+        }
+        if order_counts && left_over.iter().all(|indices| !indices.is_empty()) {
+            self.contested.push(Contested::new(sides, matched, left_over));
+            return;
+        }
+        for side in Side::BOTH {
+            for &index in &left_over[side as usize] {
+                let (lane, item) = at(side, index);
+                match order_counts {
+                    true => self.add_alone(side, lane, item),
+                    false => self.add_unordered(side, lane, item),
+                }
+            }
+        }
+    }
+
+    /// The outcomes of all that was added, in no particular order. `scopes`: by source lane.
+    pub fn settle(
+        mut self,
+        rules: &Rules,
+        scopes: &[Scope],
+        log: &mut dyn LaneLog,
+    ) -> Result<Vec<LaneOutcome>, LogError> {
+        self.multiset.iter_mut().for_each(Placed::sort);
+        let originals = {
+            let contested = self.contested.iter().map(|group| &group.sides[1]);
+            let targets: Vec<&Placed> =
+                [&self.target_only, &self.multiset[1]].into_iter().chain(contested).collect();
+            find_originals(&targets, rules, scopes, log)?
+        };
+        let Self { mut outcomes, target_only, contested, multiset } = self;
+        let mut originals = originals.into_iter();
+        let mut settle = |sides: [&Placed; 2], mismatched: &dyn Fn(&[bool]) -> Vec<(usize, usize)>| {
+            let originals: Vec<Option<(usize, Item)>> = originals.by_ref().take(sides[1].len()).collect();
+            let duplicate: Vec<bool> = originals.iter().map(Option::is_some).collect();
+            write(sides, &originals, &mismatched(&duplicate), &mut outcomes);
+        };
+        settle([&Placed::default(), &target_only], &|_| Vec::new());
+        let [source, target] = &multiset;
+        settle([source, target], &|duplicate| {
+            mismatched_in_no_order(&source.items, &target.items, duplicate)
+        });
+        for group in &contested {
+            settle([&group.sides[0], &group.sides[1]], &|duplicate| group.mismatched(duplicate));
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Placed {
+    fn sort(&mut self) {
+        let mut records: Vec<(usize, Item)> = self.iter().collect();
+        records.sort_unstable_by_key(|(lane, item)| (*lane, item.offset));
+        (self.lanes, self.items) = records.into_iter().unzip();
+    }
+}
+
+fn missing(lane: usize, source: Item) -> LaneOutcome {
+    LaneOutcome { source_lane: Some(lane), target_lane: None, outcome: Outcome::Missing { source } }
+}
+
+/// Writes the outcomes of records left over. `originals`: by target index; `mismatched`: index pairs.
+fn write(
+    sides: [&Placed; 2],
+    originals: &[Option<(usize, Item)>],
+    mismatched: &[(usize, usize)],
+    outcomes: &mut Vec<LaneOutcome>,
+) {
+    let mut partner: HashMap<usize, usize> = HashMap::new();
+    for &(s, t) in mismatched {
+        partner.insert(t, s);
+    }
+    let used: HashSet<usize> = mismatched.iter().map(|pair| pair.0).collect();
+    let alone = sides[0].iter().enumerate().filter(|(s, _)| !used.contains(s));
+    outcomes.extend(alone.map(|(_, (lane, source))| missing(lane, source)));
+    for (t, (target_lane, target)) in sides[1].iter().enumerate() {
+        let (source_lane, outcome) = match (originals[t], partner.get(&t)) {
+            (Some((lane, original)), _) => (Some(lane), Outcome::Duplicate { original, target }),
+            (None, Some(&s)) => {
+                (Some(sides[0].lanes[s]), Outcome::Mismatched { source: sides[0].items[s], target })
+            }
+            (None, None) => (None, Outcome::Extraneous { target }),
+        };
+        outcomes.push(LaneOutcome { source_lane, target_lane: Some(target_lane), outcome });
+    }
+}
+
+/// For each record of `targets`, one after the other: the first source record, by lane and offset, that it is a copy
+/// of, with its lane; in scope, or else before it.
+fn find_originals(
+    targets: &[&Placed],
+    rules: &Rules,
+    scopes: &[Scope],
+    log: &mut dyn LaneLog,
+) -> Result<Vec<Option<(usize, Item)>>, LogError> {
+    let targets: Vec<&Item> = targets.iter().flat_map(|placed| &placed.items).collect();
+    let mut originals = vec![None; targets.len()];
+    let mut wanted: HashMap<u128, Vec<usize>, PassThrough> = HashMap::default();
+    for (t, item) in targets.iter().enumerate() {
+        wanted.entry(item.identity).or_default().push(t);
+    }
+    let in_scope = scopes.iter().map(|scope| OffsetRange { start: scope.start, end: scope.end });
+    let before = scopes.iter().map(|scope| OffsetRange { start: scope.history_start, end: scope.start });
+    for (lane, range) in in_scope.enumerate().chain(before.enumerate()) {
+        if wanted.is_empty() {
+            break;
+        }
+        if range.start >= range.end {
+            continue;
+        }
+        log.read(Side::Source, lane, range, &mut |item| {
+            if let Some(copies) = wanted.get_mut(&item.identity) {
+                copies.retain(|&t| {
+                    let found = rules.matches(item, targets[t]);
+                    if found {
+                        originals[t] = Some((lane, *item));
+                    }
+                    !found
+                });
+                if copies.is_empty() {
+                    wanted.remove(&item.identity);
+                }
+            }
+            !wanted.is_empty()
+        })?;
+    }
+    Ok(originals)
+}
+
+impl Contested {
+    fn new(sides: [&Placed; 2], matched: &[(usize, usize)], left_over: &[Vec<usize>; 2]) -> Self {
+        let own = [0, 1].map(|side: usize| sides[side].select(&left_over[side]));
+        let lanes = [0, 1].map(|side: usize| -> Vec<usize> {
+            own[side].by_lane().into_iter().map(|(lane, _)| lane).collect()
+        });
+        // Matched indices of two lanes, ascending.
+        let mut pairs: HashMap<(usize, usize), [Vec<usize>; 2]> = HashMap::new();
+        for &(s, t) in matched {
+            let indices = pairs.entry((sides[0].lanes[s], sides[1].lanes[t])).or_default();
+            indices[0].push(s);
+            indices[1].push(t);
+        }
+        let before = [0, 1].map(|side: usize| {
+            let mut before = Vec::with_capacity(left_over[side].len() * lanes[1 - side].len());
+            for &index in &left_over[side] {
+                for &other in &lanes[1 - side] {
+                    let lane = sides[side].lanes[index];
+                    let key = if side == 0 { (lane, other) } else { (other, lane) };
+                    let pairs = pairs.get(&key).map_or(&[][..], |indices| &indices[side]);
+                    before.push(pairs.partition_point(|&matched| matched < index) as u32);
+                }
+            }
+            before
+        });
+        Self { sides: own, lanes, before }
+    }
+
+    /// Index pairs at the same place: each source record in turn with the first free target record.
+    fn mismatched(&self, duplicate: &[bool]) -> Vec<(usize, usize)> {
+        let [source, target] = &self.sides;
+        let mut used = duplicate.to_vec();
+        let mut pairs = Vec::new();
+        let target_lanes = target.by_lane();
+        for (n, (_, source_indices)) in source.by_lane().into_iter().enumerate() {
+            // By target lane and place, ascending indices.
+            let mut waiting: HashMap<(usize, u32), VecDeque<usize>> = HashMap::new();
+            for (m, (_, target_indices)) in target_lanes.iter().enumerate() {
+                for t in target_indices.clone().filter(|&t| !used[t]) {
+                    let place = self.before[1][t * self.lanes[0].len() + n];
+                    waiting.entry((m, place)).or_default().push_back(t);
+                }
+            }
+            for s in source_indices {
+                let first = (0..target_lanes.len()).find_map(|m| {
+                    let place = self.before[0][s * self.lanes[1].len() + m];
+                    waiting.get_mut(&(m, place)).and_then(VecDeque::pop_front)
+                });
+                if let Some(t) = first {
+                    used[t] = true;
+                    pairs.push((s, t));
+                }
+            }
+        }
+        pairs
+    }
+}
+
+/// Index pairs where order does not count: same key; without a key, same timestamp, then same value.
+fn mismatched_in_no_order(source: &[Item], target: &[Item], duplicate: &[bool]) -> Vec<(usize, usize)> {
+    #[derive(PartialEq, Eq, Hash)]
+    enum Alike {
+        Key(NonZeroU64),
+        Timestamp(i64),
+        Value(u64),
+    }
+    let by_key: fn(&Item) -> Option<Alike> = |item| item.key.map(Alike::Key);
+    let by_timestamp: fn(&Item) -> Option<Alike> =
+        |item| item.key.is_none().then_some(Alike::Timestamp(item.timestamp));
+    let by_value: fn(&Item) -> Option<Alike> = |item| item.key.is_none().then_some(Alike::Value(item.value));
+    let mut used = [vec![false; source.len()], duplicate.to_vec()];
+    let mut pairs = Vec::new();
+    for alike in [by_key, by_timestamp, by_value] {
+        let mut waiting: HashMap<Alike, VecDeque<usize>> = HashMap::new();
+        for (t, item) in target.iter().enumerate().filter(|&(t, _)| !used[1][t]) {
+            if let Some(alike) = alike(item) {
+                waiting.entry(alike).or_default().push_back(t);
+            }
+        }
+        for (s, item) in source.iter().enumerate() {
+            let Some(alike) = alike(item).filter(|_| !used[0][s]) else { continue };
+            if let Some(t) = waiting.get_mut(&alike).and_then(VecDeque::pop_front) {
+                (used[0][s], used[1][t]) = (true, true);
+                pairs.push((s, t));
+            }
+        }
+    }
+    pairs
+}

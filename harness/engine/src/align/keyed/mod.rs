@@ -1,0 +1,128 @@
+//! Who meets whom where only the order of each key is promised, or none: several source partitions and several
+//! target partitions ([`Lane`]s) at once, which together are one unit.
+//!
+//! Judges nothing, does no I/O and reads no clock. What comes out is a function of the lanes' sequences. Records are
+//! matched in *groups*: those of one key; those without a key are one sequence, or each identity is a group, by
+//! [`Grouping`]. In a group with an order, source lanes ascending and for each of them target lanes ascending:
+//! 1. matched in order: the leftmost longest common subsequence of what is not yet matched of the two lanes;
+//! 2. then over all lanes, in order of lane, then offset: reordered, duplicate, and mismatched as for one pair; a
+//!    record's place is the number of pairs of the same two lanes and the same group that are matched before it.
+//!
+//! In a group without an order, the first source record is matched with the first target record that is equal and
+//! free, and so on. `misplaced` does not occur: every target lane is fine for a record.
+//!
+//! Where equal records lie in several lanes of one side, each record has one outcome all the same, but which of the
+//! equal records is matched with which may depend on their arrival. Everywhere else nothing does.
+//!
+//! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
+//! is *open* from there on and goes to an [`OpenStore`]; at the end `solve` solves the open groups one bucket at a
+//! time, and `left_over` settles what no match was found for.
+
+mod aligner;
+mod keyless;
+mod left_over;
+mod solve;
+mod store;
+
+pub use aligner::KeyedAligner;
+pub use store::{InMemoryStore, OpenStore, StoreError};
+
+use super::{Item, LogError, Outcome, Tuning};
+use crate::record::{OffsetRange, Side};
+
+/// Which records form a group, and whether its order counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// The records of a key, in order; those without a key are one sequence. For one lane on each side.
+    Key,
+    /// The records of a key, in order; those without a key are a multiset.
+    KeyThenMultiset,
+    /// All records are a multiset.
+    Multiset,
+}
+
+/// One partition of one side within a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    /// Which side.
+    pub side: Side,
+    /// From 0, on that side.
+    pub index: usize,
+}
+
+/// Two records matched in order: for each side the lane's index and the offset in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LanePair {
+    /// The source record.
+    pub source: (usize, i64),
+    /// The target record.
+    pub target: (usize, i64),
+}
+
+/// Is told of every pair of records that is matched in order, once for each, in no particular order.
+pub trait PairSink {
+    /// The two records are matched, for good.
+    fn matched(&mut self, pair: LanePair);
+}
+
+/// What keyed alignment costs. Changes no result.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedTuning {
+    /// For long sequences, and for the sequence of records without a key.
+    pub pair: Tuning,
+    /// A group that has more records in memory than this, on both sides together, is opened if it has some on both.
+    pub waiting_max: usize,
+    /// Two sequences with more records than this together are followed side by side, not solved as one.
+    pub solved_at_once_max: usize,
+}
+
+impl Default for KeyedTuning {
+    fn default() -> Self {
+        Self { pair: Tuning::default(), waiting_max: 4096, solved_at_once_max: 256 }
+    }
+}
+
+/// Reads a part of one lane again.
+pub trait LaneLog {
+    /// Visits the items of lane `lane` of `side` with `range.start <= offset < range.end` in order, until `visit`
+    /// returns `false`. `range.end` may lie after the lane's end.
+    fn read(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError>;
+}
+
+/// What became of a record, and in which lanes that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneOutcome {
+    /// Lane of the source record, for a duplicate that of its original.
+    pub source_lane: Option<usize>,
+    /// Lane of the target record.
+    pub target_lane: Option<usize>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// How the lanes of a unit relate, beyond the pairs that the [`PairSink`] was told of.
+#[derive(Debug)]
+pub struct KeyedAlignment {
+    /// One entry for every record that is not matched in order, by source lane and offset, then target lane and
+    /// offset; those without a source record last.
+    pub outcomes: Vec<LaneOutcome>,
+    /// Records read again to come to this result.
+    pub records_read_again: u64,
+}
+
+/// Why a unit could not be aligned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyedError {
+    /// A lane could not be read again.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The store of open groups failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

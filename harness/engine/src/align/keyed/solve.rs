@@ -1,0 +1,219 @@
+//! Solves one group of records that are all in memory: who is matched in order, who is reordered, who is left over.
+//! Pure; knows no duplicates, for which the history counts.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::KeyedTuning;
+use crate::align::lcs::leftmost_lcs;
+use crate::align::settle::first_free;
+use crate::align::watch::PassThrough;
+use crate::align::{InMemory, Item, PairAligner, Rules};
+use crate::record::Side;
+
+/// How many records of each side are taken in turn when two long sequences are followed.
+const STEP: usize = 256;
+
+/// Records of one side, by lane, then offset.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Placed {
+    pub items: Vec<Item>,
+    pub lanes: Vec<usize>,
+}
+
+impl Placed {
+    pub fn push(&mut self, lane: usize, item: Item) {
+        self.items.push(item);
+        self.lanes.push(lane);
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Item)> {
+        self.lanes.iter().copied().zip(self.items.iter().copied())
+    }
+
+    /// The records at `indices`.
+    pub fn select(&self, indices: &[usize]) -> Self {
+        Self {
+            items: indices.iter().map(|&at| self.items[at]).collect(),
+            lanes: indices.iter().map(|&at| self.lanes[at]).collect(),
+        }
+    }
+
+    /// The lanes, ascending, each with the indices of its records.
+    pub fn by_lane(&self) -> Vec<(usize, Range<usize>)> {
+        let mut start = 0;
+        let runs = self.lanes.chunk_by(|a, b| a == b).map(|run| {
+            start += run.len();
+            (run[0], start - run.len()..start)
+        });
+        runs.collect()
+    }
+}
+
+/// Indices into the two sides of a group; each record is in one of the four.
+#[derive(Debug, Default)]
+pub(super) struct Solution {
+    /// By source index within two lanes.
+    pub matched: Vec<(usize, usize)>,
+    /// With whether the order within the key broke.
+    pub reordered: Vec<(usize, usize, bool)>,
+    /// Ascending, by side: in stretches whose differences were too many.
+    pub unsolved: [Vec<usize>; 2],
+    /// Ascending, by side.
+    pub left_over: [Vec<usize>; 2],
+}
+
+/// A group in which order does not count.
+pub(super) fn multiset(sides: [&Placed; 2], rules: &Rules) -> Solution {
+    let matched = first_free(&sides[0].items, &sides[1].items, rules);
+    let mut solution = Solution { matched, ..Solution::default() };
+    solution.left_over = [0, 1].map(|side| free(sides[side].len(), &solution.matched, side, &[]));
+    solution
+}
+
+/// A group in which order counts.
+pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning) -> Solution {
+    let mut solution = Solution::default();
+    let mut taken = [vec![false; sides[0].len()], vec![false; sides[1].len()]];
+    for (_, source) in sides[0].by_lane() {
+        for (_, target) in sides[1].by_lane() {
+            let indices = [source.clone(), target];
+            let indices = [0, 1].map(|side: usize| -> Vec<usize> {
+                indices[side].clone().filter(|&at| !taken[side][at]).collect()
+            });
+            let items = [0, 1].map(|side: usize| -> Vec<Item> {
+                indices[side].iter().map(|&at| sides[side].items[at]).collect()
+            });
+            let (pairs, unsolved) = longest([&items[0], &items[1]], rules, tuning);
+            for (s, t) in pairs {
+                let (s, t) = (indices[0][s], indices[1][t]);
+                (taken[0][s], taken[1][t]) = (true, true);
+                solution.matched.push((s, t));
+            }
+            for side in [0, 1] {
+                for &at in &unsolved[side] {
+                    taken[side][indices[side][at]] = true;
+                    solution.unsolved[side].push(indices[side][at]);
+                }
+            }
+        }
+    }
+    solution.unsolved.iter_mut().for_each(|indices| indices.sort_unstable());
+    let rest = [0, 1].map(|side| free(sides[side].len(), &solution.matched, side, &solution.unsolved[side]));
+    let items = [0, 1].map(|side: usize| sides[side].select(&rest[side]).items);
+    let reordered: Vec<(usize, usize)> =
+        first_free(&items[0], &items[1], rules).into_iter().map(|(s, t)| (rest[0][s], rest[1][t])).collect();
+    let broken = key_order_broken(sides, &solution.matched, &reordered);
+    let placed: Vec<(usize, usize)> = solution.matched.iter().chain(&reordered).copied().collect();
+    solution.left_over = [0, 1].map(|side| free(sides[side].len(), &placed, side, &solution.unsolved[side]));
+    solution.reordered = reordered.into_iter().zip(broken).map(|((s, t), broken)| (s, t, broken)).collect();
+    solution
+}
+
+/// Indices below `len` that are neither in a pair nor among `others`.
+fn free(len: usize, pairs: &[(usize, usize)], side: usize, others: &[usize]) -> Vec<usize> {
+    let mut taken = vec![false; len];
+    pairs.iter().for_each(|pair| taken[[pair.0, pair.1][side]] = true);
+    others.iter().for_each(|&at| taken[at] = true);
+    (0..len).filter(|&at| !taken[at]).collect()
+}
+
+/// The leftmost longest common subsequence of two lanes, and what lies in stretches with too many equal pairs.
+fn longest(
+    items: [&[Item]; 2],
+    rules: &Rules,
+    tuning: &KeyedTuning,
+) -> (Vec<(usize, usize)>, [Vec<usize>; 2]) {
+    if items.iter().any(|items| items.is_empty()) {
+        return Default::default();
+    }
+    if items[0].len() + items[1].len() <= tuning.solved_at_once_max
+        && let Ok(pairs) = leftmost_lcs(items[0], items[1], rules, tuning.pair.pairs_max)
+    {
+        return (pairs.into_iter().map(|(s, t)| (s as usize, t as usize)).collect(), Default::default());
+    }
+    // What is on one side only is in no common subsequence, and would only make the two look less alike.
+    let target = common(items[1], items[0]);
+    let source = common(items[0], items[1]);
+    follow([&source, &target], items, rules, tuning)
+}
+
+/// Indices of those `items` whose identity is among the `others`; by half of it, so a few others too.
+fn common(items: &[Item], others: &[Item]) -> Vec<usize> {
+    let others: HashSet<u64, PassThrough> = others.iter().map(|item| item.identity as u64).collect();
+    (0..items.len()).filter(|&at| others.contains(&(items[at].identity as u64))).collect()
+}
+
+/// Aligns the records at `indices` as one pair, with their ranks in the place of offsets.
+fn follow(
+    indices: [&[usize]; 2],
+    items: [&[Item]; 2],
+    rules: &Rules,
+    tuning: &KeyedTuning,
+) -> (Vec<(usize, usize)>, [Vec<usize>; 2]) {
+    let mut log = InMemory([0, 1].map(|side: usize| {
+        let ranked = indices[side].iter().enumerate();
+        ranked.map(|(rank, &at)| Item { offset: rank as i64, ..items[side][at] }).collect()
+    }));
+    let mut aligner = PairAligner::new(*rules, tuning.pair, [0, 0]);
+    let longer = log.0.iter().map(Vec::len).max().unwrap_or(0);
+    for start in (0..longer).step_by(STEP) {
+        for side in Side::BOTH {
+            let items = &log.0[side as usize];
+            aligner.push(side, &items[start.min(items.len())..(start + STEP).min(items.len())]);
+        }
+    }
+    let (runs, regions) = aligner.certified(&mut log).expect("lists in memory can always be read");
+    let mut pairs = Vec::with_capacity(runs.matched() as usize);
+    for run in runs.as_slice() {
+        let [source, target] = [run.source_offset as usize, run.target_offset as usize];
+        pairs.extend((0..run.count as usize).map(|n| (indices[0][source + n], indices[1][target + n])));
+    }
+    let mut unsolved = [Vec::new(), Vec::new()];
+    for region in regions.iter().filter(|region| !region.solved) {
+        for side in [0, 1] {
+            unsolved[side]
+                .extend(region.left_over[side].iter().map(|item| indices[side][item.offset as usize]));
+        }
+    }
+    (pairs, unsolved)
+}
+
+/// For each reordered pair of a record with a key: did it change places with another pair of the same two lanes?
+fn key_order_broken(
+    sides: [&Placed; 2],
+    matched: &[(usize, usize)],
+    reordered: &[(usize, usize)],
+) -> Vec<bool> {
+    let mut broken = vec![false; reordered.len()];
+    if reordered.is_empty() || sides[0].items[reordered[0].0].key.is_none() {
+        return broken;
+    }
+    // Lanes, then source index; with the place among the reordered.
+    let lanes = |&(s, t): &(usize, usize)| (sides[0].lanes[s], sides[1].lanes[t]);
+    let mut pairs: Vec<((usize, usize), usize, usize, Option<usize>)> = Vec::new();
+    pairs.extend(matched.iter().map(|pair| (lanes(pair), pair.0, pair.1, None)));
+    pairs.extend(reordered.iter().enumerate().map(|(n, pair)| (lanes(pair), pair.0, pair.1, Some(n))));
+    pairs.sort_unstable();
+    for same_lanes in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let mut latest = None;
+        for &(_, _, target, place) in same_lanes {
+            if let Some(n) = place {
+                broken[n] |= latest > Some(target);
+            }
+            latest = latest.max(Some(target));
+        }
+        let mut earliest = usize::MAX;
+        for &(_, _, target, place) in same_lanes.iter().rev() {
+            if let Some(n) = place {
+                broken[n] |= earliest < target;
+            }
+            earliest = earliest.min(target);
+        }
+    }
+    broken
+}

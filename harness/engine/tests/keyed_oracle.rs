@@ -216,6 +216,7 @@ fn any_tuning(random: &mut Random) -> KeyedTuning {
     KeyedTuning {
         pair,
         waiting_max: [1, 2, 5, 4096][random.upto(4)],
+        held_max: [1, 9, 1 << 20][random.upto(3)],
         solved_at_once_max: [0, 3, 256][random.upto(3)],
     }
 }
@@ -248,6 +249,9 @@ fn align(shape: &Shape, log: &mut Lanes, random: &mut Random) -> (KeyedAlignment
         aligner.push(side, lane, now, &mut pairs).expect("memory holds it");
         rest[at].2 = later;
         rest.retain(|(.., items)| !items.is_empty());
+        if random.below(300) == 0 {
+            aligner.spill().expect("memory holds it");
+        }
         for side in Side::BOTH {
             assert_eq!(aligner.held()[side as usize], aligner.held_by_lane(side).iter().sum::<usize>());
         }

@@ -3,6 +3,7 @@
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
 use super::solve::{self, Placed};
+use super::table::{Arrival, Table};
 use super::{
     Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LanePair, OpenStore, PairSink,
     StoreError,
@@ -16,11 +17,17 @@ pub struct KeyedAligner {
     grouping: Grouping,
     tuning: KeyedTuning,
     store: Box<dyn OpenStore + Send>,
+    table: Table,
+    /// Whether every group is open from here on.
+    spilled: bool,
+    /// More records than this in memory, and contested groups are opened.
+    contested_max: usize,
     keyless: Option<Keyless>,
     keyless_batch: Vec<Item>,
+    /// By side, with those in `keyless`.
+    held_with_keyless: [[usize; 1]; 2],
     /// By side and lane: the offset of the first record, and one past that of the last.
     scope: [Vec<Option<OffsetRange>>; 2],
-    held: [Vec<usize>; 2],
 }
 
 impl KeyedAligner {
@@ -46,10 +53,13 @@ impl KeyedAligner {
             grouping,
             tuning,
             store,
+            table: Table::new(rules, tuning.waiting_max, lanes),
+            spilled: false,
+            contested_max: tuning.held_max,
             keyless: sequence.then(|| Keyless::new(rules, &tuning)),
             keyless_batch: Vec::new(),
+            held_with_keyless: Default::default(),
             scope: lanes.map(|lanes| vec![None; lanes]),
-            held: lanes.map(|lanes| vec![0; lanes]),
         }
     }
 
@@ -64,32 +74,84 @@ impl KeyedAligner {
         let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
         let scope = &mut self.scope[side as usize][lane];
         scope.get_or_insert(OffsetRange { start: first.offset, end: 0 }).end = last.offset + 1;
-        let _ = sink;
+        let lane = Lane { side, index: lane };
         for item in items {
             if self.keyless.is_some() && item.key.is_none() {
                 self.keyless_batch.push(*item);
+            } else if self.spilled {
+                self.put_aside(lane, item)?;
             } else {
-                let bucket = bucket(group(self.grouping, item), self.store.buckets());
-                self.store.append(bucket, Lane { side, index: lane }, item)?;
+                self.arrive(lane, item, sink)?;
             }
+        }
+        if self.held_in_table() > self.contested_max {
+            self.open_contested()?;
         }
         if let Some(keyless) = &mut self.keyless {
             keyless.push(side, &self.keyless_batch);
             self.keyless_batch.clear();
             let held = keyless.held();
-            self.held = held.map(|held| vec![held]);
+            self.held_with_keyless =
+                Side::BOTH.map(|side| [held[side as usize] + self.table.held(side).iter().sum::<usize>()]);
+        }
+        Ok(())
+    }
+
+    /// Puts all records that wait in memory aside, and from here on every record that has a group: nothing but the
+    /// store grows. The result stays the same. (Records without a key whose order counts still wait in memory.)
+    pub fn spill(&mut self) -> Result<(), StoreError> {
+        self.spilled = true;
+        let Self { grouping, table, store, .. } = self;
+        table.clear(|_, lane, item| put_aside(store.as_mut(), *grouping, lane, item))?;
+        if let Some(keyless) = &self.keyless {
+            self.held_with_keyless = keyless.held().map(|held| [held]);
         }
         Ok(())
     }
 
     /// Records that wait in memory: source, target.
     pub fn held(&self) -> [usize; 2] {
-        [0, 1].map(|side: usize| self.held[side].iter().sum())
+        Side::BOTH.map(|side| self.held_by_lane(side).iter().sum())
     }
 
     /// Records that wait in memory, by lane of `side`.
     pub fn held_by_lane(&self, side: Side) -> &[usize] {
-        &self.held[side as usize]
+        match self.keyless {
+            Some(_) => &self.held_with_keyless[side as usize],
+            None => self.table.held(side),
+        }
+    }
+
+    fn held_in_table(&self) -> usize {
+        Side::BOTH.iter().flat_map(|&side| self.table.held(side)).sum()
+    }
+
+    fn arrive(&mut self, lane: Lane, item: &Item, sink: &mut dyn PairSink) -> Result<(), StoreError> {
+        let group = group(self.grouping, item);
+        match self.table.arrive(group, lane, item, sink) {
+            Arrival::Taken => return Ok(()),
+            Arrival::Open => {}
+            Arrival::Disagrees => self.open(group)?,
+        }
+        self.put_aside(lane, item)
+    }
+
+    fn open(&mut self, group: u64) -> Result<(), StoreError> {
+        let Self { grouping, table, store, .. } = self;
+        table.open(group, |lane, item| put_aside(store.as_mut(), *grouping, lane, item))
+    }
+
+    /// What waits on both sides may wait for ever, and much of it would fill the memory.
+    fn open_contested(&mut self) -> Result<(), StoreError> {
+        for group in self.table.contested() {
+            self.open(group)?;
+        }
+        self.contested_max = self.tuning.held_max.max(2 * self.held_in_table());
+        Ok(())
+    }
+
+    fn put_aside(&mut self, lane: Lane, item: &Item) -> Result<(), StoreError> {
+        put_aside(self.store.as_mut(), self.grouping, lane, item)
     }
 
     /// All lanes are complete. `history_start`, by source lane: from which offset on a target record's original is
@@ -116,6 +178,7 @@ impl KeyedAligner {
             outcomes = keyless.finish(scopes[0].history_start, starts, &mut log, sink)?;
         }
         let mut left_over = LeftOver::default();
+        self.clear_table(&mut left_over)?;
         self.solve_open(&mut left_over, sink)?;
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
         outcomes.sort_by_key(|entry| {
@@ -130,12 +193,28 @@ impl KeyedAligner {
         Ok(KeyedAlignment { outcomes, records_read_again: log.records })
     }
 
+    /// What waits on one side only is left over; the rest is open.
+    fn clear_table(&mut self, left_over: &mut LeftOver) -> Result<(), StoreError> {
+        let Self { grouping, table, store, .. } = self;
+        table.clear(|contested, lane, item| {
+            if contested {
+                return put_aside(store.as_mut(), *grouping, lane, item);
+            }
+            match is_ordered(*grouping, item) {
+                true => left_over.add_alone(lane.side, lane.index, *item),
+                false => left_over.add_unordered(lane.side, lane.index, *item),
+            }
+            Ok(())
+        })
+    }
+
     /// Solves the groups in the store, one bucket at a time in memory.
     fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), StoreError> {
         for bucket in 0..self.store.buckets() {
             let mut records: Vec<(Lane, Item)> = Vec::new();
             self.store.read(bucket, &mut |lane, item| records.push((lane, *item)))?;
-            let whole = |item: &Item| (item.key, if self.is_ordered(item) { 0 } else { item.identity });
+            let whole =
+                |item: &Item| (item.key, if is_ordered(self.grouping, item) { 0 } else { item.identity });
             records.sort_unstable_by_key(|(lane, item)| (whole(item), *lane, item.offset));
             for group in records.chunk_by(|a, b| whole(&a.1) == whole(&b.1)) {
                 self.solve_group(group, left_over, sink);
@@ -151,7 +230,7 @@ impl KeyedAligner {
             sides[lane.side as usize].push(lane.index, *item);
         }
         let [source, target] = &sides;
-        let ordered = self.is_ordered(&group[0].1);
+        let ordered = is_ordered(self.grouping, &group[0].1);
         let solution = match ordered {
             true => solve::ordered([source, target], &self.rules, &self.tuning),
             false => solve::multiset([source, target], &self.rules),
@@ -164,11 +243,21 @@ impl KeyedAligner {
         }
         left_over.add_group([source, target], &solution, ordered);
     }
+}
 
-    /// Whether order counts in the group of `item`.
-    fn is_ordered(&self, item: &Item) -> bool {
-        self.grouping != Grouping::Multiset && item.key.is_some()
-    }
+/// Whether order counts in the group of `item`; of those without a key, only where they are no sequence of their own.
+fn is_ordered(grouping: Grouping, item: &Item) -> bool {
+    grouping != Grouping::Multiset && item.key.is_some()
+}
+
+fn put_aside(
+    store: &mut dyn OpenStore,
+    grouping: Grouping,
+    lane: Lane,
+    item: &Item,
+) -> Result<(), StoreError> {
+    let bucket = bucket(group(grouping, item), store.buckets());
+    store.append(bucket, lane, item)
 }
 
 /// Records of one group have one number; two groups have the same only by chance.

@@ -10,6 +10,9 @@ use crate::align::watch::PassThrough;
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
 
+/// Source and target index.
+type IndexPairs = Vec<(usize, usize)>;
+
 /// What is left over on both sides of a group in which order counts.
 struct Contested {
     sides: [Placed; 2],
@@ -104,7 +107,7 @@ impl LeftOver {
         };
         let Self { mut outcomes, target_only, contested, multiset } = self;
         let mut originals = originals.into_iter();
-        let mut settle = |sides: [&Placed; 2], mismatched: &dyn Fn(&[bool]) -> Vec<(usize, usize)>| {
+        let mut settle = |sides: [&Placed; 2], mismatched: &dyn Fn(&[bool]) -> IndexPairs| {
             let originals: Vec<Option<(usize, Item)>> = originals.by_ref().take(sides[1].len()).collect();
             let duplicate: Vec<bool> = originals.iter().map(Option::is_some).collect();
             write(sides, &originals, &mismatched(&duplicate), &mut outcomes);

@@ -23,6 +23,7 @@ mod keyless;
 mod left_over;
 mod solve;
 mod store;
+mod table;
 
 pub use aligner::KeyedAligner;
 pub use store::{InMemoryStore, OpenStore, StoreError};
@@ -72,13 +73,15 @@ pub struct KeyedTuning {
     pub pair: Tuning,
     /// A group that has more records in memory than this, on both sides together, is opened if it has some on both.
     pub waiting_max: usize,
+    /// With more records in memory than this, all groups that have some on both sides are opened.
+    pub held_max: usize,
     /// Two sequences with more records than this together are followed side by side, not solved as one.
     pub solved_at_once_max: usize,
 }
 
 impl Default for KeyedTuning {
     fn default() -> Self {
-        Self { pair: Tuning::default(), waiting_max: 4096, solved_at_once_max: 256 }
+        Self { pair: Tuning::default(), waiting_max: 4096, held_max: 1 << 20, solved_at_once_max: 256 }
     }
 }
 

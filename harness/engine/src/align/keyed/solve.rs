@@ -193,11 +193,11 @@ fn key_order_broken(
     if reordered.is_empty() || sides[0].items[reordered[0].0].key.is_none() {
         return broken;
     }
-    // Lanes, then source index; with the place among the reordered.
     let lanes = |&(s, t): &(usize, usize)| (sides[0].lanes[s], sides[1].lanes[t]);
-    let mut pairs: Vec<((usize, usize), usize, usize, Option<usize>)> = Vec::new();
-    pairs.extend(matched.iter().map(|pair| (lanes(pair), pair.0, pair.1, None)));
-    pairs.extend(reordered.iter().enumerate().map(|(n, pair)| (lanes(pair), pair.0, pair.1, Some(n))));
+    // Lanes, source index, target index, and the place among the reordered.
+    let matched = matched.iter().map(|pair| (lanes(pair), pair.0, pair.1, None));
+    let moved = reordered.iter().enumerate().map(|(n, pair)| (lanes(pair), pair.0, pair.1, Some(n)));
+    let mut pairs: Vec<_> = matched.chain(moved).collect();
     pairs.sort_unstable();
     for same_lanes in pairs.chunk_by(|a, b| a.0 == b.0) {
         let mut latest = None;

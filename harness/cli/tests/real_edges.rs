@@ -326,4 +326,27 @@ fn batches_that_cannot_be_read_are_named_and_the_rest_of_the_partition_is_judged
         let offsets = format!("edge-poison-0 of the source: offsets {start} to {} cannot be read", end - 1);
         expect_words(&reasons, &[&offsets, why, &format!("{} offsets are not judged", end - start)]);
     }
+
+    // A group that stands in the first of them cannot be judged, one behind it can.
+    let (inside, behind) = (flipped.offsets.start + 1, flipped.offsets.end + 10);
+    let mut positions = String::new();
+    for (group, offset) in [("edge-inside", inside), ("edge-behind", behind)] {
+        commit(&source, group, "edge-poison", &[offset]);
+        positions.push_str(&format!("{group},edge.edge-poison,0,{offset}\n"));
+    }
+    std::fs::write(work.path().join("positions.csv"), positions).expect("written");
+    let more = "topics: { include: [\"edge-poison\"] }\ngroups: { include: [\"edge-(inside|behind)\"] }\n\
+                positions: { origin: csv, csv_file: positions.csv }\nrange: { settle: 1s }\n";
+    let ended = cutproof_run(work.path(), &config(&lab, "edge", more));
+    ended.expect_code(12);
+    assert_eq!(ended.findings(), []);
+    let position = |group: &str| {
+        let groups = ended.run["groups"].as_array().expect("groups");
+        let found = groups.iter().find(|other| other["group"] == group).expect("the group");
+        found["positions"][0].clone()
+    };
+    let [inside, behind] = ["edge-inside", "edge-behind"].map(position);
+    assert_eq!((&inside["state"], &inside["skip_records"]), (&Value::from("not_located"), &Value::Null));
+    assert_eq!(behind["state"], "judged", "{behind}");
+    assert_eq!((&behind["skip_records"], &behind["replay_records"]), (&Value::from(0), &Value::from(0)));
 }

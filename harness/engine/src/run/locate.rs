@@ -1,5 +1,6 @@
 //! Locates the start of a pair on the target by record identity, over the two clusters. Counts nothing, judges nothing.
 
+use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
 use crate::positions::locate::{
@@ -10,6 +11,7 @@ use crate::record::{OffsetRange, Side};
 
 use super::RunError;
 use super::again::Readers;
+use super::holes;
 
 /// Where a pair's start was found, or why not.
 pub(super) enum Start {
@@ -40,14 +42,28 @@ pub(super) fn locate_pair<'a>(
         .filter_map(|position| position.resume)
         .min();
     let pair = &mut plan.pairs[at];
-    let mut reader =
-        PairReader { readers, clusters, pair, fingerprinter: Fingerprinter::new(&pair.contract, seed) };
+    let mut reader = PairReader {
+        readers,
+        clusters,
+        pair,
+        fingerprinter: Fingerprinter::new(&pair.contract, seed),
+        cut_short: None,
+    };
     let help = match reader.answers_timestamps()? {
         true => TimestampHelp::from(pair.contract.timestamps),
         false => TimestampHelp::None,
     };
     let located =
         locate::locate(&mut reader, pair.source_start, pair.target_hint, help, LocateLimits::default())?;
+    // Where a log was not read to the end that was asked for, no record is no evidence.
+    if let Some(why) = reader.cut_short.take() {
+        return Ok(Start::NotFound { why, state: PositionState::NotLocated });
+    }
+    if matches!(located, Located::AtEnd { .. })
+        && let Some(why) = reader.unread()
+    {
+        return Ok(Start::NotFound { why, state: PositionState::NotLocated });
+    }
     let offset = match located {
         Located::At { offset, .. } | Located::AtEnd { offset, caught_up: true, .. } => offset,
         Located::AtEnd { offset, caught_up: false, evidence, .. } => {
@@ -84,9 +100,24 @@ struct PairReader<'r, 'a, 'p> {
     clusters: [&'a Cluster; 2],
     pair: &'p PairPlan,
     fingerprinter: Fingerprinter,
+    /// Why a read ended before its end.
+    cut_short: Option<String>,
 }
 
 impl PairReader<'_, '_, '_> {
+    /// What could not be read of either log so far.
+    fn unread(&self) -> Option<String> {
+        Side::BOTH.into_iter().find_map(|side| {
+            let partition = self.pair.partition(side);
+            let all = OffsetRange { start: 0, end: i64::MAX };
+            let holes = self.readers.holes.within(side, partition, all);
+            holes.first().map(|hole| {
+                let remark = holes::remark(side, partition, hole);
+                format!("{remark}; the start of the pair may lie there")
+            })
+        })
+    }
+
     /// Whether both brokers look up timestamps: some (librdkafka's mock cluster) answer "none" to everything, which
     /// would read as "no such record".
     fn answers_timestamps(&mut self) -> Result<bool, RunError> {
@@ -133,7 +164,7 @@ impl LogReader for PairReader<'_, '_, '_> {
         let partition = self.pair.partition(side).clone();
         let range = OffsetRange { start: from_offset, end };
         let fingerprinter = &self.fingerprinter;
-        let _ = self.readers.read(side, self.pair.contract.isolation, &partition, range, |view| {
+        let end = self.readers.read(side, self.pair.contract.isolation, &partition, range, |view| {
             items.push(LocatedItem {
                 offset: view.offset,
                 timestamp: view.timestamp,
@@ -141,6 +172,14 @@ impl LogReader for PairReader<'_, '_, '_> {
             });
             items.len() < max_records
         })?;
+        if end != ReadEnd::ReachedEnd {
+            self.cut_short.get_or_insert_with(|| {
+                format!(
+                    "{partition} of the {side} could not be read from offset {from_offset} on to locate the start of \
+                     the pair: {end:?}"
+                )
+            });
+        }
         Ok(items)
     }
 }

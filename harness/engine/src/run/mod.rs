@@ -39,7 +39,7 @@ use crate::ledger::{Intake, Judgement, account};
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{Allowance, Contract, DecodeMode, Isolation, Side};
+use crate::record::{Allowance, Contract, DecodeMode, Isolation, OffsetRange, Side};
 
 use again::{PairLog, Readers};
 use drive::{Driven, PairRead, Shared, drive};
@@ -477,6 +477,10 @@ fn edges(
             let holes = &read.holes[side as usize];
             read.remarks.extend(holes.iter().map(|hole| holes::remark(side, pair.partition(side), hole)));
             readers.holes.add(side, pair.partition(side), holes.iter().cloned());
+            // Those that were met while the start was located may hold copies of the first records.
+            let all = OffsetRange { start: 0, end: i64::MAX };
+            let known = readers.holes.within(side, pair.partition(side), all);
+            read.reading.holes[side as usize] = known.into_iter().map(|hole| hole.range).collect();
             if read.stalled[side as usize] {
                 readers.stalled.insert((side, pair.partition(side).clone()));
             }

@@ -135,6 +135,33 @@ pub enum ReportError {
         /// `was changed` or `was removed`.
         how: &'static str,
     },
+    /// A run directory with nothing to go on from.
+    #[error(
+        "{path} holds no checkpoint to go on from: it is no run directory, or its run was stopped before the plan was \
+         made; run again without --resume", path = path.display()
+    )]
+    NoCheckpoint {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run that needs no going on.
+    #[error("the run in {path} is complete; its result stands in run.json, and a new comparison is a new run", path = path.display())]
+    Complete {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// A checkpoint that is not what was written.
+    #[error("{path} is damaged: its content does not have its digest; run again without --resume", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process writes this run.
+    #[error("the run in {path} is still being written by another process; wait for its end, or stop it first", path = path.display())]
+    InUse {
+        /// The run directory.
+        path: PathBuf,
+    },
     /// The report's template failed.
     #[error("cannot lay out report.md; this is a defect of Cutproof, report it")]
     Template {

@@ -315,3 +315,58 @@ fn resume_offsets_name_the_target_topic_and_only_known_images() {
     let text = fs::read_to_string(run.path().join("resume_offsets.csv")).expect("readable");
     assert_eq!(text, "audit,src.orders,0,499\n\"billing,\"\"eu\"\"\",src.orders,0,499\n");
 }
+
+#[test]
+fn a_checkpoint_is_its_owner_s_only_replaced_whole_and_no_artefact() {
+    let (_parent, run) = new_run();
+    run.write_checkpoint(&[b"first"]).expect("written");
+    run.write_checkpoint(&[b"sec", b"ond"]).expect("written");
+    let mode = fs::metadata(run.path().join("checkpoint")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    assert!(matches!(run.write_bytes("checkpoint", b""), Err(ReportError::Name { .. })));
+    let manifest = common::write_run(&run);
+    assert!(manifest.files.iter().all(|file| file.path != "checkpoint"), "{:?}", manifest.files);
+    run.remove_checkpoint().expect("removed");
+    run.remove_checkpoint().expect("none is no error");
+    assert!(!names_in(run.path()).contains("checkpoint"));
+}
+
+#[test]
+fn an_unfinished_run_is_taken_up_with_its_key_and_without_what_would_contradict_it() {
+    let (_parent, run) = new_run();
+    let (path, key) = (run.path().to_path_buf(), run.hash_key().expect("a key"));
+    assert!(matches!(RunDirectory::resume(&path), Err(ReportError::NoCheckpoint { .. })));
+    run.write_checkpoint(&[b"so far"]).expect("written");
+    assert!(matches!(RunDirectory::resume(&path), Err(ReportError::InUse { .. })), "its writer is alive");
+    let id = run.run_id().to_owned();
+    common::write_run_as(&run, cutproof_reports::RunState::Partial);
+    drop(run);
+    fs::write(path.join(".pairs.parquet.x1.tmp"), b"half").expect("written");
+    fs::create_dir_all(path.join("findings")).expect("made");
+    fs::write(path.join("findings/.part-00001.parquet.x2.tmp"), b"half").expect("written");
+
+    let (run, checkpoint) = RunDirectory::resume(&path).expect("unfinished");
+    assert_eq!((checkpoint.as_slice(), run.run_id()), (&b"so far"[..], id.as_str()));
+    assert_eq!(run.hash_key().expect("the same"), key);
+    run.begin_again().expect("cleared");
+    let names = names_in(&path);
+    assert!(!names.contains("run.json") && names.iter().all(|name| !name.ends_with(".tmp")), "{names:?}");
+    assert!(names.contains("checkpoint") && names.contains("hash.key"), "{names:?}");
+    common::write_run(&run);
+    run.verify_files().expect("the artefacts of the second attempt");
+    drop(run);
+    assert!(matches!(RunDirectory::resume(&path), Err(ReportError::Complete { .. })));
+}
+
+#[test]
+fn what_is_no_run_directory_or_was_changed_is_not_taken_up() {
+    let (parent, run) = new_run();
+    let absent = parent.path().join("no-such-run");
+    assert!(matches!(RunDirectory::resume(&absent), Err(ReportError::NoCheckpoint { .. })));
+    run.write_checkpoint(&[b"so far"]).expect("written");
+    let path = run.path().join("checkpoint");
+    let mut content = fs::read(&path).expect("readable");
+    *content.last_mut().expect("not empty") ^= 1;
+    fs::write(&path, content).expect("written");
+    assert!(matches!(RunDirectory::resume(run.path()), Err(ReportError::Damaged { .. })));
+}

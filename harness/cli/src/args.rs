@@ -82,6 +82,9 @@ pub struct RunArguments {
     /// The run directory is made below this one
     #[arg(long, value_name = "DIR", default_value = "cutproof.out")]
     pub out: PathBuf,
+    /// Go on with the run in this directory from its last checkpoint, with the same configuration
+    #[arg(long, value_name = "RUN_DIR", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,

@@ -14,7 +14,9 @@ pub trait Monitor: Send + Sync {
     fn read(&self, side: Side, records: u64, offsets: u64);
     /// Something that a person should see, but that does not end the run.
     fn warn(&self, message: &str);
-    /// What the run is about to do: cluster ids and the plan, before the first record is read.
+    /// The run's so-manieth checkpoint is in place, from 1 in each process.
+    fn checkpoint(&self, _number: u64) {}
+    /// What the run is about to do: cluster ids and the plan, before the first record is read; where it writes.
     fn announce(&self, _text: &str) {}
 }
 

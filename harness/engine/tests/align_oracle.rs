@@ -1,9 +1,11 @@
 //! The alignment against the oracle of `cutproof-fixtures`: the whole list of findings, for any arrival and tuning.
 //! `CUTPROOF_SEEDS` sets the number of seeds (default 100,000; the long run is 1,000,000).
 
+use std::borrow::Cow;
 use std::num::NonZeroU64;
 
-use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
+use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Runs, Snapshot, Tuning};
+use cutproof::ledger::{Intake, check_progress};
 use cutproof::record::Side;
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
 
@@ -102,11 +104,49 @@ fn sequences(random: &mut Random, tolerance: bool) -> [Vec<OracleRecord>; 2] {
     [source, target]
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Restarts {
+    Never,
+    AtRandom,
+}
+
+/// What a new process has: the snapshot as plain numbers, and the logs to read on from where it ends. What was consumed
+/// must be accounted for at that very point.
+fn restarted<'a>(
+    aligner: &PairAligner,
+    rules: Rules,
+    tuning: Tuning,
+    all: [&'a [Item]; 2],
+    rest: &mut [&'a [Item]; 2],
+) -> PairAligner {
+    let (Snapshot { next_offset, runs, regions }, held) = aligner.snapshot();
+    let mut left_over = [Intake::default(); 2];
+    let mut consumed = [Intake::default(); 2];
+    for side in [0, 1] {
+        let pushed = all[side].len() - rest[side].len();
+        let ended = all[side].partition_point(|item| item.offset < next_offset[side]);
+        assert_eq!(ended + held[side].len(), pushed, "what is held back follows what was consumed");
+        consumed[side] = all[side][..ended].iter().map(|item| item.identity).collect();
+        left_over[side] =
+            regions.iter().flat_map(|region| &region.left_over[side]).map(|item| item.identity).collect();
+        rest[side] = &all[side][ended..];
+    }
+    check_progress("the pair", consumed, runs.matched(), left_over).expect("adds up at every point");
+    let spans = runs.as_slice().iter().map(|run| (run.source_offset, run.target_offset, run.count));
+    let snapshot = Snapshot {
+        next_offset,
+        runs: Cow::Owned(Runs::from_spans(spans)),
+        regions: Cow::Owned(regions.to_vec()),
+    };
+    PairAligner::restore(rules, tuning, [0, 0], snapshot)
+}
+
 fn engine_findings(
     source: &[Item],
     target: &[Item],
     rules: Rules,
     random: &mut Random,
+    restarts: Restarts,
 ) -> Vec<OracleFinding> {
     let tuning = if random.below(4) == 0 {
         Tuning::default()
@@ -121,6 +161,8 @@ fn engine_findings(
     let mut aligner = PairAligner::new(rules, tuning, [0, 0]);
     let mut rest = [source, target];
     let favour = random.below(8);
+    // Each may throw far back, so only some.
+    let mut restarts = if restarts == Restarts::AtRandom { 1 + random.below(5) } else { 0 };
     while rest.iter().any(|items| !items.is_empty()) {
         let side = Side::BOTH[usize::from(random.below(8) < favour)];
         let side = if rest[side as usize].is_empty() { Side::BOTH[1 - side as usize] } else { side };
@@ -128,6 +170,10 @@ fn engine_findings(
         let (now, later) = rest[side as usize].split_at(n);
         aligner.push(side, now);
         rest[side as usize] = later;
+        if restarts > 0 && random.below(6) == 0 {
+            restarts -= 1;
+            aligner = restarted(&aligner, rules, tuning, [source, target], &mut rest);
+        }
     }
     let mut log = InMemory([source.to_vec(), target.to_vec()]);
     let alignment = aligner.finish(0, &mut log).expect("lists can be read");
@@ -172,7 +218,7 @@ fn the_engine_finds_what_the_oracle_finds_and_nothing_else() {
         let expected = oracle::judge(&source, &target, oracle::Rules { timestamps, ..oracle::Rules::STRICT });
         let rules = Rules { timestamp_tolerance_ms: tolerance };
         let (s, t) = (items(&source, random), items(&target, random));
-        let found = engine_findings(&s, &t, rules, random);
+        let found = engine_findings(&s, &t, rules, random, Restarts::Never);
         assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
     }
 }
@@ -184,7 +230,28 @@ fn every_style_of_published_sequences_is_judged_as_the_oracle_judges_it() {
         let (source, target) = cutproof_fixtures::sequences::sequence_pair(seed, 45);
         let expected = oracle::judge(&source, &target, oracle::Rules::STRICT);
         let (s, t) = (items(&source, random), items(&target, random));
-        let found = engine_findings(&s, &t, Rules::default(), random);
+        let found = engine_findings(&s, &t, Rules::default(), random, Restarts::Never);
+        assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
+    }
+}
+
+#[test]
+fn an_alignment_that_was_taken_up_again_from_snapshots_is_the_same() {
+    for seed in 0..40_000 {
+        let random = &mut Random::new(seed);
+        let tolerance = (random.below(4) == 0).then(|| random.below(6));
+        let [source, target] = match random.below(3) {
+            0 => {
+                let (source, target) = cutproof_fixtures::sequences::sequence_pair(seed, 120);
+                [source, target]
+            }
+            _ => sequences(random, tolerance.is_some()),
+        };
+        let timestamps = tolerance.map_or(Timestamps::InIdentity, Timestamps::ToleranceMs);
+        let expected = oracle::judge(&source, &target, oracle::Rules { timestamps, ..oracle::Rules::STRICT });
+        let rules = Rules { timestamp_tolerance_ms: tolerance };
+        let (s, t) = (items(&source, random), items(&target, random));
+        let found = engine_findings(&s, &t, rules, random, Restarts::AtRandom);
         assert_eq!(found, expected.findings, "seed {seed}\nsource {source:?}\ntarget {target:?}");
     }
 }

@@ -1,9 +1,11 @@
 //! A run's directory: its id, its key, its artefacts and the manifest that is written last. Lays out no content.
 
 mod atomic;
+mod checkpoint;
 mod key;
 mod listing;
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +15,16 @@ use uuid::Uuid;
 
 pub(crate) use atomic::{AtomicFile, TEMPORARY_SUFFIX};
 use atomic::{entry_of, sync_directory};
+use checkpoint::CHECKPOINT_FILE;
 use key::KEY_FILE;
 use listing::Listing;
 
 use crate::markdown::report_markdown;
 use crate::resume_offsets::{resume_csv, resume_rows};
 use crate::tables::{self, FindingsWriter, OffsetMapWriter};
-use crate::{FileEntry, Finding, GroupSummary, PairSummary, ReportError, RunManifest, SCHEMA_VERSION};
+use crate::{
+    FileEntry, Finding, GroupSummary, PairSummary, ReportError, RunManifest, RunState, SCHEMA_VERSION,
+};
 
 /// Written last: a directory without it is not a finished run.
 pub(crate) const MANIFEST_FILE: &str = "run.json";
@@ -41,6 +46,8 @@ pub struct RunDirectory {
     run_id: String,
     path: PathBuf,
     listing: Arc<Listing>,
+    /// Held by the process that writes the run, until it ends however it ends.
+    _lock: Option<Arc<File>>,
 }
 
 impl RunDirectory {
@@ -52,7 +59,54 @@ impl RunDirectory {
         std::fs::create_dir(&path).map_err(ReportError::io("create", &path))?;
         sync_directory(parent)?;
         key::create(&path.join(KEY_FILE))?;
-        Ok(Self { run_id, path, listing: Arc::default() })
+        let _lock = lock(&path)?;
+        Ok(Self { run_id, path, listing: Arc::default(), _lock })
+    }
+
+    /// Opens the directory of a run that did not complete, and the checkpoint to go on from. Changes nothing yet.
+    ///
+    /// # Errors
+    /// [`ReportError::Complete`], [`ReportError::NoCheckpoint`], [`ReportError::Damaged`], and [`ReportError::InUse`]
+    /// while another process writes the run.
+    pub fn resume(path: &Path) -> Result<(Self, Vec<u8>), ReportError> {
+        match read_manifest(path) {
+            Ok(manifest) if manifest.state == RunState::Complete => {
+                return Err(ReportError::Complete { path: path.to_path_buf() });
+            }
+            // A file system that has no such path says so again below.
+            Ok(_) | Err(ReportError::NotFinished { .. } | ReportError::Io { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let content = checkpoint::read(&path.join(CHECKPOINT_FILE))?;
+        let _lock = lock(path)?;
+        Ok((Self { _lock, ..Self::open(path)? }, content))
+    }
+
+    /// Takes away what an earlier attempt left and this one would contradict: its manifest and temporary files.
+    /// Other artefacts are replaced one by one.
+    pub fn begin_again(&self) -> Result<(), ReportError> {
+        for path in files_below(&self.path)? {
+            if is_temporary(&path) || path == self.path.join(MANIFEST_FILE) {
+                std::fs::remove_file(&path).map_err(ReportError::io("remove", &path))?;
+            }
+        }
+        sync_directory(&self.path)
+    }
+
+    /// Replaces the checkpoint by `content`, put together. Atomic and durable; readable by the owner only.
+    pub fn write_checkpoint(&self, content: &[&[u8]]) -> Result<(), ReportError> {
+        checkpoint::write(&self.path.join(CHECKPOINT_FILE), content)
+    }
+
+    /// Removes the checkpoint of a run that is complete. None is no error.
+    pub fn remove_checkpoint(&self) -> Result<(), ReportError> {
+        let path = self.path.join(CHECKPOINT_FILE);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ReportError::io("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Opens the directory of a run, finished or not. The artefacts are those of `run.json`; without one, those found.
@@ -65,7 +119,7 @@ impl RunDirectory {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { run_id, path: path.to_path_buf(), listing: Arc::new(Listing::of(entries)) })
+        Ok(Self { run_id, path: path.to_path_buf(), listing: Arc::new(Listing::of(entries)), _lock: None })
     }
 
     /// UUIDv7: sorts by the time of the run.
@@ -126,7 +180,8 @@ impl RunDirectory {
     /// Writes any other artefact whole, e.g. `junit.xml`. `name` is relative to the run directory.
     pub fn write_bytes(&self, name: &str, content: &[u8]) -> Result<(), ReportError> {
         let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        let own_writer = [MANIFEST_FILE, KEY_FILE].iter().any(|own| Path::new(name) == Path::new(own));
+        let own_writer =
+            [MANIFEST_FILE, KEY_FILE, CHECKPOINT_FILE].iter().any(|own| Path::new(name) == Path::new(own));
         if !plain || name.is_empty() || name.ends_with('/') || own_writer {
             return Err(ReportError::Name { name: name.to_owned() });
         }
@@ -236,21 +291,43 @@ pub fn read_manifest(directory: &Path) -> Result<RunManifest, ReportError> {
     serde_json::from_str(&text).map_err(ReportError::json("read", &path))
 }
 
-/// The artefacts of an unfinished run as they lie there: no temporary file, no key.
+/// The artefacts of an unfinished run as they lie there: no temporary file, no key, no checkpoint.
 fn artefacts_in(root: &Path) -> Result<Vec<FileEntry>, ReportError> {
     let mut entries = Vec::new();
+    for path in files_below(root)? {
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        if !(is_temporary(&path) || [KEY_FILE, CHECKPOINT_FILE].contains(&name.as_str())) {
+            entries.push(entry_of(&path, &name)?);
+        }
+    }
+    Ok(entries)
+}
+
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && name.ends_with(TEMPORARY_SUFFIX)
+}
+
+/// All files under `root`, in no order.
+fn files_below(root: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let mut files = Vec::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(directory) = open.pop() {
         for item in std::fs::read_dir(&directory).map_err(ReportError::io("read", &directory))? {
             let path = item.map_err(ReportError::io("read", &directory))?.path();
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            let hidden = path.file_name().unwrap_or_default().to_string_lossy().starts_with('.');
-            if path.is_dir() {
-                open.push(path);
-            } else if !(name == KEY_FILE || hidden && name.ends_with(TEMPORARY_SUFFIX)) {
-                entries.push(entry_of(&path, &name)?);
-            }
+            (if path.is_dir() { &mut open } else { &mut files }).push(path);
         }
     }
-    Ok(entries)
+    Ok(files)
+}
+
+/// Keeps other processes from writing the same run. Where the file system knows no locks, there is none.
+fn lock(directory: &Path) -> Result<Option<Arc<File>>, ReportError> {
+    let path = directory.join(KEY_FILE);
+    let file = File::open(&path).map_err(ReportError::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Arc::new(file))),
+        Err(TryLockError::WouldBlock) => Err(ReportError::InUse { path: directory.to_path_buf() }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
 }

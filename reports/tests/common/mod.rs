@@ -203,6 +203,10 @@ pub fn manifest(run_id: &str) -> RunManifest {
 
 /// Writes the whole known run.
 pub fn write_run(run: &RunDirectory) -> RunManifest {
+    write_run_as(run, RunState::Complete)
+}
+
+pub fn write_run_as(run: &RunDirectory, state: RunState) -> RunManifest {
     let mut writer = run.findings_writer().expect("a writable directory");
     for finding in findings() {
         writer.push(&finding).expect("a writable directory");
@@ -216,7 +220,7 @@ pub fn write_run(run: &RunDirectory) -> RunManifest {
     }
     map.close().expect("a writable directory");
     run.write_resume_offsets(&groups()).expect("a writable directory");
-    let manifest = manifest(run.run_id());
+    let manifest = RunManifest { state, ..manifest(run.run_id()) };
     run.write_report(&manifest, &summary.first).expect("a writable directory");
     run.finish(manifest).expect("a writable directory")
 }

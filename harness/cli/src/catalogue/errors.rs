@@ -118,6 +118,46 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Make room or choose another place with --out, and run again.",
     ),
     error(
+        "no_checkpoint",
+        "`run --resume` was given a directory without a checkpoint: no run directory, or a run that was stopped before its plan was made.",
+        "Name the run directory, which the run prints when it starts, or run again without --resume.",
+    ),
+    error(
+        "run_complete",
+        "`run --resume` was given a run that is complete. A checkpoint is only for a run that was stopped.",
+        "Read its run.json; for a new comparison run without --resume.",
+    ),
+    error(
+        "run_in_use",
+        "Another process is writing the run that was to be taken up.",
+        "Wait for its end, or stop that process first.",
+    ),
+    error(
+        "checkpoint_damaged",
+        "The checkpoint is not what was written: the file or the disk was changed or damaged.",
+        "Run again without --resume.",
+    ),
+    error(
+        "other_version",
+        "The checkpoint was written by another version of Cutproof, whose comparison may differ in detail.",
+        "Go on with the version that the error names, or run again without --resume.",
+    ),
+    error(
+        "config_changed",
+        "The configuration file is not the one that the run began with: half a run under each would prove neither.",
+        "Give the same file, unchanged to the byte, or run again without --resume.",
+    ),
+    error(
+        "other_cluster",
+        "An address leads to another cluster than the one that the run was begun with.",
+        "Correct the address or the name resolution of the named side, or run again without --resume.",
+    ),
+    error(
+        "log_shrank",
+        "A partition ends before what the run has already read of it: it was truncated, or the topic was made anew.",
+        "Find out who did that, then run again without --resume.",
+    ),
+    error(
         "ledger",
         "The run's own accounts do not add up: a defect of Cutproof. No verdict is given.",
         "Keep the run directory and report it.",

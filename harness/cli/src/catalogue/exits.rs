@@ -62,11 +62,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     exit(
         "130",
         "Stopped by SIGINT (Ctrl-C). The run directory holds what was known; run.json says `partial`.",
-        "Run again for a verdict.",
+        "For a verdict, go on with `run --resume RUN_DIR`, or run again.",
     ),
     exit(
         "143",
         "Stopped by SIGTERM. The run directory holds what was known; run.json says `partial`.",
-        "Run again for a verdict; a scheduler that stops runs should allow more time.",
+        "For a verdict, go on with `run --resume RUN_DIR`, or run again; a scheduler that stops runs should allow more time.",
     ),
 ];

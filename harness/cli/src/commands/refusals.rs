@@ -6,7 +6,8 @@ use std::path::Path;
 use cutproof::config::{self, ConfigError, ProofConfig};
 use cutproof::kafka::KafkaError;
 use cutproof::positions::PlanError;
-use cutproof::run::RunError;
+use cutproof::run::{ResumeError, RunError};
+use cutproof_reports::ReportError;
 
 use crate::catalogue::{self, Kind};
 use crate::failure::Failure;
@@ -35,7 +36,21 @@ fn class(error: &RunError) -> &'static str {
         RunError::Reader(_) => "read_failed",
         RunError::Decode(_) => "registry_settings",
         RunError::Report(_) => "report_files",
+        RunError::Resume(error) => resume_class(error),
         RunError::Ledger(_) => "ledger",
+    }
+}
+
+fn resume_class(error: &ResumeError) -> &'static str {
+    match error {
+        ResumeError::Directory(ReportError::NoCheckpoint { .. }) => "no_checkpoint",
+        ResumeError::Directory(ReportError::Complete { .. }) => "run_complete",
+        ResumeError::Directory(ReportError::InUse { .. }) => "run_in_use",
+        ResumeError::Directory(_) | ResumeError::Content(_) => "checkpoint_damaged",
+        ResumeError::OtherVersion { .. } => "other_version",
+        ResumeError::ConfigChanged { .. } => "config_changed",
+        ResumeError::OtherCluster { .. } => "other_cluster",
+        ResumeError::LogShrank { .. } => "log_shrank",
     }
 }
 

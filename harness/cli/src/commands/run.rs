@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use cutproof::cancel::CancelToken;
-use cutproof::run::{RunOptions, RunOutcome};
-use cutproof_reports::{FileEntry, Finding, FindingKind, RunManifest, show};
+use cutproof::run::{CheckpointEvery, RunOptions, RunOutcome};
+use cutproof_reports::{FileEntry, Finding, FindingKind, RunManifest, RunState, show};
 
 use super::refusals;
 use crate::args::{Format, RunArguments};
@@ -22,8 +22,13 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     let config = refusals::load(&arguments.config)?;
     let cancel = CancelToken::default();
     signals::listen(cancel.clone())?;
-    let options =
-        RunOptions { out: arguments.out.clone(), cancel: cancel.clone(), conditional: arguments.conditional };
+    let options = RunOptions {
+        out: arguments.out.clone(),
+        resume: arguments.resume.clone(),
+        checkpoint_every: CheckpointEvery::default(),
+        cancel: cancel.clone(),
+        conditional: arguments.conditional,
+    };
     let progress = Progress::new(arguments.quiet);
     let outcome = cutproof::run::run(&config, &options, &progress);
     progress.finish();
@@ -38,7 +43,16 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
         Format::Text => text(&manifest, &sample, &directory),
     };
     output::result(&text)?;
+    if manifest.state == RunState::Partial {
+        crate::logs::line(&how_to_go_on(&arguments.config, &directory));
+    }
     Ok(manifest.exit_code)
+}
+
+/// What a run that was stopped ends with on stderr.
+fn how_to_go_on(config: &Path, directory: &Path) -> String {
+    let [config, directory] = [config, directory].map(Path::display);
+    format!("stopped; to go on from here: cutproof run -c {config} --resume {directory}")
 }
 
 /// `run.json` as it stands.

@@ -46,9 +46,7 @@ pub(super) fn certify(
     let mut left_over = LeftOver::collect(regions);
     let mut at = 0;
     while at < regions.len() {
-        if !regions[at].watched {
-            regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
-        }
+        regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
         while let Some(reach) = sighting_in_reach(&regions[at], runs, &left_over) {
             enlarge(runs, regions, at, reach, frame, log)?;
             left_over = LeftOver::collect(regions);
@@ -142,7 +140,8 @@ fn enlarge(
     Ok(())
 }
 
-/// The first record on each side, after the region and near enough to matter, that equals one inside it.
+/// The first record on each side, after the region and near enough to matter, that equals one inside it. Reads only
+/// what was not watched.
 fn look_ahead(
     region: &Region,
     runs: &Runs,
@@ -150,11 +149,13 @@ fn look_ahead(
     end: [i64; 2],
     log: &mut dyn Log,
 ) -> Result<[Option<i64>; 2], LogError> {
-    let mut sighted = [None, None];
+    let mut sighted = region.sighted;
     for side in Side::BOTH {
         let other = if side == Side::Source { Side::Target } else { Side::Source };
-        let from = region.range[side as usize].end;
-        if from >= end[side as usize] {
+        let from = region.watched_to[side as usize];
+        let seen_or_read = sighted[side as usize].is_some() || from >= end[side as usize];
+        // The bound only gets tighter: where it holds for a crossing at `from`, no later one can matter.
+        if seen_or_read || !could_cross(region, side, from, runs, left_over) {
             continue;
         }
         let mut inside: HashSet<u64, PassThrough> = HashSet::default();

@@ -23,7 +23,7 @@ mod settle;
 mod watch;
 
 pub use in_memory::InMemory;
-pub use pair::PairAligner;
+pub use pair::{PairAligner, Region, Snapshot};
 pub use runs::{Run, Runs};
 pub use settle::Outcome;
 

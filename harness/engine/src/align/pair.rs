@@ -1,5 +1,7 @@
 //! Follows two streams side by side: in lockstep while they agree, in a region where they differ.
 
+use std::borrow::Cow;
+
 use super::lcs::leftmost_lcs;
 use super::queue::Queue;
 use super::resync::Search;
@@ -9,18 +11,30 @@ use super::{Alignment, Item, Log, LogError, Rules, Tuning, certify, settle};
 use crate::record::{OffsetRange, Side};
 
 /// A stretch in which the two sequences differ, between two stretches matched in lockstep.
-#[derive(Debug)]
-pub(super) struct Region {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
     /// Offsets on the source and the target.
     pub range: [OffsetRange; 2],
     /// What the longest common subsequence of the two stretches leaves out.
     pub left_over: [Vec<Item>; 2],
     /// Offset of the first later record on that side that equals a record of this region on the other side.
     pub sighted: [Option<i64>; 2],
-    /// False where the region was too large to look for its records while reading on.
-    pub watched: bool,
+    /// Below this offset of that side every record that could be sighted was looked at: the region's end where it was
+    /// too large to look for its records while reading on, `i64::MAX` where they are looked for up to the end.
+    pub watched_to: [i64; 2],
     /// False where the stretches were too large to solve.
     pub solved: bool,
+}
+
+/// What a [`PairAligner`] has consumed, as plain data. What it holds back is not in it: that is read again.
+#[derive(Clone, Debug)]
+pub struct Snapshot<'a> {
+    /// One past the last offset that was consumed: source, target.
+    pub next_offset: [i64; 2],
+    /// Records matched in order so far.
+    pub runs: Cow<'a, Runs>,
+    /// Closed stretches in which the sides differ, ascending.
+    pub regions: Cow<'a, [Region]>,
 }
 
 /// Aligns one pair. Feed both sides in any interleaving, then [`finish`](Self::finish).
@@ -72,6 +86,27 @@ impl PairAligner {
     /// Pairs matched in order so far.
     pub fn matched(&self) -> u64 {
         self.runs.matched()
+    }
+
+    /// All that has been consumed, for another process to go on from, and what is still held back.
+    pub fn snapshot(&self) -> (Snapshot<'_>, [&[Item]; 2]) {
+        let snapshot = Snapshot {
+            next_offset: self.next_offset,
+            runs: Cow::Borrowed(&self.runs),
+            regions: Cow::Borrowed(&self.regions),
+        };
+        (snapshot, [self.queues[0].as_slice(), self.queues[1].as_slice()])
+    }
+
+    /// Goes on from a snapshot of an aligner with the same rules and start: push what follows its `next_offset`.
+    pub fn restore(rules: Rules, tuning: Tuning, start: [i64; 2], snapshot: Snapshot<'_>) -> Self {
+        let Snapshot { next_offset, runs, regions } = snapshot;
+        let mut regions = regions.into_owned();
+        // The hashes that were looked for are not kept: from here on the end proves what is still open.
+        for region in &mut regions {
+            region.watched_to = [0, 1].map(|side: usize| region.watched_to[side].min(next_offset[side]));
+        }
+        Self { next_offset, runs: runs.into_owned(), regions, ..Self::new(rules, tuning, start) }
     }
 
     fn advance(&mut self) {
@@ -147,8 +182,8 @@ impl PairAligner {
             self.runs.push(source, target);
         }
         let at = self.regions.len();
-        region.watched = counts[0] + counts[1] <= self.tuning.watched_max;
-        if region.watched {
+        if counts[0] + counts[1] <= self.tuning.watched_max {
+            region.watched_to = [i64::MAX; 2];
             for side in Side::BOTH {
                 for item in items[side as usize] {
                     self.watch.add(at, side, item);
@@ -216,7 +251,8 @@ pub(super) fn solve(
     }
     let offsets = |&(i, j): &(u32, u32)| (items[0][i as usize].offset, items[1][j as usize].offset);
     let pairs = pairs.iter().map(offsets).collect();
-    (pairs, Region { range, left_over, sighted: [None, None], watched: true, solved })
+    let watched_to = range.map(|range| range.end);
+    (pairs, Region { range, left_over, sighted: [None, None], watched_to, solved })
 }
 
 struct Counting<'a> {

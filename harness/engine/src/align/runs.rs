@@ -34,6 +34,21 @@ impl Runs {
         self.runs.push(Run { source_offset, target_offset, count: 1, before });
     }
 
+    /// Runs from their first source offset, first target offset and length, ascending, as [`as_slice`](Self::as_slice)
+    /// gives them.
+    pub fn from_spans(spans: impl IntoIterator<Item = (i64, i64, u64)>) -> Self {
+        let mut before = 0;
+        let runs = spans
+            .into_iter()
+            .map(|(source_offset, target_offset, count)| {
+                let run = Run { source_offset, target_offset, count, before };
+                before += count;
+                run
+            })
+            .collect();
+        Self { runs }
+    }
+
     /// The runs, ascending.
     pub fn as_slice(&self) -> &[Run] {
         &self.runs

@@ -168,6 +168,24 @@ pub fn check_sums(pair: &str, intake: [Intake; 2], unmatched: [Intake; 2]) -> Re
     }
 }
 
+/// What a pair has consumed so far must be matched or left over, at any moment: `consumed` and `left_over` by side,
+/// `matched` pairs in order.
+pub fn check_progress(
+    pair: &str,
+    consumed: [Intake; 2],
+    matched: u64,
+    left_over: [Intake; 2],
+) -> Result<(), LedgerError> {
+    for side in Side::BOTH {
+        let records = consumed[side as usize].records;
+        let columns = matched + left_over[side as usize].records;
+        if records != columns {
+            return Err(LedgerError::Columns { pair: pair.to_owned(), side, records, columns });
+        }
+    }
+    check_sums(pair, consumed, left_over)
+}
+
 /// One pair with its ledger.
 #[derive(Debug)]
 pub struct Judgement {
@@ -247,6 +265,19 @@ mod tests {
         let source: Intake = [1, 2].into_iter().collect();
         let target: Intake = [1, 3].into_iter().collect();
         assert!(check_sums("orders-0", [source, target], [Intake::default(); 2]).is_err());
+    }
+
+    #[test]
+    fn what_was_consumed_so_far_must_be_matched_or_left_over_and_the_same_on_both_sides() {
+        let consumed = [[1, 2, 3].into_iter().collect(), [1, 3, 3].into_iter().collect()];
+        let left_over = [[2].into_iter().collect(), [3].into_iter().collect()];
+        assert_eq!(check_progress("orders-0", consumed, 2, left_over), Ok(()));
+        assert!(matches!(
+            check_progress("orders-0", consumed, 1, left_over),
+            Err(LedgerError::Columns { side: Side::Source, records: 3, columns: 2, .. })
+        ));
+        let other = [[2].into_iter().collect(), [1].into_iter().collect()];
+        assert!(matches!(check_progress("orders-0", consumed, 2, other), Err(LedgerError::Sums { .. })));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Judges nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::record::{
 };
 
 use super::RunError;
+use super::checkpoint::{self, Checkpoints, PairSoFar};
 use super::holes;
 use super::meaning::schema_id;
 
@@ -29,7 +31,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(400);
 /// A reader without progress for so long gives the partition up.
 pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
 /// Records kept for the run's test of itself, payload included.
-const SAMPLES: usize = 64;
+pub(super) const SAMPLES: usize = 64;
 const SAMPLE_BYTES: usize = 64 << 10;
 /// Schema ids kept for one pair: a payload that is not framed can look as if it were.
 const SCHEMA_IDS: usize = 1_000;
@@ -74,15 +76,21 @@ pub(super) struct Driven {
 }
 
 /// What a source reader notices by the way.
-#[derive(Default)]
-struct Noticed {
+struct Noticed<'a> {
     samples: Vec<Record>,
     sampled_bytes: usize,
     schema_ids: Vec<BTreeSet<u32>>,
     last_schema_id: Option<(usize, u32)>,
+    /// The same ids, for checkpoints: touched for new ones only.
+    shared_ids: &'a Mutex<Vec<BTreeSet<u32>>>,
 }
 
-impl Noticed {
+impl<'a> Noticed<'a> {
+    fn new(shared_ids: &'a Mutex<Vec<BTreeSet<u32>>>) -> Self {
+        let schema_ids = ids(shared_ids).clone();
+        Self { samples: Vec::new(), sampled_bytes: 0, schema_ids, last_schema_id: None, shared_ids }
+    }
+
     fn notice(&mut self, at: usize, view: &RecordView<'_>) {
         if self.samples.len() < SAMPLES && self.sampled_bytes < SAMPLE_BYTES {
             self.sampled_bytes += view.key.map_or(0, <[u8]>::len) + view.value.map_or(0, <[u8]>::len);
@@ -93,9 +101,15 @@ impl Noticed {
             && self.schema_ids[at].len() < SCHEMA_IDS
         {
             self.last_schema_id = Some((at, id));
-            self.schema_ids[at].insert(id);
+            if self.schema_ids[at].insert(id) {
+                ids(self.shared_ids)[at].insert(id);
+            }
         }
     }
+}
+
+fn ids(shared: &Mutex<Vec<BTreeSet<u32>>>) -> std::sync::MutexGuard<'_, Vec<BTreeSet<u32>>> {
+    shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// `record` as alignment knows it.
@@ -119,16 +133,30 @@ pub(super) fn rules(contract: &Contract) -> Rules {
     Rules { timestamp_tolerance_ms }
 }
 
-/// Reads all `pairs` (located ones of one isolation level) up to the barrier.
-pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, RunError> {
-    let source_ends_at = time::OffsetDateTime::now_utc();
+/// Reads all `pairs` (located ones of one isolation level; `chosen` are their indices in the plan) up to the barrier,
+/// each from where the checkpoint has it.
+pub(super) fn drive(
+    shared: &Shared<'_>,
+    pairs: &[&PairPlan],
+    chosen: &[usize],
+    checkpoints: &mut Checkpoints<'_>,
+) -> Result<Driven, RunError> {
+    let mut source_ends_at = time::OffsetDateTime::now_utc();
     let source_ends = ends(shared, Side::Source, pairs)?;
     let target_ends = ends(shared, Side::Target, pairs)?;
-    let mut states: Vec<PairState> = pairs
-        .iter()
-        .enumerate()
-        .map(|(at, pair)| PairState::new(pair, source_ends[at], target_ends[at]))
-        .collect();
+    let mut states = Vec::with_capacity(pairs.len());
+    let mut known_ids = vec![BTreeSet::new(); pairs.len()];
+    for (at, pair) in pairs.iter().enumerate() {
+        let mut state = PairState::new(pair, source_ends[at], target_ends[at]);
+        if let Some(so_far) = checkpoints.restored(chosen[at])? {
+            let ends = [source_ends[at], target_ends[at]];
+            checkpoint::check_ends([&pair.source, &pair.target], &so_far, ends)?;
+            source_ends_at = source_ends_at.min(so_far.source_ends_at);
+            known_ids[at].clone_from(&so_far.schema_ids);
+            state.go_on(pair, so_far);
+        }
+        states.push(state);
+    }
     shared.monitor.expect_offsets(
         states.iter().map(|state| Side::BOTH.map(|side| state.planned(side)).iter().sum::<u64>()).sum(),
     );
@@ -136,7 +164,9 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
     let (to_source, source_commands) = channel();
     let (to_target, target_commands) = channel();
     let commands = [to_source, to_target];
-    let mut noticed = Noticed { schema_ids: vec![BTreeSet::new(); pairs.len()], ..Noticed::default() };
+    let shared_ids = Mutex::new(known_ids);
+    let mut noticed = Noticed::new(&shared_ids);
+    let noting = Noting { chosen, checkpoints, source_ends_at, schema_ids: &shared_ids };
     let outcome = std::thread::scope(|scope| {
         let noticed = &mut noticed;
         let source =
@@ -144,7 +174,7 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
         let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, None);
         let source = scope.spawn(source);
         let target = scope.spawn(target);
-        let outcome = Barrier::new(shared, pairs, &commands).run(&mut states, &incoming);
+        let outcome = Barrier::new(shared, pairs, &commands, noting).run(&mut states, &incoming);
         for command in &commands {
             let _ = command.send(Command::Stop);
         }
@@ -161,7 +191,7 @@ pub(super) fn drive(shared: &Shared<'_>, pairs: &[&PairPlan]) -> Result<Driven, 
         target_ends_at: outcome.0,
         rounds: outcome.1,
         samples: noticed.samples,
-        schema_ids: noticed.schema_ids,
+        schema_ids: ids(&shared_ids).clone(),
     })
 }
 
@@ -173,7 +203,7 @@ fn reading<'a>(
     states: &[PairState],
     batches: SyncSender<Batch<Item>>,
     commands: Receiver<Command>,
-    mut noticed: Option<&'a mut Noticed>,
+    mut noticed: Option<&'a mut Noticed<'_>>,
 ) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
     let fingerprinters: Vec<Fingerprinter> =
         pairs.iter().map(|pair| Fingerprinter::new(&pair.contract, shared.seed)).collect();
@@ -182,7 +212,7 @@ fn reading<'a>(
         .zip(states)
         .map(|(pair, state)| PlannedRange {
             partition: pair.partition(side).clone(),
-            range: OffsetRange { start: state.start[side as usize], end: state.end[side as usize] },
+            range: OffsetRange { start: state.next[side as usize], end: state.end[side as usize] },
         })
         .collect();
     let cluster = cluster(shared, side);
@@ -242,8 +272,20 @@ impl PairState {
         }
     }
 
+    /// Goes on from a checkpoint: the same barrier on the source, and what was consumed is not read again.
+    fn go_on(&mut self, pair: &PairPlan, so_far: PairSoFar<'_>) {
+        let next = so_far.snapshot.next_offset;
+        self.next = next;
+        self.source_barrier = so_far.source_barrier;
+        self.end = [so_far.source_barrier.max(next[0]), self.end[1].max(next[1])];
+        self.intake = so_far.intake;
+        self.holes = so_far.holes;
+        self.aligner =
+            PairAligner::restore(rules(&pair.contract), Tuning::default(), self.start, so_far.snapshot);
+    }
+
     fn planned(&self, side: Side) -> u64 {
-        (self.end[side as usize] - self.start[side as usize]).unsigned_abs()
+        (self.end[side as usize] - self.next[side as usize]).unsigned_abs()
     }
 
     fn reached(&self, side: Side) -> bool {
@@ -286,7 +328,7 @@ impl PairState {
             remarks.extend(unread(side, pair.partition(side), ended.as_ref(), next, self.end[side as usize]));
         }
         let reading = PairReading {
-            name: format!("{} -> {}", pair.source, pair.target),
+            name: name(pair),
             start: self.start,
             source_end: self.source_barrier,
             read_to: self.next,
@@ -326,7 +368,8 @@ fn unread(
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
 /// on as far as it is needed to explain the target's tail.
-struct Barrier<'a> {
+struct Barrier<'a, 'c> {
+    noting: Noting<'a, 'c>,
     shared: &'a Shared<'a>,
     pairs: &'a [&'a PairPlan],
     commands: &'a [Sender<Command>; 2],
@@ -339,6 +382,33 @@ struct Barrier<'a> {
     grew_at: Instant,
 }
 
+/// What a drive needs to note how far it has come.
+struct Noting<'a, 'c> {
+    /// The pairs' indices in the plan.
+    chosen: &'a [usize],
+    checkpoints: &'a mut Checkpoints<'c>,
+    source_ends_at: time::OffsetDateTime,
+    schema_ids: &'a Mutex<Vec<BTreeSet<u32>>>,
+}
+
+impl Noting<'_, '_> {
+    fn checkpoint(&mut self, pairs: &[&PairPlan], states: &[PairState]) -> Result<(), RunError> {
+        for (at, (state, pair)) in states.iter().zip(pairs).enumerate() {
+            let PairState { aligner, intake, source_barrier, holes, .. } = state;
+            let schema_ids = ids(self.schema_ids)[at].clone();
+            let so_far =
+                checkpoint::so_far(aligner, *intake, *source_barrier, self.source_ends_at, schema_ids, holes);
+            self.checkpoints.put(self.chosen[at], &name(pair), &so_far)?;
+        }
+        self.checkpoints.write()
+    }
+}
+
+/// A pair, for messages.
+fn name(pair: &PairPlan) -> String {
+    format!("{} -> {}", pair.source, pair.target)
+}
+
 enum Phase {
     Read,
     Settle { asked_at: Option<Instant>, grew_at: Instant },
@@ -346,12 +416,18 @@ enum Phase {
     Done,
 }
 
-impl<'a> Barrier<'a> {
-    fn new(shared: &'a Shared<'a>, pairs: &'a [&'a PairPlan], commands: &'a [Sender<Command>; 2]) -> Self {
+impl<'a, 'c> Barrier<'a, 'c> {
+    fn new(
+        shared: &'a Shared<'a>,
+        pairs: &'a [&'a PairPlan],
+        commands: &'a [Sender<Command>; 2],
+        noting: Noting<'a, 'c>,
+    ) -> Self {
         // Half of the budget: a pair that searches for its continuation goes on on both sides.
         let held_max = (shared.held_max / 2 / pairs.len().max(1)).max(4_096);
         let now = Instant::now();
         Self {
+            noting,
             shared,
             pairs,
             commands,
@@ -380,6 +456,9 @@ impl<'a> Barrier<'a> {
                     let passed = (states[at].next[side as usize] - before).max(0).unsigned_abs();
                     self.shared.monitor.read(side, records, passed);
                     self.balance(at, &mut states[at]);
+                    if self.noting.checkpoints.due_after(records) {
+                        self.noting.checkpoint(self.pairs, states)?;
+                    }
                     if !states[at].at_rest() {
                         continue;
                     }
@@ -394,12 +473,17 @@ impl<'a> Barrier<'a> {
             self.wait_for_target(states)?;
             self.relieve(states);
             if states.iter().all(PairState::at_rest) {
+                if matches!(phase, Phase::Read) {
+                    // Read up to t0: waiting for the target may take long.
+                    self.noting.checkpoint(self.pairs, states)?;
+                }
                 phase = self.next_phase(phase, states)?;
                 if matches!(phase, Phase::Done) {
                     break;
                 }
             }
         }
+        self.noting.checkpoint(self.pairs, states)?;
         Ok((self.target_ends_at, self.rounds))
     }
 

@@ -6,6 +6,8 @@ use crate::kafka::{ErrorClass, KafkaError};
 use crate::ledger::LedgerError;
 use crate::positions::PlanError;
 
+use super::checkpoint::ResumeError;
+
 /// Why a run could not complete. Findings are no error.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -27,6 +29,9 @@ pub enum RunError {
     /// The run's files.
     #[error(transparent)]
     Report(#[from] cutproof_reports::ReportError),
+    /// The run cannot go on from where it was stopped.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// The ledger does not add up.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -36,7 +41,7 @@ impl RunError {
     /// 2 for bad flags, configuration or credentials, 1 for everything else.
     pub fn exit_code(&self) -> i32 {
         let class = match self {
-            Self::Unsupported(_) | Self::Decode(_) => ErrorClass::BadInput,
+            Self::Unsupported(_) | Self::Decode(_) | Self::Resume(_) => ErrorClass::BadInput,
             Self::Kafka(error) => error.class(),
             Self::Plan(error) => error.class(),
             Self::Reader(_) | Self::Report(_) | Self::Ledger(_) => ErrorClass::Environment,

@@ -2,6 +2,7 @@
 
 mod aborted;
 mod again;
+mod checkpoint;
 mod drive;
 mod error;
 mod explain;
@@ -11,10 +12,12 @@ mod lead;
 mod locate;
 mod meaning;
 mod same;
+mod samples;
 mod selfcheck;
 mod stable;
 mod uncompared;
 
+pub use checkpoint::{CheckpointEvery, ResumeError};
 pub use error::RunError;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +45,7 @@ use crate::positions::{PairPlan, Plan};
 use crate::record::{Allowance, Contract, DecodeMode, Isolation, OffsetRange, Side};
 
 use again::{PairLog, Readers};
+use checkpoint::{Checkpoints, SoFar};
 use drive::{Driven, PairRead, Shared, drive};
 use explain::Explainer;
 use lead::{LeadIn, lead_in};
@@ -54,6 +58,10 @@ const SAMPLE_OF_KIND: usize = 20;
 pub struct RunOptions {
     /// The run directory is made below this one.
     pub out: PathBuf,
+    /// The directory of a run that was stopped: goes on from its checkpoint there, and makes no new one.
+    pub resume: Option<PathBuf>,
+    /// How often the run notes how far it has come.
+    pub checkpoint_every: CheckpointEvery,
     /// Stops the run; what is known by then is written and marked partial.
     pub cancel: CancelToken,
     /// Ends with 11 instead of 0 where the go rests on an allowance, or a group would do records twice.
@@ -102,15 +110,37 @@ pub fn run(
     }
     let started_at = OffsetDateTime::now_utc();
     let decoder = Decoder::new(registry(&config.source), registry(&config.target))?;
+    let stopped =
+        options.resume.as_deref().map(|directory| checkpoint::load(directory, config)).transpose()?;
     monitor.stage("connect");
     let [source, target] = connect(config)?;
     for remark in [&source, &target].into_iter().flat_map(Cluster::remarks) {
         monitor.warn(&remark.to_string());
     }
-    let plan = plan(config, &source, &target, monitor)?;
-    let topic_ids = same::TopicIds::of(&plan, [&source, &target])?;
-    monitor.announce(&announcement(config, &plan));
-    let directory = RunDirectory::create(&options.out)?;
+    let (directory, mut so_far) = match stopped {
+        Some((directory, so_far)) => {
+            so_far.check_clusters(config, [&source, &target])?;
+            directory.begin_again()?;
+            (directory, so_far)
+        }
+        None => {
+            let plan = plan(config, &source, &target, monitor)?;
+            let topic_ids = same::TopicIds::of(&plan, [&source, &target])?;
+            (RunDirectory::create(&options.out)?, SoFar::begin(plan, topic_ids, started_at))
+        }
+    };
+    monitor.announce(&announcement(config, &so_far.plan));
+    monitor.announce(&format!("run directory {}", directory.path().display()));
+    let checkpoints = |so_far: &mut SoFar| {
+        let fixed = checkpoint::fixed(config, so_far)?;
+        let pairs = std::mem::take(&mut so_far.pairs);
+        let mut checkpoints = Checkpoints::new(&directory, monitor, options.checkpoint_every, fixed, pairs);
+        checkpoints.write()?;
+        Ok::<_, RunError>(checkpoints)
+    };
+    if !so_far.located {
+        checkpoints(&mut so_far)?;
+    }
     let hasher = KeyedHasher::new(directory.hash_key()?);
     let mut run = Run {
         config,
@@ -122,17 +152,26 @@ pub fn run(
         decoder,
         hasher,
         seed: seed(directory.run_id()),
-        plan,
-        topic_ids,
-        not_located: BTreeMap::new(),
+        plan: so_far.plan.clone(),
+        not_located: so_far.not_located.clone(),
+        topic_ids: so_far.topic_ids.clone(),
         schema_remarks: BTreeSet::new(),
     };
-    let leads = run.locate()?;
-    let read = run.compare()?;
+    let leads = run.locate(so_far.located)?;
+    (so_far.plan, so_far.located, so_far.not_located) = (run.plan.clone(), true, run.not_located.clone());
+    let mut read = run.compare(&mut checkpoints(&mut so_far)?)?;
+    if options.resume.is_some() {
+        read.samples = samples::first_records(&run.plan.pairs, &mut run.readers);
+    }
     let mut judged = run.judge(read.pairs)?;
     let sample = run.report_findings(&mut judged, &read.schema_ids, &directory)?;
     let self_check = run.self_check(&read.samples);
-    run.conclude(&directory, judged, &leads, self_check, sample, started_at, read.barrier)
+    let outcome =
+        run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, read.barrier)?;
+    if outcome.manifest.state == RunState::Complete {
+        directory.remove_checkpoint()?;
+    }
+    Ok(outcome)
 }
 
 struct Run<'a> {
@@ -176,12 +215,14 @@ struct AllJudged {
 
 impl Run<'_> {
     /// Finds where each pair starts on the target, and reads what lies before it back to the lowest resume offset.
-    fn locate(&mut self) -> Result<Vec<LeadIn>, RunError> {
+    fn locate(&mut self, located: bool) -> Result<Vec<LeadIn>, RunError> {
         self.monitor.stage("locate");
         let mut leads = Vec::new();
         for at in 0..self.plan.pairs.len() {
-            let start = locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?;
-            if let Start::NotFound { why, state } = start {
+            if !located
+                && let Start::NotFound { why, state } =
+                    locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?
+            {
                 locate::mark_not_located(&mut self.plan, at, &why, state);
                 self.not_located.insert(at, why);
             }
@@ -191,7 +232,7 @@ impl Run<'_> {
     }
 
     /// Reads the located pairs, all of one isolation level together.
-    fn compare(&mut self) -> Result<AllRead, RunError> {
+    fn compare(&mut self, checkpoints: &mut Checkpoints<'_>) -> Result<AllRead, RunError> {
         self.monitor.stage("compare");
         let mut all = AllRead {
             pairs: self.plan.pairs.iter().map(|_| None).collect(),
@@ -221,7 +262,7 @@ impl Run<'_> {
                 monitor: self.monitor,
             };
             let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
-                drive(&shared, &pairs)?;
+                drive(&shared, &pairs, &chosen, checkpoints)?;
             edges(&mut self.readers, &shared, &pairs, &mut read)?;
             for ((at, pair), ids) in chosen.into_iter().zip(read).zip(schema_ids) {
                 all.pairs[at] = Some(pair);

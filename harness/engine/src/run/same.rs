@@ -8,6 +8,7 @@ use crate::positions::{PairPlan, Plan};
 use crate::record::{Isolation, Side, TopicPartition};
 
 /// Topic ids by name: source, target; `None` where the brokers have none.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct TopicIds([Option<BTreeMap<String, String>>; 2]);
 
 impl TopicIds {

@@ -34,11 +34,12 @@ pub const SIDEWAYS: [(&str, &[&str], &str); 2] = [
 ];
 
 /// Outside crates with an owner: they are named nowhere else. `run` and `watch` own what they are listed for, no more.
-pub const OWNED: [(&str, &[&str]); 11] = [
+pub const OWNED: [(&str, &[&str]); 12] = [
     ("apache_avro", &["decode"]),
     ("arrow", &[]),
     ("blake3", &["fingerprint"]),
     ("parquet", &[]),
+    ("postcard", &["run"]),
     ("prost_reflect", &["decode"]),
     ("rdkafka", &["kafka", "consume"]),
     ("reqwest", &["inventory", "decode"]),
@@ -106,10 +107,11 @@ pub const PACKAGES_IN_TESTS: [(&str, &[&str]); 1] =
     [("cutproof", &["cutproof-fixtures", "cutproof-testcontainers"])];
 
 /// Outside packages that only some of ours may depend on.
-pub const PACKAGE_OWNED: [(&str, &[&str]); 6] = [
+pub const PACKAGE_OWNED: [(&str, &[&str]); 7] = [
     ("arrow", &["cutproof-reports"]),
     ("parquet", &["cutproof-reports"]),
     ("blake3", &["cutproof", "cutproof-reports"]),
+    ("postcard", &["cutproof"]),
     ("rdkafka", &["cutproof", "cutproof-testcontainers", "cutproof-cli"]),
     ("serde-saphyr", &["cutproof"]),
     ("tokio", &["cutproof"]),

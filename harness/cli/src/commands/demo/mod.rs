@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use cutproof::cancel::CancelToken;
-use cutproof::run::{RunOptions, RunOutcome};
+use cutproof::run::{CheckpointEvery, RunOptions, RunOutcome};
 use cutproof_reports::{RunState, Verdict, read_findings};
 
 use super::{plan, refusals, run};
@@ -43,7 +43,13 @@ pub fn demo(arguments: &DemoArguments) -> Result<i32, Failure> {
         plan::text(&config, &plan),
         script.description()
     ))?;
-    let options = RunOptions { out: arguments.out.clone(), cancel, conditional: false };
+    let options = RunOptions {
+        out: arguments.out.clone(),
+        resume: None,
+        checkpoint_every: CheckpointEvery::default(),
+        cancel,
+        conditional: false,
+    };
     let outcome = cutproof::run::run(&config, &options, &progress);
     progress.finish();
     let RunOutcome { manifest, directory, sample } = outcome.map_err(|error| refusals::from_run(&error))?;

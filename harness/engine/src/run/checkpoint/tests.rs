@@ -1,0 +1,158 @@
+//! What is written is what is read, and what does not fit is refused.
+
+use std::borrow::Cow;
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use super::load::{decode, head};
+use super::*;
+use crate::align::{Item, Region, Runs, Snapshot};
+use crate::positions::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
+use crate::record::{Contract, OffsetRange, OrderPromise};
+use crate::run::same::TopicIds;
+use cutproof_reports::{Origin, PositionState};
+
+fn config(more: &str) -> ProofConfig {
+    let text = format!(
+        "apiVersion: cutproof/v1\nkind: Proof\nsource: {{ bootstrap_servers: \"a:1\" }}\n\
+         target: {{ bootstrap_servers: \"b:1\" }}\n{more}"
+    );
+    crate::config::parse(&text, Path::new("")).expect("a configuration")
+}
+
+fn plan(contract: Contract) -> Plan {
+    let pair = |partition: i32| PairPlan {
+        source: TopicPartition::new("orders", partition),
+        target: TopicPartition::new("src.orders", partition),
+        contract: contract.clone(),
+        source_start: 1,
+        source_end: 2,
+        source_log_start: 3,
+        target_log_start: 4,
+        target_end: 5,
+        start_reason: "why".into(),
+        target_hint: Some(6),
+        target_start: (partition == 0).then_some(7),
+        lead_in_from: Some(i64::MAX),
+    };
+    let position = GroupPosition {
+        pair: 1,
+        committed: 8,
+        resume: Some(9),
+        origin: Origin::GroupCommits,
+        state: PositionState::Judged,
+        detail: "detail".into(),
+    };
+    Plan {
+        source_cluster_id: "S".into(),
+        target_cluster_id: "T".into(),
+        pairs: vec![pair(0), pair(1)],
+        groups: vec![GroupPlan { group: "billing".into(), positions: vec![position] }],
+        ignored: vec![Ignored { name: "logs".into(), reason: "none".into() }],
+        remarks: vec!["remark".into()],
+    }
+}
+
+fn pair() -> PairSoFar<'static> {
+    let item = |n: i64| Item {
+        identity: u128::MAX - n as u128,
+        offset: n,
+        timestamp: -1,
+        key: NonZeroU64::new(n as u64),
+        value: u64::MAX,
+    };
+    let region = Region {
+        range: [OffsetRange { start: 1, end: 4 }, OffsetRange { start: 2, end: 2 }],
+        left_over: [vec![item(0), item(3)], vec![]],
+        sighted: [None, Some(40)],
+        watched_to: [i64::MAX, 17],
+        solved: false,
+    };
+    PairSoFar {
+        source_ends_at: time::OffsetDateTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_000_000_001),
+        source_barrier: 99,
+        intake: [[1, u128::MAX].into_iter().collect(), [5].into_iter().collect()],
+        schema_ids: [3, 1].into(),
+        holes: [vec![], vec![Hole { range: OffsetRange { start: 5, end: 9 }, detail: "bad batch".into() }]],
+        snapshot: Snapshot {
+            next_offset: [50, 60],
+            runs: Cow::Owned(Runs::from_spans([(4, 2, 10), (20, 12, 30)])),
+            regions: Cow::Owned(vec![region]),
+        },
+    }
+}
+
+#[test]
+fn a_pair_is_read_as_it_was_written() {
+    let written = pair();
+    let bytes = postcard::to_stdvec(&PairToSave::of(&written)).expect("written");
+    let read = postcard::from_bytes::<SavedPair>(&bytes).expect("read").pair();
+    let PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot } = read;
+    assert_eq!(holes, written.holes);
+    assert_eq!(
+        (source_ends_at, source_barrier, intake, schema_ids),
+        (written.source_ends_at, written.source_barrier, written.intake, written.schema_ids)
+    );
+    assert_eq!(snapshot.next_offset, written.snapshot.next_offset);
+    assert_eq!(snapshot.runs.as_slice(), written.snapshot.runs.as_slice());
+    assert_eq!(snapshot.regions, written.snapshot.regions);
+}
+
+#[test]
+fn a_plan_is_read_as_it_was_written_with_the_contracts_of_the_configuration() {
+    let config = config("contracts: [{ topics: [orders], order: key }]");
+    let contract = config.contract_for("orders");
+    assert_eq!(contract.order, OrderPromise::Key);
+    let mut so_far = SoFar::begin(plan(contract), TopicIds::default(), time::OffsetDateTime::UNIX_EPOCH);
+    so_far.located = true;
+    so_far.not_located = [(1, "why not".to_owned())].into();
+    let mut content = fixed(&config, &so_far).expect("written");
+    for (at, bytes) in [(0, b"zero".as_slice()), (7, b"")] {
+        content.extend(head(at, bytes.len()));
+        content.extend(bytes);
+    }
+    let read = decode(Path::new("run"), &content, &config).expect("read");
+    assert_eq!(read.plan, so_far.plan);
+    assert_eq!((read.located, read.not_located), (true, so_far.not_located));
+    assert_eq!(read.started_at, so_far.started_at);
+    assert_eq!(read.pairs, [(0, b"zero".to_vec()), (7, vec![])].into());
+    for cut in 1..content.len() {
+        let short = decode(Path::new("run"), &content[..content.len() - cut], &config);
+        assert!(short.is_err() || short.is_ok_and(|short| short.pairs.len() < 2), "{cut} bytes short");
+    }
+}
+
+#[test]
+fn another_configuration_and_another_version_are_refused_with_both_values() {
+    let then = config("");
+    let so_far =
+        SoFar::begin(plan(Contract::default()), TopicIds::default(), time::OffsetDateTime::UNIX_EPOCH);
+    let content = fixed(&then, &so_far).expect("written");
+    let now = config("limits: { memory: 1GiB }");
+    let refused = decode(Path::new("run"), &content, &now).err().expect("refused").to_string();
+    assert!(refused.contains(&then.digest) && refused.contains(&now.digest), "{refused}");
+    let header = Header {
+        version: "0.0.9".into(),
+        config_digest: then.digest.clone(),
+        cluster_ids: Default::default(),
+    };
+    let other = postcard::to_stdvec(&header).expect("written");
+    let refused = decode(Path::new("run"), &other, &then).err().expect("refused").to_string();
+    assert!(refused.contains("0.0.9") && refused.contains(&version()), "{refused}");
+}
+
+#[test]
+fn a_log_that_ends_before_what_was_read_of_it_is_refused() {
+    let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
+    let check = |ends| check_ends([&source, &target], &pair(), ends);
+    assert!(check([99, 60]).is_ok());
+    let refused = check([98, 60]).expect_err("the source ends before the barrier").to_string();
+    assert!(
+        refused.contains("orders-0 of the source ends at offset 98") && refused.contains("up to 99"),
+        "{refused}"
+    );
+    assert!(matches!(
+        check([200, 59]),
+        Err(ResumeError::LogShrank { side: Side::Target, then: 60, now: 59, .. })
+    ));
+}

@@ -1,0 +1,238 @@
+//! A run that is killed anywhere and goes on from its checkpoint, against the run that was never stopped: every finding,
+//! every count, every run of the offset map. The kill is a panic in the monitor, after which nothing is written.
+
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cutproof::cancel::CancelToken;
+use cutproof::config::{ProofConfig, parse};
+use cutproof::monitor::Monitor;
+use cutproof::record::Side;
+use cutproof::run::{CheckpointEvery, ResumeError, RunError, RunOptions, RunOutcome, run};
+use cutproof_reports::{Finding, OffsetRun, RunManifest, read_findings, read_manifest, read_offset_map};
+use cutproof_testcontainers::{EmbeddedCluster, PlainRecord, produce};
+
+struct Lab {
+    // The clients of a run are gone when it returns, so the clusters may go at any time after.
+    clusters: [EmbeddedCluster; 2],
+    work: tempfile::TempDir,
+}
+
+fn record(partition: i32, n: i64) -> PlainRecord {
+    PlainRecord {
+        partition,
+        key: Some(format!("k{}", n % 11).into_bytes()),
+        value: Some(format!("{partition} {n}").into_bytes()),
+        headers: vec![],
+        timestamp: 1_793_606_400_000 + n,
+    }
+}
+
+/// What a careless copy makes of one partition: lost, repeated, swapped, changed, foreign and far repeated records.
+fn copied(partition: i32, records: i64) -> Vec<PlainRecord> {
+    let mut copy: Vec<PlainRecord> = (0..records).map(|n| record(partition, n)).collect();
+    let len = copy.len();
+    copy[len - 40].value = Some(b"changed".to_vec());
+    let early = copy[7].clone();
+    copy.insert(len - 100, early);
+    copy.swap(len / 2, len / 2 + 1);
+    let block = copy[len / 3..len / 3 + 50].to_vec();
+    copy.splice(len / 3 + 60..len / 3 + 60, block);
+    copy.drain(len / 4..len / 4 + 30);
+    copy.insert(len / 5, PlainRecord { value: Some(b"foreign".to_vec()), ..record(partition, 5) });
+    copy.remove(3);
+    copy
+}
+
+impl Lab {
+    fn new() -> Self {
+        let clusters = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));
+        for (topic, partitions, records) in [("orders", 2, 6_000), ("plain", 1, 3_000)] {
+            clusters[0].create_topic(topic, partitions).expect("made");
+            clusters[1].create_topic(&format!("src.{topic}"), partitions).expect("made");
+            for partition in 0..partitions {
+                let own = (0..records).map(|n| record(partition, n));
+                produce(clusters[0].bootstrap_servers(), topic, own).expect("produced");
+                let copy = copied(partition, records);
+                produce(clusters[1].bootstrap_servers(), &format!("src.{topic}"), copy).expect("produced");
+            }
+        }
+        Self { clusters, work: tempfile::tempdir().expect("a directory") }
+    }
+
+    fn config(&self) -> ProofConfig {
+        let [source, target] = self.clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
+        let quick = "properties: { fetch.wait.max.ms: \"10\" }";
+        let text = format!(
+            "apiVersion: cutproof/v1\nkind: Proof\n\
+             source: {{ alias: src, bootstrap_servers: \"{source}\", {quick} }}\n\
+             target: {{ alias: dst, bootstrap_servers: \"{target}\", {quick} }}\n\
+             topics: {{ include: [orders, plain] }}\ngroups: {{ include: [none] }}\n\
+             range: {{ start: earliest, settle: 100ms }}\n\
+             contracts: [{{ topics: [plain], isolation: read_uncommitted }}]\n"
+        );
+        parse(&text, Path::new("")).expect("a configuration")
+    }
+
+    /// Runs, or goes on, until the end or until killed.
+    fn run(&self, resume: Option<&Path>, kill: Kill) -> Option<Result<RunOutcome, RunError>> {
+        let cancel = CancelToken::default();
+        let monitor = Fatal { kill, cancel: cancel.clone(), checkpoints: 0.into(), reads: 0.into() };
+        let options = RunOptions {
+            out: self.work.path().join("out"),
+            resume: resume.map(Path::to_path_buf),
+            checkpoint_every: CheckpointEvery { time: Duration::from_secs(600), records: 1 },
+            cancel,
+            conditional: false,
+        };
+        let config = self.config();
+        std::panic::catch_unwind(AssertUnwindSafe(|| run(&config, &options, &monitor))).ok()
+    }
+
+    fn run_directories(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.work.path().join("out")).expect("the out directory");
+        let mut runs: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        runs.sort();
+        runs
+    }
+}
+
+/// Where the process dies.
+#[derive(Clone, Copy, Debug)]
+enum Kill {
+    Never,
+    /// Right after this checkpoint, from 1.
+    Checkpoint(u64),
+    /// Right after this batch, before the checkpoint that follows it.
+    Read(u64),
+    /// As a stage begins.
+    Stage(&'static str),
+}
+
+struct Fatal {
+    kill: Kill,
+    cancel: CancelToken,
+    checkpoints: AtomicU64,
+    reads: AtomicU64,
+}
+
+impl Fatal {
+    fn die(&self) {
+        // The readers' threads would die with a process.
+        self.cancel.cancel(137);
+        panic!("killed at {:?}", self.kill);
+    }
+}
+
+impl Monitor for Fatal {
+    fn stage(&self, name: &str) {
+        if matches!(self.kill, Kill::Stage(stage) if stage == name) {
+            self.die();
+        }
+    }
+    fn expect_offsets(&self, _: u64) {}
+    fn read(&self, _: Side, _: u64, _: u64) {
+        let n = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
+        if matches!(self.kill, Kill::Read(last) if last == n) {
+            self.die();
+        }
+    }
+    fn warn(&self, _: &str) {}
+    fn checkpoint(&self, number: u64) {
+        self.checkpoints.store(number, Ordering::SeqCst);
+        if matches!(self.kill, Kill::Checkpoint(last) if last == number) {
+            self.die();
+        }
+    }
+}
+
+/// All that a run says of the records; not what belongs to the one run: its id, times, keyed hashes.
+#[derive(Debug, PartialEq)]
+struct Said {
+    manifest: RunManifest,
+    findings: Vec<Finding>,
+    offset_map: Vec<OffsetRun>,
+}
+
+fn said(directory: &Path) -> Said {
+    let mut manifest = read_manifest(directory).expect("run.json");
+    assert!(!directory.join("checkpoint").exists(), "a complete run needs none");
+    for own in [&mut manifest.run_id, &mut manifest.started_at, &mut manifest.finished_at] {
+        own.clear();
+    }
+    manifest.barrier = Default::default();
+    manifest.files.clear();
+    let mut findings = read_findings(directory).expect("findings");
+    for finding in &mut findings {
+        (finding.key_hash, finding.source_value_hash, finding.target_value_hash) = (None, None, None);
+    }
+    Said { manifest, findings, offset_map: read_offset_map(directory).expect("the offset map") }
+}
+
+#[test]
+fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says() {
+    let lab = Lab::new();
+    let whole = lab.run(None, Kill::Never).expect("alive").expect("complete").directory;
+    let expected = said(&whole);
+    assert_eq!(expected.manifest.exit_code, 10, "{:?}", expected.manifest.reasons);
+    assert!(expected.findings.len() > 3 * 80, "{} findings", expected.findings.len());
+    let totals = &expected.manifest.totals;
+    assert_eq!((totals.source_records, totals.pending, totals.unverifiable), (15_000, 0, 0));
+
+    let mut kills: Vec<Kill> = ["locate", "compare", "settle", "judge", "report"].map(Kill::Stage).into();
+    kills.extend((1..12).step_by(2).map(Kill::Checkpoint));
+    kills.extend((1..8).step_by(2).map(Kill::Read));
+    let mut killed = 0;
+    for kill in kills {
+        let before = lab.run_directories();
+        let first = lab.run(None, kill);
+        let directory =
+            lab.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
+        if first.is_none() {
+            killed += 1;
+            assert!(!directory.join("run.json").exists(), "{kill:?}");
+            let outcome = lab.run(Some(&directory), Kill::Never).expect("alive").expect("complete");
+            assert_eq!(outcome.directory, directory);
+        }
+        assert_eq!(said(&directory), expected, "{kill:?}");
+    }
+    assert!(killed >= 11, "only {killed} kills");
+
+    // Again and again in one run, each time a little later.
+    let before = lab.run_directories();
+    assert!(lab.run(None, Kill::Checkpoint(4)).is_none());
+    let directory = lab.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
+    let deaths =
+        (6..40).step_by(2).take_while(|&k| lab.run(Some(&directory), Kill::Checkpoint(k)).is_none()).count();
+    assert!((2..15).contains(&deaths), "{deaths} deaths");
+    assert_eq!(said(&directory), expected);
+
+    // The same run can't be taken up once it is complete.
+    let refused = lab.run(Some(&directory), Kill::Never).expect("alive").expect_err("refused");
+    assert!(matches!(refused, RunError::Resume(ResumeError::Directory(_))), "{refused}");
+    assert_eq!(refused.exit_code(), 2);
+}
+
+#[test]
+fn what_cannot_be_taken_up_is_refused_and_left_as_it_is() {
+    let lab = Lab::new();
+    assert!(lab.run(None, Kill::Stage("judge")).is_none());
+    let stopped = lab.run_directories().remove(0);
+    let refused = lab.run(Some(Path::new("no-such-run")), Kill::Never).expect("alive").expect_err("refused");
+    assert!(refused.to_string().contains("no-such-run holds no checkpoint"), "{refused}");
+    let config = ProofConfig { digest: "0".repeat(64), ..lab.config() };
+    let options = RunOptions {
+        out: PathBuf::new(),
+        resume: Some(stopped.clone()),
+        checkpoint_every: CheckpointEvery::default(),
+        cancel: CancelToken::default(),
+        conditional: false,
+    };
+    let refused = run(&config, &options, &cutproof::monitor::Silent).expect_err("another configuration");
+    assert!(matches!(refused, RunError::Resume(ResumeError::ConfigChanged { .. })), "{refused}");
+    assert!(refused.to_string().contains(&lab.config().digest), "{refused}");
+    assert_eq!(refused.exit_code(), 2);
+    lab.run(Some(&stopped), Kill::Never).expect("alive").expect("refusals change nothing");
+}

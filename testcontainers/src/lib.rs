@@ -20,9 +20,10 @@ pub mod versions;
 pub mod wait;
 
 pub use client::{
-    Commit, Compression, Isolation, LogEnds, ProduceOptions, Topic, TransactionEnd, commit_offsets,
-    committed_offsets, create_topic, delete_records, delete_topic, log_ends, partition_count, produce,
-    produce_transaction, produce_with, read_all, read_from, topic_names,
+    Commit, Compression, Isolation, LogEnds, OpenTransaction, ProduceOptions, Topic, TransactionEnd,
+    add_partitions, alter_topic, commit_offsets, committed_offsets, create_topic, delete_groups,
+    delete_records, delete_topic, log_ends, partition_count, produce, produce_transaction, produce_with,
+    read_all, read_from, topic_names,
 };
 pub use copier::{Carried, Copier, CopierSettings, CopyNaming, NeededTopic, WrittenCheckpoint};
 pub use embedded::{EMBEDDED_PARTITION_BYTES, EmbeddedCluster};

@@ -30,6 +30,8 @@ pub enum Command {
     Run(RunArguments),
     /// Translate offsets by a finished run's offset map; asks no cluster
     Offsets(OffsetsArguments),
+    /// Play failure-injection scenarios, and compare what the proof says with what it must say
+    Scenario(ScenarioArguments),
     /// Say what a finding, cause, position state, exit code or error means and what to do
     Explain(ExplainArguments),
 }
@@ -135,6 +137,77 @@ pub enum SideName {
     Source,
     /// The cluster that takes over
     Target,
+}
+
+/// `cutproof scenario`.
+#[derive(Debug, Args)]
+pub struct ScenarioArguments {
+    /// What to do with scenarios.
+    #[command(subcommand)]
+    pub command: ScenarioCommand,
+}
+
+/// One for each thing to do with scenarios.
+#[derive(Debug, Subcommand)]
+pub enum ScenarioCommand {
+    /// Play scenarios; 0 all as expected, 10 otherwise, 1 where one could not be played
+    Run(ScenarioRunArguments),
+    /// Name scenarios, their clusters, and what happens in them
+    List(ScenarioPaths),
+    /// Check scenarios without playing them
+    Check(ScenarioPaths),
+    /// Write a commented scenario that checks and plays
+    New(ScenarioNewArguments),
+}
+
+/// Where scenarios are.
+#[derive(Debug, Args)]
+pub struct ScenarioPaths {
+    /// Scenario files, or directories with .yaml files
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `cutproof scenario new`.
+#[derive(Debug, Args)]
+pub struct ScenarioNewArguments {
+    /// NAME.yaml is written; an existing file is never overwritten
+    pub name: String,
+}
+
+/// `cutproof scenario run`.
+#[derive(Debug, Args)]
+pub struct ScenarioRunArguments {
+    /// Scenario files, or directories with .yaml files
+    #[arg(value_name = "FILE|DIR", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the table of what is caught, as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub table: Option<PathBuf>,
+    /// Keep the artefacts of every scenario, not only of those that fail
+    #[arg(long)]
+    pub keep: bool,
+    /// In place of the seeds in the files
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Artefacts go below this directory
+    #[arg(long, value_name = "DIR", default_value = "cutproof.out")]
+    pub out: PathBuf,
+    /// Let scenarios write to the user's own clusters (`clusters: own`)
+    #[arg(long, requires = "topic_prefix")]
+    pub execute: bool,
+    /// What every topic and group made there begins with; they are removed afterwards
+    #[arg(long, value_name = "PREFIX", requires = "execute")]
+    pub topic_prefix: Option<String>,
+    /// How to print the results
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// `cutproof explain`.

@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -107,6 +109,64 @@ pub fn delete_records(bootstrap: &str, topic: &str, partition: i32, before: i64)
             Err(Error::BadAnswer { bootstrap: bootstrap.to_owned(), what: format!("{}: {other:?}", what()) })
         }
     }
+}
+
+/// Makes a topic have `partitions` partitions in all; there is no way back.
+///
+/// # Errors
+/// If the broker refuses, for instance because it has as many already.
+pub fn add_partitions(bootstrap: &str, topic: &str, partitions: i32) -> Result<()> {
+    let what = || format!("give topic {topic} {partitions} partitions");
+    let count = usize::try_from(partitions)
+        .map_err(|_| Error::Misuse(format!("topic {topic} can't have {partitions} partitions")))?;
+    let answers = wait(admin(bootstrap)?.create_partitions(&[NewPartitions::new(topic, count)], &options()))
+        .map_err(Error::kafka(what(), bootstrap))?;
+    for answer in answers {
+        if let Err((_, code)) = answer {
+            return Err(Error::kafka(what(), bootstrap)(KafkaError::AdminOp(code)));
+        }
+    }
+    wait_for_leaders(bootstrap, topic, partitions)
+}
+
+/// Sets the topic-level configuration to exactly these entries: what is not named goes back to the broker's default.
+///
+/// # Errors
+/// If the broker refuses.
+pub fn alter_topic(bootstrap: &str, topic: &str, configs: &[(&str, &str)]) -> Result<()> {
+    let what = || format!("change the configuration of topic {topic}");
+    let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    for (name, value) in configs {
+        change = change.set(name, value);
+    }
+    let answers = wait(admin(bootstrap)?.alter_configs([&change], &options()))
+        .map_err(Error::kafka(what(), bootstrap))?;
+    for answer in answers {
+        if let Err((_, code)) = answer {
+            return Err(Error::kafka(what(), bootstrap)(KafkaError::AdminOp(code)));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes groups that have no members, with what they have committed. For real brokers only.
+///
+/// # Errors
+/// If the broker refuses one, for instance because it has members.
+pub fn delete_groups(bootstrap: &str, groups: &[&str]) -> Result<()> {
+    let answers = wait(admin(bootstrap)?.delete_groups(groups, &options()))
+        .map_err(Error::kafka("delete groups", bootstrap))?;
+    for answer in answers {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+            Err((group, code)) => {
+                return Err(Error::kafka(format!("delete group {group}"), bootstrap)(KafkaError::AdminOp(
+                    code,
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The number of brokers that the cluster's metadata names.

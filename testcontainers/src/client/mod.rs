@@ -10,10 +10,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 pub use admin::{
-    Topic, broker_count, create_topic, delete_records, delete_topic, partition_count, topic_names,
+    Topic, add_partitions, alter_topic, broker_count, create_topic, delete_groups, delete_records,
+    delete_topic, partition_count, topic_names,
 };
 pub use groups::{Commit, commit_offsets, committed_offsets};
-pub use produce::{Compression, ProduceOptions, TransactionEnd, produce, produce_transaction, produce_with};
+pub use produce::{
+    Compression, OpenTransaction, ProduceOptions, TransactionEnd, produce, produce_transaction, produce_with,
+};
 pub(crate) use produce::{OffsetProducer, Placed};
 pub use read::{Isolation, LogEnds, log_ends, read_all, read_from};
 

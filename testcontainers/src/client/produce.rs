@@ -104,26 +104,65 @@ pub fn produce_transaction(
     end: TransactionEnd,
     records: impl IntoIterator<Item = PlainRecord>,
 ) -> Result<usize> {
-    let mut config = producer_config(bootstrap, &ProduceOptions::default());
-    config.set("transactional.id", transactional_id);
-    let sender = Sender::new(bootstrap, topic, &config, Tally::default())?;
-    let producer = &sender.producer;
-    let failed = |what: &str| Error::kafka(format!("{what} transaction {transactional_id}"), bootstrap);
-    producer.init_transactions(REQUEST).map_err(failed("initialise"))?;
-    producer.begin_transaction().map_err(failed("begin"))?;
-    let mut sent = 0;
-    for record in records {
-        sender.send(&record, 0)?;
-        sent += 1;
-    }
-    // An abort would drop what was not sent yet; it must be in the log.
-    sender.flush(sent)?;
-    match end {
-        TransactionEnd::Commit => producer.commit_transaction(REQUEST).map_err(failed("commit"))?,
-        TransactionEnd::Abort => producer.abort_transaction(REQUEST).map_err(failed("abort"))?,
-        TransactionEnd::LeaveOpen => {}
-    }
+    let transaction = OpenTransaction::begin(bootstrap, topic, transactional_id)?;
+    let sent = transaction.produce(records)?;
+    transaction.end(end)?;
     Ok(sent)
+}
+
+/// A transaction over one topic that stays open until it is ended. Dropping it leaves it open on the broker, which
+/// aborts it after one minute.
+pub struct OpenTransaction {
+    sender: Sender<Tally>,
+    id: String,
+}
+
+impl OpenTransaction {
+    /// Begins a transaction of `transactional_id`; one of the same id that was left open is aborted.
+    ///
+    /// # Errors
+    /// If the broker refuses.
+    pub fn begin(bootstrap: &str, topic: &str, transactional_id: &str) -> Result<Self> {
+        let mut config = producer_config(bootstrap, &ProduceOptions::default());
+        config.set("transactional.id", transactional_id);
+        let sender = Sender::new(bootstrap, topic, &config, Tally::default())?;
+        let this = Self { sender, id: transactional_id.to_owned() };
+        this.sender.producer.init_transactions(REQUEST).map_err(this.failed("initialise"))?;
+        this.sender.producer.begin_transaction().map_err(this.failed("begin"))?;
+        Ok(this)
+    }
+
+    /// Produces records in it; returns when all are in the log.
+    ///
+    /// # Errors
+    /// If any record is not acknowledged.
+    pub fn produce(&self, records: impl IntoIterator<Item = PlainRecord>) -> Result<usize> {
+        let mut sent = 0;
+        for record in records {
+            self.sender.send(&record, 0)?;
+            sent += 1;
+        }
+        // An abort would drop what was not sent yet; it must be in the log.
+        self.sender.flush(sent)?;
+        Ok(sent)
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// If the transaction cannot be ended.
+    pub fn end(self, end: TransactionEnd) -> Result<()> {
+        let producer = &self.sender.producer;
+        match end {
+            TransactionEnd::Commit => producer.commit_transaction(REQUEST).map_err(self.failed("commit")),
+            TransactionEnd::Abort => producer.abort_transaction(REQUEST).map_err(self.failed("abort")),
+            TransactionEnd::LeaveOpen => Ok(()),
+        }
+    }
+
+    fn failed(&self, what: &str) -> impl FnOnce(KafkaError) -> Error {
+        Error::kafka(format!("{what} transaction {}", self.id), &self.sender.bootstrap)
+    }
 }
 
 fn producer_config(bootstrap: &str, options: &ProduceOptions) -> ClientConfig {

@@ -7,6 +7,7 @@ mod offsets;
 mod plan;
 mod refusals;
 mod run;
+mod scenario;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
@@ -19,6 +20,7 @@ pub fn perform(arguments: Arguments) -> Result<i32, Failure> {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Offsets(arguments) => offsets::offsets(&arguments),
+        Command::Scenario(arguments) => scenario::scenario(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
     }
 }

@@ -40,6 +40,15 @@ pub fn parse(text: &str, base_dir: &Path) -> Result<ProofConfig, ConfigError> {
     parse_with(text, base_dir, &|name| std::env::var(name).ok())
 }
 
+/// Reads another of our YAML formats: errors name line, column, an unknown key and the nearest known one, and never
+/// repeat a value. Formats refuse unknown keys by `#[serde(deny_unknown_fields)]`.
+///
+/// # Errors
+/// [`ConfigError`], with the line or key that is wrong.
+pub fn from_yaml<'de, T: serde::Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
+    yaml::decode(text)
+}
+
 /// As [`parse`], with the environment given.
 pub(crate) fn parse_with(
     text: &str,

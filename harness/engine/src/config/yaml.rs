@@ -259,7 +259,7 @@ fn check_head(key: &'static str, found: &str, expected: &'static str) -> Result<
     Err(ConfigError::Version { key, found: found.to_owned(), expected })
 }
 
-fn decode<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
+pub(super) fn decode<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
     // Snippets would print the lines around an error: a password may stand there.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(explain)

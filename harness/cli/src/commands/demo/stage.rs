@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use cutproof_fixtures::FixtureRecord;
 use cutproof_fixtures::workloads::{ORDERS_SCHEMA, TopicFixture};
+use cutproof_scenarios::staging::{carried, in_order, plain};
 use cutproof_testcontainers::{
-    Carried, Commit, Copier, CopierSettings, EmbeddedCluster, Error, FixedRegistry, NeededTopic, PlainRead,
-    PlainRecord, ProduceOptions, commit_offsets, produce_with,
+    Commit, Copier, CopierSettings, EmbeddedCluster, Error, FixedRegistry, NeededTopic, commit_offsets,
+    produce_with,
 };
 
 use super::planted::Script;
@@ -20,9 +20,6 @@ const TARGET_ALIAS: &str = "dst";
 const BROKERS: i32 = 3;
 /// The id in the framing of orders.
 const ORDERS_SCHEMA_ID: u32 = 1;
-/// How far ahead a record is looked for on the source when the target's next one is another: farther than any block
-/// that is lost or changed.
-const LOOK_AHEAD: usize = 100;
 
 /// All that runs while the demo does. No client of the clusters may outlive it.
 pub struct Stage {
@@ -68,7 +65,7 @@ impl Stage {
         let (mut source_records, mut target_records) = (0, 0);
         for (topic, on_target) in topics.iter().zip(&script.target) {
             source_records += fill(&source, topic)?;
-            target_records += copier.copy_topic_with(&topic.name, |read| carried(read, on_target))?;
+            target_records += copier.copy_topic_with(&topic.name, |read| carried(read, &on_target.records))?;
         }
         for group in &script.workload.groups {
             let commits: Vec<Commit> = group
@@ -151,36 +148,5 @@ fn fill(cluster: &EmbeddedCluster, topic: &TopicFixture) -> Result<usize, Error>
     let records = (0..)
         .zip(&topic.records)
         .flat_map(|(partition, records)| records.iter().map(move |record| plain(record, partition)));
-    // In order with one request at a time; idempotence would cost the producer another round to start.
-    let properties = [("enable.idempotence", "false"), ("max.in.flight.requests.per.connection", "1")];
-    let options = ProduceOptions {
-        properties: properties.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-        ..ProduceOptions::default()
-    };
-    produce_with(cluster.bootstrap_servers(), &topic.name, &options, records)
-}
-
-fn plain(record: &FixtureRecord, partition: i32) -> PlainRecord {
-    let FixtureRecord { key, value, headers, timestamp } = record.clone();
-    PlainRecord { partition, key, value, headers, timestamp }
-}
-
-/// What the replicator writes: the script's records, those that are regular copies with the offset that they came from.
-fn carried(read: Vec<Vec<PlainRead>>, on_target: &TopicFixture) -> Vec<Carried> {
-    let mut all = Vec::new();
-    for (partition, records) in (0..).zip(&on_target.records) {
-        let mut source = read.get(partition as usize).map_or(&[][..], Vec::as_slice);
-        for record in records {
-            let ahead = source.iter().take(LOOK_AHEAD).position(|read| is_copy(read, record));
-            let source_offset = ahead.map(|ahead| source[ahead].offset);
-            source = &source[ahead.map_or(0, |ahead| ahead + 1)..];
-            all.push(Carried { record: plain(record, partition), source_offset });
-        }
-    }
-    all
-}
-
-fn is_copy(read: &PlainRead, record: &FixtureRecord) -> bool {
-    let PlainRead { offset: _, timestamp, timestamp_type: _, key, value, headers } = read;
-    (timestamp, key, value, headers) == (&record.timestamp, &record.key, &record.value, &record.headers)
+    produce_with(cluster.bootstrap_servers(), &topic.name, &in_order(), records)
 }

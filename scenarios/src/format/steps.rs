@@ -321,7 +321,7 @@ pub struct AlterTopic {
     pub on: SideWord,
     /// Topic on that side.
     pub topic: String,
-    /// All its topic-level configuration; what is not named goes back to the broker's default.
+    /// All its topic-level configuration, over `retention.ms: -1`; what is not named goes back to the broker's default.
     pub config: BTreeMap<String, String>,
 }
 

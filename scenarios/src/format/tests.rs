@@ -135,6 +135,17 @@ fn values_that_are_no_text_are_read_where_text_may_stand() {
 }
 
 #[test]
+fn yes_and_no_are_words_without_quotes() {
+    for (word, found) in
+        [("yes", FoundAnswer::Yes), ("no", FoundAnswer::No), ("sometimes", FoundAnswer::Sometimes)]
+    {
+        let text = format!("{}\ntable: {{ failure: x, found: {word} }}\n", template());
+        let scenario = parse(&text, Path::new("x.yaml")).expect("it checks");
+        assert_eq!(scenario.table.map(|row| row.found), Some(found));
+    }
+}
+
+#[test]
 fn the_committed_schema_is_that_of_the_types() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
     let committed = std::fs::read_to_string(&path).unwrap_or_default();

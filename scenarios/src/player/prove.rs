@@ -34,7 +34,7 @@ pub fn prove(stage: &mut Stage<'_>, run: &Run, around: &Around<'_>) -> Result<()
         conditional: run.conditional,
     };
     let outcome = std::thread::scope(|scope| {
-        let proof = scope.spawn(|| cutproof::run::run(&config, &options, around.monitor));
+        let proof = scope.spawn(|| cutproof::run::run(&config, &options, around.monitor).map_err(Box::new));
         let done: Result<(), ScenarioError> =
             run.meanwhile.iter().try_for_each(|step| perform(stage, step, around));
         if done.is_err() {
@@ -50,7 +50,7 @@ pub fn prove(stage: &mut Stage<'_>, run: &Run, around: &Around<'_>) -> Result<()
     stage.end = Some(match outcome {
         Err(error) => ProofEnd::Refused {
             exit_code: error.exit_code(),
-            error: stage.names.as_in_file(&with_causes(&error)),
+            error: stage.names.as_in_file(&with_causes(error.as_ref())),
         },
         Ok(RunOutcome { manifest, directory, sample: _ }) => {
             let findings = read_findings(&directory).map_err(|error| failed(error.to_string()))?;

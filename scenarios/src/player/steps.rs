@@ -115,8 +115,12 @@ fn simple(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
             Ok(())
         }
         Step::AlterTopic(alter) => {
-            let config: Vec<(&str, &str)> =
+            let mut config: Vec<(&str, &str)> =
                 alter.config.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            // As when it was made: timestamps of workloads are old.
+            if !alter.config.contains_key("retention.ms") {
+                config.push(("retention.ms", "-1"));
+            }
             let name = stage.names.topic(alter.on, &alter.topic);
             alter_topic(&stage.ground.bootstrap(alter.on), &name, &config)
         }

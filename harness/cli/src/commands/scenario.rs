@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use cutproof::cancel::CancelToken;
-use cutproof::monitor::Monitor;
-use cutproof::record::Side;
+use cutproof::monitor::Silent;
 use cutproof_scenarios::{
-    Loaded, Permission, PlayOptions, Player, ScenarioError, exit_code, find, junit, load, load_all, playing_order, table,
-    template, text,
+    Loaded, Permission, PlayOptions, Player, ScenarioError, exit_code, find, junit, load, load_all,
+    playing_order, table, template, text,
 };
 
 use super::init::write_new;
@@ -34,7 +33,9 @@ fn loaded(paths: &[PathBuf]) -> Result<Vec<Loaded>, Failure> {
 
 fn refused(error: &ScenarioError) -> Failure {
     let next = match error {
-        ScenarioError::Read { .. } | ScenarioError::None { .. } => "name files or directories that hold scenarios",
+        ScenarioError::Read { .. } | ScenarioError::None { .. } => {
+            "name files or directories that hold scenarios"
+        }
         ScenarioError::Format { .. } | ScenarioError::Senseless { .. } => {
             "correct the place that is named; `cutproof scenario new NAME` writes a commented example"
         }
@@ -85,7 +86,11 @@ fn run(arguments: &ScenarioRunArguments) -> Result<i32, Failure> {
     let scenarios = playing_order(loaded(paths)?);
     let permission = topic_prefix.as_ref().filter(|_| *execute).map(|prefix| prefix.trim());
     if permission.is_some_and(str::is_empty) {
-        return Err(Failure::new(2, "--topic-prefix is empty", "choose one that none of your topics begins with"));
+        return Err(Failure::new(
+            2,
+            "--topic-prefix is empty",
+            "choose one that none of your topics begins with",
+        ));
     }
     refuse_own(&scenarios, permission.is_some())?;
     let cancel = CancelToken::default();
@@ -105,7 +110,7 @@ fn run(arguments: &ScenarioRunArguments) -> Result<i32, Failure> {
         if !quiet {
             logs::line(&format!("[{number}/{}] {} ...", scenarios.len(), scenario.name));
         }
-        let result = player.play(scenario, &Warnings { quiet: *quiet });
+        let result = player.play(scenario, &Silent);
         if *format == Format::Text {
             output::result(&text::line(&result))?;
         }
@@ -130,7 +135,10 @@ fn refuse_own(scenarios: &[Loaded], permitted: bool) -> Result<(), Failure> {
     match scenarios.iter().find(|loaded| loaded.scenario.clusters.describe() == "own") {
         Some(own) if !permitted => Err(Failure::new(
             2,
-            &format!("{} writes to clusters of your own, and nothing is written there without your word", own.path.display()),
+            &format!(
+                "{} writes to clusters of your own, and nothing is written there without your word",
+                own.path.display()
+            ),
             "add --execute and --topic-prefix PREFIX; topics and groups that begin with PREFIX are made, and removed afterwards",
         )),
         _ => Ok(()),
@@ -142,20 +150,4 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         Failure::from_error(1, &error, "name a file that can be written")
             .while_doing(&format!("write {}", path.display()))
     })
-}
-
-/// A scenario's proof is one of many: only its warnings are worth a line.
-struct Warnings {
-    quiet: bool,
-}
-
-impl Monitor for Warnings {
-    fn stage(&self, _: &str) {}
-    fn expect_offsets(&self, _: u64) {}
-    fn read(&self, _: Side, _: u64, _: u64) {}
-    fn warn(&self, message: &str) {
-        if !self.quiet {
-            logs::line(&format!("  warning: {message}"));
-        }
-    }
 }

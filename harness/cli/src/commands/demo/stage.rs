@@ -65,7 +65,8 @@ impl Stage {
         let (mut source_records, mut target_records) = (0, 0);
         for (topic, on_target) in topics.iter().zip(&script.target) {
             source_records += fill(&source, topic)?;
-            target_records += copier.copy_topic_with(&topic.name, |read| carried(read, &on_target.records))?;
+            target_records +=
+                copier.copy_topic_with(&topic.name, |read| carried(read, &on_target.records))?;
         }
         for group in &script.workload.groups {
             let commits: Vec<Commit> = group

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cutproof::run::{RunOptions, RunOutcome};
+use cutproof::run::{CheckpointEvery, RunOptions, RunOutcome};
 use cutproof_reports::{Finding, RunManifest, read_findings};
 
 use super::stage::Stage;
@@ -30,6 +30,8 @@ pub fn prove(stage: &mut Stage<'_>, run: &Run, around: &Around<'_>) -> Result<()
     };
     let options = RunOptions {
         out: stage.work.join("run"),
+        resume: None,
+        checkpoint_every: CheckpointEvery::default(),
         cancel: around.cancel.clone(),
         conditional: run.conditional,
     };

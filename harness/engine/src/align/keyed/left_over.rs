@@ -58,12 +58,12 @@ impl LeftOver {
     pub fn add_group(&mut self, sides: [&Placed; 2], solution: &Solution, order_counts: bool) {
         let Solution { matched, reordered, unsolved, left_over } = solution;
         let at = |side: Side, at: usize| (sides[side as usize].lanes[at], sides[side as usize].items[at]);
-        for &(s, t, key_order_broken) in reordered {
+        for &(s, t) in reordered {
             let ((source_lane, source), (target_lane, target)) = (at(Side::Source, s), at(Side::Target, t));
             self.outcomes.push(LaneOutcome {
                 source_lane: Some(source_lane),
                 target_lane: Some(target_lane),
-                outcome: Outcome::Reordered { source, target, key_order_broken },
+                outcome: Outcome::Reordered { source, target, key_order_broken: source.key.is_some() },
             });
         }
         for side in Side::BOTH {

@@ -59,8 +59,8 @@ impl Placed {
 pub(super) struct Solution {
     /// By source index within two lanes.
     pub matched: Vec<(usize, usize)>,
-    /// With whether the order within the key broke.
-    pub reordered: Vec<(usize, usize, bool)>,
+    /// Each has changed places with a matched pair of the same two lanes, or the matched ones were not the most possible.
+    pub reordered: Vec<(usize, usize)>,
     /// Ascending, by side: in stretches whose differences were too many.
     pub unsolved: [Vec<usize>; 2],
     /// Ascending, by side.
@@ -107,10 +107,9 @@ pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning) 
     let items = [0, 1].map(|side: usize| sides[side].select(&rest[side]).items);
     let reordered: Vec<(usize, usize)> =
         first_free(&items[0], &items[1], rules).into_iter().map(|(s, t)| (rest[0][s], rest[1][t])).collect();
-    let broken = key_order_broken(sides, &solution.matched, &reordered);
     let placed: Vec<(usize, usize)> = solution.matched.iter().chain(&reordered).copied().collect();
     solution.left_over = [0, 1].map(|side| free(sides[side].len(), &placed, side, &solution.unsolved[side]));
-    solution.reordered = reordered.into_iter().zip(broken).map(|((s, t), broken)| (s, t, broken)).collect();
+    solution.reordered = reordered;
     solution
 }
 
@@ -181,39 +180,4 @@ fn follow(
         }
     }
     (pairs, unsolved)
-}
-
-/// For each reordered pair of a record with a key: did it change places with another pair of the same two lanes?
-fn key_order_broken(
-    sides: [&Placed; 2],
-    matched: &[(usize, usize)],
-    reordered: &[(usize, usize)],
-) -> Vec<bool> {
-    let mut broken = vec![false; reordered.len()];
-    if reordered.is_empty() || sides[0].items[reordered[0].0].key.is_none() {
-        return broken;
-    }
-    let lanes = |&(s, t): &(usize, usize)| (sides[0].lanes[s], sides[1].lanes[t]);
-    // Lanes, source index, target index, and the place among the reordered.
-    let matched = matched.iter().map(|pair| (lanes(pair), pair.0, pair.1, None));
-    let moved = reordered.iter().enumerate().map(|(n, pair)| (lanes(pair), pair.0, pair.1, Some(n)));
-    let mut pairs: Vec<_> = matched.chain(moved).collect();
-    pairs.sort_unstable();
-    for same_lanes in pairs.chunk_by(|a, b| a.0 == b.0) {
-        let mut latest = None;
-        for &(_, _, target, place) in same_lanes {
-            if let Some(n) = place {
-                broken[n] |= latest > Some(target);
-            }
-            latest = latest.max(Some(target));
-        }
-        let mut earliest = usize::MAX;
-        for &(_, _, target, place) in same_lanes.iter().rev() {
-            if let Some(n) = place {
-                broken[n] |= earliest < target;
-            }
-            earliest = earliest.min(target);
-        }
-    }
-    broken
 }

@@ -255,43 +255,54 @@ impl Counts {
 }
 
 /// One pair: a source partition and the target partition it was compared with. Offsets half-open.
+///
+/// Where the contract says `partitions: by_key`, all source partitions are compared with all target partitions: one row
+/// for each source partition, without a target partition, whose target counts are the target records that copy it or
+/// stand in its place; and one row without a source partition for target records that belong to none, where there are any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairSummary {
-    /// Source topic.
+    /// Source topic; all of them, with commas between, where the row belongs to no source partition.
     pub source_topic: String,
     /// Source partition.
-    pub source_partition: i32,
+    pub source_partition: Option<i32>,
     /// Target topic.
     pub target_topic: String,
     /// Target partition.
-    pub target_partition: i32,
+    pub target_partition: Option<i32>,
     /// First source offset in scope.
-    pub source_start_offset: i64,
+    pub source_start_offset: Option<i64>,
     /// First source offset out of scope.
-    pub source_end_offset: i64,
-    /// First target offset in scope.
-    pub target_start_offset: i64,
+    pub source_end_offset: Option<i64>,
+    /// First target offset in scope. `None` where there is no offset map: `notes` tell the ranges then.
+    pub target_start_offset: Option<i64>,
     /// First target offset out of scope.
-    pub target_end_offset: i64,
+    pub target_end_offset: Option<i64>,
     /// The ledger.
     #[serde(flatten)]
     pub counts: Counts,
     /// Why something in this pair could not be judged; empty where all was.
     #[serde(default)]
     pub remarks: Vec<String>,
+    /// What a reader of the row should know, e.g. the ranges of the target partitions of `partitions: by_key`.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// One group on one partition. Offsets are `None` where there is none to state.
+///
+/// Where the contract says `partitions: by_key`, a group has one row for each source partition that it has committed,
+/// without a target partition (its commit, and what is missing after it), and one for each target partition, without a
+/// source partition (where it resumes, the image, skip and replay). What a row does not state is `None` there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PositionSummary {
-    /// Source topic.
+    /// Source topic; all of them, with commas between, where the row belongs to no source partition.
     pub topic: String,
     /// Source partition.
-    pub partition: i32,
+    pub partition: Option<i32>,
     /// Target topic.
     pub target_topic: String,
     /// Target partition.
-    pub target_partition: i32,
+    pub target_partition: Option<i32>,
     /// The group's committed offset on the source.
     pub source_offset: Option<i64>,
     /// Where the group would resume on the target.

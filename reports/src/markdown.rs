@@ -167,7 +167,8 @@ fn not_judged(manifest: &RunManifest) -> Vec<String> {
     }
     for group in &manifest.groups {
         for position in &group.positions {
-            let open = position.skip_records.is_none() || position.replay_records.is_none();
+            let open = position.target_partition.is_some()
+                && (position.skip_records.is_none() || position.replay_records.is_none());
             if position.state == PositionState::Judged && position.detail.is_empty() && !open {
                 continue;
             }

@@ -25,7 +25,9 @@ pub fn resume_rows(groups: &[GroupSummary]) -> Vec<ResumeRow> {
     let mut images: BTreeMap<(&str, &str, i32), Option<i64>> = BTreeMap::new();
     for group in groups {
         for position in &group.positions {
-            let key = (group.group.as_str(), position.target_topic.as_str(), position.target_partition);
+            // A row of a source partition only: its images are told by the target partitions' rows.
+            let Some(partition) = position.target_partition else { continue };
+            let key = (group.group.as_str(), position.target_topic.as_str(), partition);
             let image = position.image_offset;
             images.entry(key).and_modify(|lowest| *lowest = (*lowest).min(image)).or_insert(image);
         }
@@ -63,9 +65,9 @@ mod tests {
     fn position(partition: i32, target_partition: i32, image: Option<i64>) -> PositionSummary {
         PositionSummary {
             topic: "orders".into(),
-            partition,
+            partition: Some(partition),
             target_topic: "src.orders".into(),
-            target_partition,
+            target_partition: Some(target_partition),
             source_offset: Some(7),
             target_offset: Some(5),
             origin: Origin::Checkpoints,
@@ -111,6 +113,14 @@ mod tests {
         let groups =
             [group("g", vec![position(0, 3, Some(9)), position(1, 3, None), position(2, 4, Some(6))])];
         assert_eq!(text(&groups), "g,src.orders,4,6\n");
+    }
+
+    #[test]
+    fn repartitioned_topics_propose_an_image_for_each_target_partition() {
+        let commit = PositionSummary { target_partition: None, ..position(0, 0, None) };
+        let resume = |target, image| PositionSummary { partition: None, ..position(0, target, Some(image)) };
+        let groups = [group("g", vec![commit, resume(0, 4), resume(1, 6)])];
+        assert_eq!(text(&groups), "g,src.orders,0,4\ng,src.orders,1,6\n");
     }
 
     #[test]

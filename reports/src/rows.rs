@@ -42,7 +42,13 @@ pub(crate) const POSITION_HEADER: [&str; 11] = [
 /// One position of one group. A count that is not exact is `not provable`, never a guess.
 pub(crate) fn position_cells(group: &GroupSummary, position: &PositionSummary) -> [String; 11] {
     let offset = |offset: Option<i64>| offset.map_or_else(none, |offset| offset.to_string());
-    let count = |count: Option<u64>| count.map_or_else(|| "not provable".to_owned(), grouped);
+    // What a row of only one side does not state is told by the rows of the other side.
+    let count = |applies: bool, count: Option<u64>| match count {
+        Some(count) => grouped(count),
+        None if applies => "not provable".to_owned(),
+        None => none(),
+    };
+    let (on_source, on_target) = (position.partition.is_some(), position.target_partition.is_some());
     [
         group.group.clone(),
         group.scorecard.as_str().to_owned(),
@@ -51,9 +57,9 @@ pub(crate) fn position_cells(group: &GroupSummary, position: &PositionSummary) -
         offset(position.target_offset),
         position.origin.as_str().to_owned(),
         offset(position.image_offset),
-        count(position.skip_records),
-        count(position.replay_records),
-        count(position.missing_records),
+        count(on_target, position.skip_records),
+        count(on_target, position.replay_records),
+        count(on_source, position.missing_records),
         position.state.as_str().to_owned(),
     ]
 }
@@ -85,10 +91,14 @@ pub(crate) const LEDGER_HEADER: [&str; 10] = [
 pub(crate) fn pair_cells(pair: &PairSummary) -> [String; 10] {
     let name =
         pair_name((&pair.source_topic, pair.source_partition), (&pair.target_topic, pair.target_partition));
+    let range = |start: Option<i64>, end: Option<i64>| match (start, end) {
+        (Some(start), Some(end)) => format!("[{start}, {end})"),
+        _ => none(),
+    };
     ledger_cells(
         name,
-        format!("[{}, {})", pair.source_start_offset, pair.source_end_offset),
-        format!("[{}, {})", pair.target_start_offset, pair.target_end_offset),
+        range(pair.source_start_offset, pair.source_end_offset),
+        range(pair.target_start_offset, pair.target_end_offset),
         &pair.counts,
     )
 }
@@ -147,10 +157,14 @@ pub(crate) fn sum(pairs: &[PairSummary]) -> Counts {
     total
 }
 
-/// `orders-3`, or `orders-3 -> src.orders-3` where the two sides differ in name or number.
-pub(crate) fn pair_name(source: (&str, i32), target: (&str, i32)) -> String {
-    let source_name = format!("{}-{}", source.0, source.1);
-    if source == target { source_name } else { format!("{source_name} -> {}-{}", target.0, target.1) }
+/// `orders-3`, or `orders-3 -> src.orders-3` where the two sides differ in name or number. A side without a partition
+/// stands for all of its partitions: `orders-3 -> src.orders`.
+pub(crate) fn pair_name(source: (&str, Option<i32>), target: (&str, Option<i32>)) -> String {
+    let name = |(topic, partition): (&str, Option<i32>)| match partition {
+        Some(partition) => format!("{topic}-{partition}"),
+        None => topic.to_owned(),
+    };
+    if source == target { name(source) } else { format!("{} -> {}", name(source), name(target)) }
 }
 
 /// `3 missing_record, 1 duplicate_record`, or `no findings`.

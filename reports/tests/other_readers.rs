@@ -97,6 +97,7 @@ fn pairs() -> Value {
         "misplaced_record",
         "undecodable_record",
         "remarks",
+        "notes",
     ];
     let rows = common::pairs().into_iter().map(|pair| {
         let mut row = json!(pair);

@@ -93,8 +93,9 @@ fn only_the_first_five_of_a_kind_are_shown() {
 fn of_many_pairs_those_that_need_a_look_are_shown() {
     let mut manifest = known();
     let clean = manifest.pairs[0].clone();
-    manifest.pairs =
-        (0..200).map(|partition| PairSummary { source_partition: partition, ..clean.clone() }).collect();
+    manifest.pairs = (0..200)
+        .map(|partition| PairSummary { source_partition: Some(partition), ..clean.clone() })
+        .collect();
     manifest.pairs.push(common::pairs()[1].clone());
     manifest.pairs[150].counts.pending = 3;
     let report = report_markdown(&manifest, &[]).expect("a known run");

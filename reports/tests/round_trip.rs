@@ -83,27 +83,30 @@ fn counts() -> impl Strategy<Value = Counts> {
 }
 
 fn pair() -> impl Strategy<Value = PairSummary> {
-    let names = (text(), any::<i32>(), text(), any::<i32>());
-    (names, any::<[i64; 4]>(), counts(), vec(text(), 0..3)).prop_map(|(names, offsets, counts, remarks)| {
-        let (source_topic, source_partition, target_topic, target_partition) = names;
-        let [source_start_offset, source_end_offset, target_start_offset, target_end_offset] = offsets;
-        PairSummary {
-            source_topic,
-            source_partition,
-            target_topic,
-            target_partition,
-            source_start_offset,
-            source_end_offset,
-            target_start_offset,
-            target_end_offset,
-            counts,
-            remarks,
-        }
-    })
+    let names = (text(), any::<Option<i32>>(), text(), any::<Option<i32>>());
+    (names, any::<[Option<i64>; 4]>(), counts(), vec(text(), 0..3), vec(text(), 0..3)).prop_map(
+        |(names, offsets, counts, remarks, notes)| {
+            let (source_topic, source_partition, target_topic, target_partition) = names;
+            let [source_start_offset, source_end_offset, target_start_offset, target_end_offset] = offsets;
+            PairSummary {
+                source_topic,
+                source_partition,
+                target_topic,
+                target_partition,
+                source_start_offset,
+                source_end_offset,
+                target_start_offset,
+                target_end_offset,
+                counts,
+                remarks,
+                notes,
+            }
+        },
+    )
 }
 
 fn position() -> impl Strategy<Value = PositionSummary> {
-    let names = (text(), any::<i32>(), text(), any::<i32>());
+    let names = (text(), any::<Option<i32>>(), text(), any::<Option<i32>>());
     let offsets = proptest::array::uniform3(option::of(any::<i64>()));
     let numbers = proptest::array::uniform3(option::of(count()));
     let words = (select(&Origin::ALL), select(&PositionState::ALL), text());

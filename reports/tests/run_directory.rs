@@ -258,7 +258,7 @@ fn the_manifest_has_the_fields_of_the_interface() {
         "target_end_offset",
     ];
     pair.extend(counts);
-    pair.push("remarks");
+    pair.extend(["remarks", "notes"]);
     assert_eq!(keys(&value["pairs"][0]), pair);
     assert_eq!(
         keys(&value["groups"][0]["positions"][0]),

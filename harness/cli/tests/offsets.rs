@@ -36,7 +36,9 @@ fn every_commit_translates_to_the_image_that_the_proof_found_and_back_to_where_n
     assert!(positions.len() >= 6, "{positions:?}");
     let asked: Vec<String> = positions
         .iter()
-        .map(|p| format!("{}-{}:{}", p.topic, p.partition, p.source_offset.expect("committed")))
+        .map(|p| {
+            format!("{}-{}:{}", p.topic, p.partition.expect("a pair's"), p.source_offset.expect("committed"))
+        })
         .collect();
     let answers = translate(&run, "source", &asked);
     for (position, answer) in positions.iter().zip(&answers) {

@@ -35,7 +35,7 @@ pub enum TranslationState {
     BeforeRange,
     /// Beyond the compared range: not known.
     AfterRange,
-    /// The run did not compare this partition.
+    /// The run did not compare this partition, or not as one of a pair.
     NotCompared,
 }
 
@@ -87,12 +87,17 @@ impl Offsets {
         let mut by_source: BTreeMap<(String, i32), usize> = BTreeMap::new();
         let mut pairs = Vec::new();
         for pair in manifest.pairs {
-            by_source.insert((pair.source_topic.clone(), pair.source_partition), pairs.len());
-            let ranges = [
-                pair.source_start_offset..pair.source_end_offset,
-                pair.target_start_offset..pair.target_end_offset,
-            ];
-            pairs.push((pair, PairOffsets::new(ranges)));
+            // A row without a range on each side has no map: its records may change partitions or order.
+            let range = |start: Option<i64>, end: Option<i64>| Some(start?..end?);
+            let (Some(source_partition), Some(source), Some(target)) = (
+                pair.source_partition,
+                range(pair.source_start_offset, pair.source_end_offset),
+                range(pair.target_start_offset, pair.target_end_offset),
+            ) else {
+                continue;
+            };
+            by_source.insert((pair.source_topic.clone(), source_partition), pairs.len());
+            pairs.push((pair, PairOffsets::new([source, target])));
         }
         for run in read_offset_map(directory)? {
             if let Some(&at) = by_source.get(&(run.source_topic, run.source_partition)) {
@@ -118,8 +123,8 @@ impl Offsets {
     /// What `offset` of `topic`-`partition` on one side is on the other.
     pub fn translate(&self, of: OffsetsOf, topic: &str, partition: i32, offset: i64) -> Translation {
         let found = self.pairs.iter().find(|(pair, _)| match of {
-            OffsetsOf::Source => pair.source_topic == topic && pair.source_partition == partition,
-            OffsetsOf::Target => pair.target_topic == topic && pair.target_partition == partition,
+            OffsetsOf::Source => pair.source_topic == topic && pair.source_partition == Some(partition),
+            OffsetsOf::Target => pair.target_topic == topic && pair.target_partition == Some(partition),
         });
         let mut translation = Translation {
             topic: topic.to_owned(),
@@ -141,7 +146,7 @@ impl Offsets {
             }
         };
         translation.other_topic = other.0.clone();
-        translation.other_partition = Some(other.1);
+        translation.other_partition = other.1;
         translation.record_offset = answer.record;
         translation.resume_offset = answer.resume;
         translation.state = answer.state;

@@ -15,13 +15,13 @@ use crate::{Counts, FindingKind, PairSummary, ReportError};
 fn columns() -> SchemaRef {
     let mut columns = vec![
         text("source_topic", false),
-        int32("source_partition", false),
+        int32("source_partition", true),
         text("target_topic", false),
-        int32("target_partition", false),
-        int64("source_start_offset", false),
-        int64("source_end_offset", false),
-        int64("target_start_offset", false),
-        int64("target_end_offset", false),
+        int32("target_partition", true),
+        int64("source_start_offset", true),
+        int64("source_end_offset", true),
+        int64("target_start_offset", true),
+        int64("target_end_offset", true),
         int64("source_records", false),
         int64("target_records", false),
         int64("matched", false),
@@ -32,6 +32,7 @@ fn columns() -> SchemaRef {
     ];
     columns.extend(FindingKind::ALL.map(|kind| int64(kind.as_str(), false)));
     columns.push(texts("remarks"));
+    columns.push(texts("notes"));
     schema(columns)
 }
 
@@ -48,11 +49,11 @@ fn encode(pairs: &[PairSummary]) -> Result<Vec<ArrayRef>, ReportError> {
     let texts = |get: fn(&PairSummary) -> &String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(pairs.iter().map(get)))
     };
-    let int32s = |get: fn(&PairSummary) -> i32| -> ArrayRef {
-        Arc::new(Int32Array::from_iter_values(pairs.iter().map(get)))
+    let int32s = |get: fn(&PairSummary) -> Option<i32>| -> ArrayRef {
+        Arc::new(Int32Array::from_iter(pairs.iter().map(get)))
     };
-    let int64s = |get: fn(&PairSummary) -> i64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(pairs.iter().map(get)))
+    let int64s = |get: fn(&PairSummary) -> Option<i64>| -> ArrayRef {
+        Arc::new(Int64Array::from_iter(pairs.iter().map(get)))
     };
     let counts = |what, get: &dyn Fn(&Counts) -> u64| -> Result<ArrayRef, ReportError> {
         let values: Result<Vec<i64>, _> = pairs.iter().map(|pair| count(what, get(&pair.counts))).collect();
@@ -79,11 +80,13 @@ fn encode(pairs: &[PairSummary]) -> Result<Vec<ArrayRef>, ReportError> {
         let of_kind = |counts: &Counts| counts.findings.get(&kind).copied().unwrap_or(0);
         arrays.push(counts(kind.as_str(), &of_kind)?);
     }
-    let mut remarks = ListBuilder::new(StringBuilder::new()).with_field(list_element());
-    for pair in pairs {
-        remarks.append_value(pair.remarks.iter().map(Some));
+    for sentences in [(|pair| &pair.remarks) as fn(&PairSummary) -> &Vec<String>, |pair| &pair.notes] {
+        let mut column = ListBuilder::new(StringBuilder::new()).with_field(list_element());
+        for pair in pairs {
+            column.append_value(sentences(pair).iter().map(Some));
+        }
+        arrays.push(Arc::new(column.finish()));
     }
-    arrays.push(Arc::new(remarks.finish()));
     Ok(arrays)
 }
 
@@ -109,6 +112,7 @@ fn decode(cells: &Cells) -> Result<Vec<PairSummary>, ReportError> {
     let unverifiable = cells.int64s("unverifiable")?;
     let compacted = cells.int64s("compacted")?;
     let remarks = cells.lists("remarks")?;
+    let notes = cells.lists("notes")?;
     let mut findings = vec![BTreeMap::new(); cells.rows()];
     for kind in FindingKind::ALL {
         let column = cells.int64s(kind.as_str())?;
@@ -122,13 +126,13 @@ fn decode(cells: &Cells) -> Result<Vec<PairSummary>, ReportError> {
     let pair = |(row, findings)| {
         Ok(PairSummary {
             source_topic: source_topic.must(row)?,
-            source_partition: source_partition.must(row)?,
+            source_partition: source_partition.get(row),
             target_topic: target_topic.must(row)?,
-            target_partition: target_partition.must(row)?,
-            source_start_offset: source_start_offset.must(row)?,
-            source_end_offset: source_end_offset.must(row)?,
-            target_start_offset: target_start_offset.must(row)?,
-            target_end_offset: target_end_offset.must(row)?,
+            target_partition: target_partition.get(row),
+            source_start_offset: source_start_offset.get(row),
+            source_end_offset: source_end_offset.get(row),
+            target_start_offset: target_start_offset.get(row),
+            target_end_offset: target_end_offset.get(row),
             counts: Counts {
                 source_records: source_records.must_count(row)?,
                 target_records: target_records.must_count(row)?,
@@ -140,6 +144,7 @@ fn decode(cells: &Cells) -> Result<Vec<PairSummary>, ReportError> {
                 findings,
             },
             remarks: remarks.must(row)?,
+            notes: notes.must(row)?,
         })
     };
     findings.into_iter().enumerate().map(pair).collect()

@@ -17,9 +17,9 @@ fn columns() -> SchemaRef {
         text("group_id", false),
         text("scorecard", false),
         text("topic", false),
-        int32("partition", false),
+        int32("partition", true),
         text("target_topic", false),
-        int32("target_partition", false),
+        int32("target_partition", true),
         int64("source_offset", true),
         int64("target_offset", true),
         text("origin", false),
@@ -51,8 +51,8 @@ fn encode(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>, ReportError> {
     fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
         Arc::new(StringArray::from_iter_values(values))
     }
-    let int32s = |get: fn(&PositionSummary) -> i32| -> ArrayRef {
-        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(_, position)| get(position))))
+    let int32s = |get: fn(&PositionSummary) -> Option<i32>| -> ArrayRef {
+        Arc::new(Int32Array::from_iter(rows.iter().map(|(_, position)| get(position))))
     };
     let int64s = |get: fn(&PositionSummary) -> Option<i64>| -> ArrayRef {
         Arc::new(Int64Array::from_iter(rows.iter().map(|(_, position)| get(position))))
@@ -112,9 +112,9 @@ fn decode(cells: &Cells) -> Result<Vec<(String, Scorecard, PositionSummary)>, Re
     let position = |row| {
         Ok(PositionSummary {
             topic: topic.must(row)?,
-            partition: partition.must(row)?,
+            partition: partition.get(row),
             target_topic: target_topic.must(row)?,
-            target_partition: target_partition.must(row)?,
+            target_partition: target_partition.get(row),
             source_offset: source_offset.get(row),
             target_offset: target_offset.get(row),
             origin: origin.must_word(row)?,

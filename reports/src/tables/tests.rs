@@ -92,13 +92,13 @@ fn the_columns_of_pairs_are_these_in_this_order() {
     run.write_pairs(&[]).expect("writable");
     let expected = [
         "REQUIRED BYTE_ARRAY source_topic (STRING);",
-        "REQUIRED INT32 source_partition;",
+        "OPTIONAL INT32 source_partition;",
         "REQUIRED BYTE_ARRAY target_topic (STRING);",
-        "REQUIRED INT32 target_partition;",
-        "REQUIRED INT64 source_start_offset;",
-        "REQUIRED INT64 source_end_offset;",
-        "REQUIRED INT64 target_start_offset;",
-        "REQUIRED INT64 target_end_offset;",
+        "OPTIONAL INT32 target_partition;",
+        "OPTIONAL INT64 source_start_offset;",
+        "OPTIONAL INT64 source_end_offset;",
+        "OPTIONAL INT64 target_start_offset;",
+        "OPTIONAL INT64 target_end_offset;",
         "REQUIRED INT64 source_records;",
         "REQUIRED INT64 target_records;",
         "REQUIRED INT64 matched;",
@@ -116,6 +116,9 @@ fn the_columns_of_pairs_are_these_in_this_order() {
         "REQUIRED group remarks (LIST) {",
         "REPEATED group list {",
         "REQUIRED BYTE_ARRAY element (STRING);",
+        "REQUIRED group notes (LIST) {",
+        "REPEATED group list {",
+        "REQUIRED BYTE_ARRAY element (STRING);",
     ];
     assert_eq!(schema_of(&run.path().join("pairs.parquet")), expected);
 }
@@ -128,9 +131,9 @@ fn the_columns_of_positions_are_these_in_this_order() {
         "REQUIRED BYTE_ARRAY group_id (STRING);",
         "REQUIRED BYTE_ARRAY scorecard (STRING);",
         "REQUIRED BYTE_ARRAY topic (STRING);",
-        "REQUIRED INT32 partition;",
+        "OPTIONAL INT32 partition;",
         "REQUIRED BYTE_ARRAY target_topic (STRING);",
-        "REQUIRED INT32 target_partition;",
+        "OPTIONAL INT32 target_partition;",
         "OPTIONAL INT64 source_offset;",
         "OPTIONAL INT64 target_offset;",
         "REQUIRED BYTE_ARRAY origin (STRING);",

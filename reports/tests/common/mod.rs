@@ -84,23 +84,28 @@ pub fn pairs() -> Vec<PairSummary> {
     vec![
         PairSummary {
             source_topic: "clean".into(),
+            source_partition: Some(0),
             target_topic: "src.clean".into(),
-            source_end_offset: 5,
-            target_end_offset: 5,
+            target_partition: Some(0),
+            source_start_offset: Some(0),
+            source_end_offset: Some(5),
+            target_start_offset: Some(0),
+            target_end_offset: Some(5),
             counts: Counts { source_records: 5, target_records: 5, matched: 5, ..Counts::default() },
             ..PairSummary::default()
         },
         PairSummary {
             source_topic: "orders".into(),
-            source_partition: 0,
+            source_partition: Some(0),
             target_topic: "src.orders".into(),
-            target_partition: 0,
-            source_start_offset: 7,
-            source_end_offset: 1_100,
-            target_start_offset: 3,
-            target_end_offset: 1_010,
+            target_partition: Some(0),
+            source_start_offset: Some(7),
+            source_end_offset: Some(1_100),
+            target_start_offset: Some(3),
+            target_end_offset: Some(1_010),
             counts,
             remarks: vec!["offset 55: an oversized batch was stepped over".into(), "second".into()],
+            notes: Vec::new(),
         },
     ]
 }
@@ -109,9 +114,9 @@ pub fn pairs() -> Vec<PairSummary> {
 pub fn groups() -> Vec<GroupSummary> {
     let position = PositionSummary {
         topic: "orders".into(),
-        partition: 0,
+        partition: Some(0),
         target_topic: "src.orders".into(),
-        target_partition: 0,
+        target_partition: Some(0),
         source_offset: Some(500),
         target_offset: Some(405),
         origin: Origin::Checkpoints,
@@ -123,8 +128,8 @@ pub fn groups() -> Vec<GroupSummary> {
         detail: String::new(),
     };
     let unknown = PositionSummary {
-        partition: 1,
-        target_partition: 1,
+        partition: Some(1),
+        target_partition: Some(1),
         target_offset: None,
         origin: Origin::None,
         image_offset: None,

@@ -139,7 +139,7 @@ fn group_lines(expect: &GroupExpect, groups: &[GroupSummary], lines: &mut Vec<St
     let topic =
         |position: &PositionSummary| expect.topic.as_ref().is_none_or(|topic| *topic == position.topic);
     let here = |position: &&PositionSummary| {
-        topic(position) && expect.partition.is_none_or(|partition| partition == position.partition)
+        topic(position) && expect.partition.is_none_or(|partition| position.partition == Some(partition))
     };
     let positions: Vec<&PositionSummary> = group.positions.iter().filter(here).collect();
     if positions.is_empty() {
@@ -164,7 +164,9 @@ fn position_lines(expect: &GroupExpect, position: &PositionSummary, lines: &mut 
         image,
     } = expect;
     let mut say = |what: &str, expected: String, found: String| {
-        let (topic, partition) = (&position.topic, position.partition);
+        let topic = &position.topic;
+        let partition =
+            position.partition.map_or_else(|| "any".to_owned(), |partition| partition.to_string());
         lines.push(format!(
             "group {group} at {topic}-{partition}: {what}: expected {expected}, found {found}"
         ));

@@ -32,13 +32,15 @@ pub fn cut_over(stage: &mut Stage<'_>, at: CutOverAt) -> Result<()> {
                 CutOverAt::Image => position.image_offset,
             };
             let (Some(resume), Some(commit)) = (resume, position.source_offset) else { continue };
+            // Where records change partitions no single commit belongs to a resume offset.
+            let (Some(partition), Some(target_partition)) = (*partition, *target_partition) else { continue };
             let physical = stage.names.topic(SideWord::Target, target_topic);
-            commit_offsets(&target, &name, &[Commit::new(&physical, *target_partition, resume)])?;
-            let resumed = committed_offsets(&target, &name, &[(physical, *target_partition)])?;
+            commit_offsets(&target, &name, &[Commit::new(&physical, target_partition, resume)])?;
+            let resumed = committed_offsets(&target, &name, &[(physical, target_partition)])?;
             let resume = resumed.first().copied().flatten().unwrap_or(resume);
-            let key = (topic.clone(), *partition);
+            let key = (topic.clone(), partition);
             if !reads.contains_key(&key) {
-                reads.insert(key.clone(), full_read(stage, topic, *partition)?);
+                reads.insert(key.clone(), full_read(stage, topic, partition)?);
             }
             let Some(read) = reads.get(&key) else { continue };
             let found = (skipped(read, commit, resume), again(read, commit, resume));

@@ -222,8 +222,8 @@ fn in_scope(stage: &Stage<'_>, end: &ProofEnd) -> Vec<FindingExpect> {
         let Some(source) = &finding.source else { return false };
         manifest.pairs.iter().any(|pair| {
             pair.source_topic == source.topic
-                && pair.source_partition == source.partition
-                && source.offset.is_some_and(|offset| offset < pair.source_start_offset)
+                && pair.source_partition == Some(source.partition)
+                && source.offset.is_some_and(|offset| Some(offset) < pair.source_start_offset)
         })
     };
     stage.derived.iter().filter(|finding| !before_start(finding)).cloned().collect()

@@ -85,7 +85,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     error(
         "fewer_partitions",
         "The target topic has fewer partitions than the source topic, which `partitions: same` does not allow.",
-        "Add partitions to the target topic and copy again.",
+        "Add partitions to the target topic and copy again; where records may change partitions, say `partitions: by_key`.",
+    ),
+    error(
+        "merged_topics",
+        "Several source topics go to one target topic, and no single contract with `partitions: by_key` holds for them.",
+        "Give them one contract with `partitions: by_key`, or correct replication.topic_map.",
     ),
     error(
         "offset_out_of_range",

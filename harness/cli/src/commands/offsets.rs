@@ -82,15 +82,16 @@ fn text(answers: &[Translation], of: OffsetsOf, offsets: &Offsets) -> String {
                     .pairs()
                     .find_map(|pair| match of {
                         OffsetsOf::Source if pair.source_topic == answer.topic => (pair.source_partition
-                            == answer.partition)
-                            .then_some(pair.source_start_offset..pair.source_end_offset),
+                            == Some(answer.partition))
+                        .then_some((pair.source_start_offset, pair.source_end_offset)),
                         OffsetsOf::Target if pair.target_topic == answer.topic => (pair.target_partition
-                            == answer.partition)
-                            .then_some(pair.target_start_offset..pair.target_end_offset),
+                            == Some(answer.partition))
+                        .then_some((pair.target_start_offset, pair.target_end_offset)),
                         _ => None,
                     })
                     .unwrap_or_default();
-                format!("the run compared offsets {} to {} of it", compared.start, compared.end)
+                let (start, end) = (compared.0.unwrap_or_default(), compared.1.unwrap_or_default());
+                format!("the run compared offsets {start} to {end} of it")
             }
             TranslationState::NotCompared => "the run compared no such partition of that side".to_owned(),
             _ => continue,

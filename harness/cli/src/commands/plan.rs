@@ -2,7 +2,10 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use cutproof::config::ProofConfig;
-use cutproof::positions::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
+use cutproof::positions::{
+    GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
+    UnitPosition,
+};
 use cutproof::run::RunError;
 use serde_json::{Value, json};
 
@@ -39,15 +42,20 @@ pub fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunErr
 
 /// The plan for people.
 pub fn text(config: &ProofConfig, plan: &Plan) -> String {
-    let Plan { source_cluster_id, target_cluster_id, pairs, groups, ignored, remarks } = plan;
+    let Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks } = plan;
     let mut text = String::new();
     for (side, cluster, id) in
         [("source", &config.source, source_cluster_id), ("target", &config.target, target_cluster_id)]
     {
         text += &format!("{side} \"{}\", cluster {id}, {}\n", cluster.alias, cluster.bootstrap_servers);
     }
-    text += &format!("\nPairs\n{}", pairs_table(pairs));
-    text += &format!("\nGroups\n{}", groups_table(groups, pairs));
+    if !pairs.is_empty() || units.is_empty() {
+        text += &format!("\nPairs\n{}", pairs_table(pairs));
+    }
+    if !units.is_empty() {
+        text += &format!("\nRepartitioned (partitions: by_key)\n{}", units_table(units));
+    }
+    text += &format!("\nGroups\n{}", groups_table(groups, pairs, units));
     if !ignored.is_empty() {
         let lines = ignored.iter().map(|Ignored { name, reason }| format!("  - {name}: {reason}\n"));
         text += &format!("\nLeft out\n{}", lines.collect::<String>());
@@ -56,7 +64,8 @@ pub fn text(config: &ProofConfig, plan: &Plan) -> String {
         let lines = remarks.iter().map(|remark| format!("  - {remark}\n"));
         text += &format!("\nRemarks\n{}", lines.collect::<String>());
     }
-    let offsets: u64 = pairs.iter().map(PairPlan::source_offsets).sum();
+    let of_units = units.iter().map(UnitPlan::source_offsets);
+    let offsets: u64 = pairs.iter().map(PairPlan::source_offsets).chain(of_units).sum();
     text + &format!("\nTo read: at most {offsets} records of the source, and their copies\n")
 }
 
@@ -76,13 +85,44 @@ fn pairs_table(pairs: &[PairPlan]) -> String {
     table(header, rows, &[1, 2, 4, 5])
 }
 
-fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan]) -> String {
+/// One row for each partition of either side: any source partition may flow into any target partition.
+fn units_table(units: &[UnitPlan]) -> String {
+    let header = ["partition", "side", "log start", "scope starts", "end", "why it starts there"];
+    let rows = units.iter().flat_map(|UnitPlan { sources, targets, contract: _ }| {
+        let sources = sources.iter().map(|lane| {
+            let SourceLane { partition, log_start, start, end, start_reason } = lane;
+            [
+                partition.to_string(),
+                "source".to_owned(),
+                log_start.to_string(),
+                start.to_string(),
+                end.to_string(),
+                start_reason.clone(),
+            ]
+        });
+        let targets = targets.iter().map(|TargetLane { partition, log_start, end }| {
+            [
+                partition.to_string(),
+                "target".to_owned(),
+                log_start.to_string(),
+                "-".to_owned(),
+                end.to_string(),
+                "found by reading".to_owned(),
+            ]
+        });
+        sources.chain(targets).collect::<Vec<_>>()
+    });
+    table(header, rows, &[2, 3, 4])
+}
+
+fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) -> String {
     if groups.is_empty() {
         return "no groups\n".to_owned();
     }
     let header = ["group", "source", "committed", "target", "resume", "origin", "state", "detail"];
-    let rows = groups.iter().flat_map(|GroupPlan { group, positions }| {
-        positions.iter().map(move |position| {
+    let rows = groups.iter().flat_map(|GroupPlan { group, positions, units: on_units }| {
+        let of_units = on_units.iter().flat_map(move |position| unit_rows(group, position, units));
+        let of_pairs = positions.iter().map(move |position| {
             let GroupPosition { pair, committed, resume, origin, state, detail } = position;
             [
                 group.clone(),
@@ -94,9 +134,45 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan]) -> String {
                 state.as_str().to_owned(),
                 detail.clone(),
             ]
-        })
+        });
+        of_pairs.chain(of_units)
     });
     table(header, rows, &[2, 4])
+}
+
+/// The commits by source partition, then the resume offsets by target partition.
+fn unit_rows(group: &str, position: &UnitPosition, units: &[UnitPlan]) -> Vec<[String; 8]> {
+    let UnitPosition { unit, committed, commit_states, resumes } = position;
+    let unit = &units[*unit];
+    let none = || "-".to_owned();
+    let commits =
+        unit.sources.iter().zip(committed).zip(commit_states).filter_map(|((lane, committed), state)| {
+            let (state, detail) = state;
+            Some([
+                group.to_owned(),
+                lane.partition.to_string(),
+                (*committed)?.to_string(),
+                unit.target_topic().to_owned(),
+                none(),
+                none(),
+                state.as_str().to_owned(),
+                detail.clone(),
+            ])
+        });
+    let resumes = unit.targets.iter().zip(resumes).map(|(lane, resume)| {
+        let LaneResume { offset: resume, origin, state, detail } = resume;
+        [
+            group.to_owned(),
+            unit.source_topics(),
+            none(),
+            lane.partition.to_string(),
+            offset(*resume),
+            origin.as_str().to_owned(),
+            state.as_str().to_owned(),
+            detail.clone(),
+        ]
+    });
+    commits.chain(resumes).collect()
 }
 
 fn offset(offset: Option<i64>) -> String {
@@ -123,12 +199,13 @@ fn table<const N: usize>(
 }
 
 fn json(config: &ProofConfig, plan: &Plan) -> Value {
-    let Plan { source_cluster_id, target_cluster_id, pairs, groups, ignored, remarks } = plan;
+    let Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks } = plan;
     json!({
         "source": { "alias": config.source.alias, "cluster_id": source_cluster_id },
         "target": { "alias": config.target.alias, "cluster_id": target_cluster_id },
         "pairs": pairs.iter().map(pair_json).collect::<Vec<_>>(),
-        "groups": groups.iter().map(|group| group_json(group, pairs)).collect::<Vec<_>>(),
+        "units": units.iter().map(unit_json).collect::<Vec<_>>(),
+        "groups": groups.iter().map(|group| group_json(group, pairs, units)).collect::<Vec<_>>(),
         "ignored": ignored
             .iter()
             .map(|Ignored { name, reason }| json!({ "name": name, "reason": reason }))
@@ -170,8 +247,70 @@ fn pair_json(pair: &PairPlan) -> Value {
     })
 }
 
-fn group_json(group: &GroupPlan, pairs: &[PairPlan]) -> Value {
-    let GroupPlan { group, positions } = group;
+fn unit_json(unit: &UnitPlan) -> Value {
+    let UnitPlan { sources, targets, contract: _ } = unit;
+    let sources = sources.iter().map(|lane| {
+        let SourceLane { partition, log_start, start, end, start_reason } = lane;
+        json!({
+            "source_topic": partition.topic,
+            "source_partition": partition.partition,
+            "source_start_offset": start,
+            "source_end_offset": end,
+            "source_log_start_offset": log_start,
+            "start_reason": start_reason,
+        })
+    });
+    let targets = targets.iter().map(|TargetLane { partition, log_start, end }| {
+        json!({
+            "target_topic": partition.topic,
+            "target_partition": partition.partition,
+            "target_end_offset": end,
+            "target_log_start_offset": log_start,
+        })
+    });
+    json!({ "sources": sources.collect::<Vec<_>>(), "targets": targets.collect::<Vec<_>>() })
+}
+
+/// The positions at a unit as the run's: rows without a target partition, then rows without a source partition.
+fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value> {
+    let UnitPosition { unit, committed, commit_states, resumes } = position;
+    let unit = &units[*unit];
+    let commits =
+        unit.sources.iter().zip(committed).zip(commit_states).filter_map(|((lane, committed), state)| {
+            let (state, detail) = state;
+            committed.map(|committed| {
+                json!({
+                    "topic": lane.partition.topic,
+                    "partition": lane.partition.partition,
+                    "source_offset": committed,
+                    "target_topic": unit.target_topic(),
+                    "target_partition": null,
+                    "target_offset": null,
+                    "origin": "none",
+                    "state": state.as_str(),
+                    "detail": detail,
+                })
+            })
+        });
+    let resumes = unit.targets.iter().zip(resumes).map(|(lane, resume)| {
+        let LaneResume { offset, origin, state, detail } = resume;
+        json!({
+            "topic": unit.source_topics(),
+            "partition": null,
+            "source_offset": null,
+            "target_topic": lane.partition.topic,
+            "target_partition": lane.partition.partition,
+            "target_offset": offset,
+            "origin": origin.as_str(),
+            "state": state.as_str(),
+            "detail": detail,
+        })
+    });
+    commits.chain(resumes).collect()
+}
+
+fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Value {
+    let GroupPlan { group, positions, units: on_units } = group;
     let positions = positions.iter().map(|position| {
         let GroupPosition { pair, committed, resume, origin, state, detail } = position;
         json!({
@@ -186,5 +325,6 @@ fn group_json(group: &GroupPlan, pairs: &[PairPlan]) -> Value {
             "detail": detail,
         })
     });
-    json!({ "group": group, "positions": positions.collect::<Vec<_>>() })
+    let of_units = on_units.iter().flat_map(|position| unit_positions_json(position, units));
+    json!({ "group": group, "positions": positions.chain(of_units).collect::<Vec<_>>() })
 }

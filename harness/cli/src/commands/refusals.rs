@@ -75,6 +75,7 @@ fn plan_class(error: &PlanError) -> &'static str {
         PlanError::NoGroup { .. } => "no_group",
         PlanError::TargetTopicAbsent { .. } => "target_topic_absent",
         PlanError::FewerPartitions { .. } => "fewer_partitions",
+        PlanError::Merged { .. } => "merged_topics",
         PlanError::OffsetOutOfRange { .. } => "offset_out_of_range",
         PlanError::Csv { .. } => "positions_csv",
         PlanError::Unsupported(_) => "unsupported",

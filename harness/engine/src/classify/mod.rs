@@ -3,6 +3,8 @@
 
 mod holes;
 mod scope;
+mod unit;
 
 pub use holes::HiddenGaps;
 pub use scope::{Classified, Misplacement, PairReading, Standing, classify, find_misplaced};
+pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};

@@ -2,7 +2,7 @@
 
 use super::types::{OriginChoice, ProofConfig, ReplicationKind};
 use super::yaml::DEFAULT_SPILL_BYTES;
-use crate::record::{LogKind, OrderPromise, Partitioning};
+use crate::record::{DecodeMode, LogKind, OrderPromise};
 
 impl ProofConfig {
     /// One line for each setting that this version cannot honour, with its key; empty where it can run.
@@ -25,13 +25,16 @@ impl ProofConfig {
             if contract.log == LogKind::Compacted {
                 refuse(format!("contracts[{index}].log"), "compacted");
             }
-            match contract.order {
-                OrderPromise::Partition => {}
-                OrderPromise::Key => refuse(format!("contracts[{index}].order"), "key"),
-                OrderPromise::None => refuse(format!("contracts[{index}].order"), "none"),
-            }
-            if contract.partitions == Partitioning::ByKey {
-                refuse(format!("contracts[{index}].partitions"), "by_key");
+            if contract.order != OrderPromise::Partition {
+                if contract.log == LogKind::Compacted {
+                    refuse(
+                        format!("contracts[{index}].order"),
+                        "another order than partition on a compacted log",
+                    );
+                }
+                if contract.decode == DecodeMode::All {
+                    refuse(format!("contracts[{index}].decode"), "all, where the order is not partition,");
+                }
             }
         }
         if self.limits.spill_bytes != DEFAULT_SPILL_BYTES {

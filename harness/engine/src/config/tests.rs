@@ -378,6 +378,16 @@ fn a_csv_that_nothing_would_read_is_refused() {
 }
 
 #[test]
+fn by_key_means_the_order_of_each_key_and_cannot_promise_more() {
+    let got = config("contracts: [{ partitions: by_key }]\n").expect("parses").contract_for("orders");
+    assert_eq!((got.order, got.partitions), (OrderPromise::Key, Partitioning::ByKey));
+    let got = config("contracts: [{ partitions: by_key, order: none }]\n").expect("parses");
+    assert_eq!(got.contract_for("orders").order, OrderPromise::None);
+    let text = refusal("contracts: [{}, { partitions: by_key, order: partition }]\n");
+    assert!(text.contains("contracts[1].order") && text.contains("write `order: key`"), "{text}");
+}
+
+#[test]
 fn what_is_not_supported_is_listed_with_its_key() {
     let got = config(
         "positions: { origin: header }\nlimits: { spill: 1GiB }\nreport: { payload_fields: [a] }\n\
@@ -392,7 +402,6 @@ fn what_is_not_supported_is_listed_with_its_key() {
             "positions.origin",
             "contracts[1].log",
             "contracts[1].order",
-            "contracts[1].partitions",
             "limits.spill",
             "report.payload_fields"
         ]

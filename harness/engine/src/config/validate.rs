@@ -9,6 +9,7 @@ use super::secrets::Resolver;
 use super::types::*;
 use super::yaml::{RawCluster, RawFilter, RawProof, RawRegistry};
 use super::{ConfigError, NameFilter};
+use crate::record::{OrderPromise, Partitioning};
 
 /// Checks everything that the shape alone cannot say.
 pub(super) fn check(
@@ -53,6 +54,11 @@ pub(super) fn check(
     let mut rules = Vec::with_capacity(contracts.len());
     for (index, raw) in contracts.into_iter().enumerate() {
         let (patterns, contract) = raw.into_contract();
+        if (contract.order, contract.partitions) == (OrderPromise::Partition, Partitioning::ByKey) {
+            let reason = "is `partition`, but with `partitions: by_key` no partition keeps its order: write \
+                          `order: key`, or leave it out";
+            return Err(ConfigError::value(format!("contracts[{index}].order"), reason));
+        }
         for (row, allowance) in contract.allowances.iter().enumerate() {
             if allowance.reason.trim().is_empty() {
                 let key = format!("contracts[{index}].allow[{row}].reason");

@@ -151,8 +151,9 @@ pub(super) struct RawContract {
     pub topics: Vec<String>,
     #[serde(deserialize_with = "words::log")]
     pub log: LogKind,
-    #[serde(deserialize_with = "words::order")]
-    pub order: OrderPromise,
+    /// `None`: not written; what that means depends on `partitions`.
+    #[serde(deserialize_with = "words::written_order")]
+    pub order: Option<OrderPromise>,
     #[serde(deserialize_with = "words::partitions")]
     pub partitions: Partitioning,
     #[serde(deserialize_with = "words::isolation")]
@@ -170,7 +171,7 @@ impl Default for RawContract {
     fn default() -> Self {
         let Contract {
             log,
-            order,
+            order: _,
             partitions,
             isolation,
             timestamps,
@@ -182,7 +183,7 @@ impl Default for RawContract {
         Self {
             topics: vec![".*".into()],
             log,
-            order,
+            order: None,
             partitions,
             isolation,
             timestamps: Timestamps(timestamps),
@@ -367,6 +368,11 @@ mod words {
         "key" => OrderPromise::Key,
         "none" => OrderPromise::None,
     });
+    pub(super) fn written_order<'de, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<OrderPromise>, D::Error> {
+        order(deserializer).map(Some)
+    }
     word!(partitions -> Partitioning { "same" => Partitioning::Same, "by_key" => Partitioning::ByKey });
     word!(isolation -> Isolation {
         "read_committed" => Isolation::ReadCommitted,
@@ -405,6 +411,11 @@ impl RawContract {
             allow,
         } = self;
         let timestamps: TimestampRule = timestamps;
+        let order = order.unwrap_or(match partitions {
+            Partitioning::Same => Contract::default().order,
+            // A key's records stay together; the order between keys does not outlive repartitioning.
+            Partitioning::ByKey => OrderPromise::Key,
+        });
         let allowances = allow
             .into_iter()
             .map(|RawAllowance { finding, max, reason }| crate::record::Allowance { finding, max, reason })

@@ -99,11 +99,17 @@ pub fn decide(results: &Results<'_>) -> Decision {
 }
 
 fn replays(groups: &[GroupSummary]) -> bool {
-    groups.iter().flat_map(|group| &group.positions).any(|position| position.replay_records != Some(0))
+    let positions = groups.iter().flat_map(|group| &group.positions);
+    positions.filter(|at| at.target_partition.is_some()).any(|at| at.replay_records != Some(0))
 }
 
 fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<String>, open: &mut Vec<String>) {
-    let place = format!("group {group} at {}-{}", position.topic, position.partition);
+    let (topic, partition) = match (position.partition, position.target_partition) {
+        (None, Some(target)) => (&position.target_topic, Some(target)),
+        (source, _) => (&position.topic, source),
+    };
+    let partition = partition.map(|partition| format!("-{partition}")).unwrap_or_default();
+    let place = format!("group {group} at {topic}{partition}");
     if let Some(skip) = position.skip_records.filter(|&skip| skip > 0) {
         no_go.push(format!("{place} would skip {skip} records"));
     }
@@ -120,12 +126,15 @@ fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<Strin
 pub fn scorecard(positions: &[PositionSummary]) -> Scorecard {
     let of = |position: &PositionSummary| {
         let none = |records: Option<u64>| records == Some(0);
+        // A row of one side states what belongs to that side; the rows of the other side state the rest.
+        let on_source = position.partition.is_some();
+        let on_target = position.target_partition.is_some();
         if position.state != PositionState::Judged
-            || !none(position.skip_records)
-            || !none(position.missing_records)
+            || (on_target && !none(position.skip_records))
+            || (on_source && !none(position.missing_records))
         {
             Scorecard::Red
-        } else if !none(position.replay_records) {
+        } else if on_target && !none(position.replay_records) {
             Scorecard::Yellow
         } else {
             Scorecard::Green

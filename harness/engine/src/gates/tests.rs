@@ -20,9 +20,9 @@ fn results<'a>(
 fn position(skip: u64, replay: u64, state: PositionState) -> PositionSummary {
     PositionSummary {
         topic: "orders".into(),
-        partition: 3,
+        partition: Some(3),
         target_topic: "src.orders".into(),
-        target_partition: 3,
+        target_partition: Some(3),
         source_offset: Some(7),
         target_offset: Some(7),
         origin: Origin::Checkpoints,
@@ -46,6 +46,23 @@ fn records_that_agree_and_groups_that_skip_nothing_pass_even_with_replay() {
     let decision = decide(&results(vec![], &groups));
     assert_eq!((decision.verdict, decision.exit_code), (Verdict::Match, 0));
     assert_eq!(groups[0].scorecard, Scorecard::Yellow);
+}
+
+#[test]
+fn what_a_row_of_one_side_leaves_to_the_other_side_is_not_held_against_the_group() {
+    let commit = PositionSummary {
+        target_partition: None,
+        skip_records: None,
+        replay_records: None,
+        ..position(0, 0, PositionState::Judged)
+    };
+    let resume =
+        PositionSummary { partition: None, missing_records: None, ..position(0, 0, PositionState::Judged) };
+    assert_eq!(scorecard(&[commit.clone(), resume.clone()]), Scorecard::Green);
+    let lost = PositionSummary { missing_records: Some(1), ..commit };
+    assert_eq!(scorecard(&[lost, resume.clone()]), Scorecard::Red);
+    let unknown = PositionSummary { skip_records: None, ..resume };
+    assert_eq!(scorecard(&[unknown]), Scorecard::Red);
 }
 
 #[test]

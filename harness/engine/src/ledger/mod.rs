@@ -1,9 +1,15 @@
 //! What happened to every record in scope: each lands in exactly one column, and independent sums must agree.
 //! Decides nothing; a ledger that does not add up is an internal error, never a verdict.
 
+mod cells;
 mod resume;
+mod unit;
+mod unit_resume;
 
+pub use cells::{Cells, Sum};
 pub use resume::{Copies, Resume, judge_resume};
+pub use unit::{SourceIntake, UnitIntake, UnitLedger, account_unit};
+pub use unit_resume::{LaneCounts, Place, Repeated, UnitCopies, places};
 
 use std::collections::BTreeMap;
 
@@ -247,6 +253,8 @@ fn unmatched(outcomes: &[Outcome]) -> [Intake; 2] {
 
 #[cfg(test)]
 mod judged_tests;
+#[cfg(test)]
+mod unit_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,4 +7,7 @@ pub mod names;
 pub mod plan;
 
 pub use cutproof_reports::{Origin, PositionState};
-pub use plan::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan, PlanError, plan};
+pub use plan::{
+    GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, PlanError, SourceLane, TargetLane,
+    UnitPlan, UnitPosition, plan,
+};

@@ -32,6 +32,11 @@ impl<'a> Readers<'a> {
         Self { clusters, open: HashMap::new(), cancel, holes: Holes::default(), stalled: HashSet::new() }
     }
 
+    /// Whether the run was stopped: what is read from then on is not read to its end.
+    pub fn stopped(&self) -> bool {
+        self.cancel.cancelled().is_some()
+    }
+
     /// Visits the records of `range` until `visit` returns `false`.
     pub fn read(
         &mut self,

@@ -25,9 +25,9 @@ use super::holes;
 use super::meaning::schema_id;
 
 /// Batches under way between the readers and alignment.
-const BATCHES: usize = 32;
+pub(super) const BATCHES: usize = 32;
 /// How often the target's ends are asked for while records are still expected.
-const ASK_AGAIN: Duration = Duration::from_millis(400);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(400);
 /// A reader without progress for so long gives the partition up.
 pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
 /// Records kept for the run's test of itself, payload included.
@@ -76,22 +76,22 @@ pub(super) struct Driven {
 }
 
 /// What a source reader notices by the way.
-struct Noticed<'a> {
-    samples: Vec<Record>,
+pub(super) struct Noticed<'a> {
+    pub samples: Vec<Record>,
     sampled_bytes: usize,
-    schema_ids: Vec<BTreeSet<u32>>,
+    pub schema_ids: Vec<BTreeSet<u32>>,
     last_schema_id: Option<(usize, u32)>,
     /// The same ids, for checkpoints: touched for new ones only.
     shared_ids: &'a Mutex<Vec<BTreeSet<u32>>>,
 }
 
 impl<'a> Noticed<'a> {
-    fn new(shared_ids: &'a Mutex<Vec<BTreeSet<u32>>>) -> Self {
+    pub fn new(shared_ids: &'a Mutex<Vec<BTreeSet<u32>>>) -> Self {
         let schema_ids = ids(shared_ids).clone();
         Self { samples: Vec::new(), sampled_bytes: 0, schema_ids, last_schema_id: None, shared_ids }
     }
 
-    fn notice(&mut self, at: usize, view: &RecordView<'_>) {
+    pub fn notice(&mut self, at: usize, view: &RecordView<'_>) {
         if self.samples.len() < SAMPLES && self.sampled_bytes < SAMPLE_BYTES {
             self.sampled_bytes += view.key.map_or(0, <[u8]>::len) + view.value.map_or(0, <[u8]>::len);
             self.samples.push(view.to_record());
@@ -228,7 +228,7 @@ fn reading<'a>(
     }
 }
 
-fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
+pub(super) fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
     match side {
         Side::Source => shared.source,
         Side::Target => shared.target,
@@ -341,7 +341,7 @@ impl PairState {
 }
 
 /// For people: why a partition was not read to its end; `None` where it was.
-fn unread(
+pub(super) fn unread(
     side: Side,
     partition: &TopicPartition,
     ended: Option<&ReadEnd>,

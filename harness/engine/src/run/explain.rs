@@ -31,14 +31,14 @@ pub(super) struct Explainer<'r, 'a> {
 }
 
 /// A finding-to-be: the kind, and where its records are.
-struct Draft {
-    kind: FindingKind,
-    source: Option<(usize, Item)>,
-    target: Option<(usize, Item)>,
-    order_broken: Option<OrderBroken>,
-    cause: Option<&'static str>,
+pub(super) struct Draft {
+    pub kind: FindingKind,
+    pub source: Option<(usize, Item)>,
+    pub target: Option<(usize, Item)>,
+    pub order_broken: Option<OrderBroken>,
+    pub cause: Option<&'static str>,
     /// Offset of the aborted source record that the target record copies.
-    aborted: Option<i64>,
+    pub aborted: Option<i64>,
 }
 
 impl Explainer<'_, '_> {
@@ -55,16 +55,7 @@ impl Explainer<'_, '_> {
         let Some(judgement) = &judgements[at] else { return Ok(()) };
         let mut drafts = drafts(judgement, at, misplaced);
         self.name_aborted(pairs[at], judgement, &mut drafts)?;
-        let mut equal_meaning = 0;
-        for drafts in drafts.chunks(CHUNK) {
-            let records = self.fetch(pairs, drafts)?;
-            for draft in drafts {
-                match self.finding(pairs, draft, &records) {
-                    Some(finding) => emit(finding)?,
-                    None => equal_meaning += 1,
-                }
-            }
-        }
+        let equal_meaning = self.explain_drafts(pairs, &drafts, emit)?.len() as u64;
         if let Some(judgement) = judgements[at].as_mut().filter(|_| equal_meaning > 0) {
             let ledger = &mut judgement.ledger;
             let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
@@ -93,6 +84,29 @@ impl Explainer<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Explains drafts, whose places are indices into `pairs`, and hands on the findings. Returns the indices of those
+    /// that are none, because the two records are equal in meaning.
+    pub fn explain_drafts(
+        &mut self,
+        pairs: &[&PairPlan],
+        drafts: &[Draft],
+        emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+    ) -> Result<Vec<usize>, RunError> {
+        let mut equal_meaning = Vec::new();
+        let mut at = 0;
+        for drafts in drafts.chunks(CHUNK) {
+            let records = self.fetch(pairs, drafts)?;
+            for draft in drafts {
+                match self.finding(pairs, draft, &records) {
+                    Some(finding) => emit(finding)?,
+                    None => equal_meaning.push(at),
+                }
+                at += 1;
+            }
+        }
+        Ok(equal_meaning)
     }
 
     fn fetch(&mut self, pairs: &[&PairPlan], drafts: &[Draft]) -> Result<Fetched, RunError> {

@@ -29,6 +29,7 @@ pub(super) fn summaries(plan: &Plan, known: &Known<'_>) -> Vec<GroupSummary> {
             let positions: Vec<PositionSummary> = group
                 .positions
                 .iter()
+                .filter(|position| !super::unit::is_unit(&plan.pairs[position.pair].contract))
                 .map(|position| summary(plan, known, &copies, position, &group.positions))
                 .collect();
             GroupSummary { group: group.group.clone(), scorecard: scorecard(&positions), positions }
@@ -46,9 +47,9 @@ fn summary(
     let pair = &plan.pairs[position.pair];
     let mut summary = PositionSummary {
         topic: pair.source.topic.clone(),
-        partition: pair.source.partition,
+        partition: Some(pair.source.partition),
         target_topic: pair.target.topic.clone(),
-        target_partition: pair.target.partition,
+        target_partition: Some(pair.target.partition),
         source_offset: Some(position.committed),
         target_offset: position.resume,
         origin: position.origin,

@@ -16,6 +16,7 @@ mod samples;
 mod selfcheck;
 mod stable;
 mod uncompared;
+mod unit;
 
 pub use checkpoint::{CheckpointEvery, ResumeError};
 pub use error::RunError;
@@ -50,6 +51,7 @@ use drive::{Driven, PairRead, Shared, drive};
 use explain::Explainer;
 use lead::{LeadIn, lead_in};
 use locate::Start;
+use unit::{JudgedUnit, Planned, Unit};
 
 /// Findings of each kind that the report shows.
 const SAMPLE_OF_KIND: usize = 20;
@@ -159,15 +161,16 @@ pub fn run(
     };
     let leads = run.locate(so_far.located)?;
     (so_far.plan, so_far.located, so_far.not_located) = (run.plan.clone(), true, run.not_located.clone());
-    let mut read = run.compare(&mut checkpoints(&mut so_far)?)?;
+    let AllRead { pairs, mut samples, schema_ids, mut barrier } =
+        run.compare(&mut checkpoints(&mut so_far)?)?;
     if options.resume.is_some() {
-        read.samples = samples::first_records(&run.plan.pairs, &mut run.readers);
+        samples = samples::first_records(&run.plan.pairs, &mut run.readers);
     }
-    let mut judged = run.judge(read.pairs)?;
-    let sample = run.report_findings(&mut judged, &read.schema_ids, &directory)?;
-    let self_check = run.self_check(&read.samples);
-    let outcome =
-        run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, read.barrier)?;
+    let mut judged = run.judge(pairs)?;
+    judged.units = run.units(&directory, &mut barrier, &mut samples)?;
+    let sample = run.report_findings(&mut judged, &schema_ids, &directory)?;
+    let self_check = run.self_check(&samples);
+    let outcome = run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, barrier)?;
     if outcome.manifest.state == RunState::Complete {
         directory.remove_checkpoint()?;
     }
@@ -207,6 +210,8 @@ struct AllJudged {
     /// By the plan's index; `None` where a pair could not be judged.
     judgements: Vec<Option<Judgement>>,
     misplaced: Vec<Misplacement>,
+    /// What is not aligned pair by pair.
+    units: Vec<(Unit, JudgedUnit)>,
     /// Why a pair was not judged, or not to its end.
     remarks: Vec<Vec<String>>,
     /// Records of pairs that were read but not judged: source, target.
@@ -219,6 +224,10 @@ impl Run<'_> {
         self.monitor.stage("locate");
         let mut leads = Vec::new();
         for at in 0..self.plan.pairs.len() {
+            if unit::is_unit(&self.plan.pairs[at].contract) {
+                leads.push(LeadIn::None);
+                continue;
+            }
             if !located
                 && let Start::NotFound { why, state } =
                     locate::locate_pair(&mut self.plan, at, &mut self.readers, self.clusters, self.seed)?
@@ -244,23 +253,17 @@ impl Run<'_> {
             let chosen: Vec<usize> = (0..self.plan.pairs.len())
                 .filter(|&at| {
                     let pair = &self.plan.pairs[at];
-                    pair.target_start.is_some() && pair.contract.isolation == isolation
+                    pair.target_start.is_some()
+                        && pair.contract.isolation == isolation
+                        && !unit::is_unit(&pair.contract)
                 })
                 .collect();
             if chosen.is_empty() {
                 continue;
             }
             let pairs: Vec<&PairPlan> = chosen.iter().map(|&at| &self.plan.pairs[at]).collect();
-            let shared = Shared {
-                source: self.clusters[0],
-                target: self.clusters[1],
-                isolation,
-                held_max: held_max(self.config.limits.memory_bytes),
-                settle: self.config.range.settle,
-                seed: self.seed,
-                cancel: &self.cancel,
-                monitor: self.monitor,
-            };
+            let cancel = self.cancel.clone();
+            let shared = shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation);
             let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
                 drive(&shared, &pairs, &chosen, checkpoints)?;
             edges(&mut self.readers, &shared, &pairs, &mut read)?;
@@ -284,6 +287,7 @@ impl Run<'_> {
         let mut judged = AllJudged {
             judgements: Vec::new(),
             misplaced: Vec::new(),
+            units: Vec::new(),
             remarks: Vec::new(),
             unjudged: Vec::new(),
         };
@@ -341,7 +345,7 @@ impl Run<'_> {
                 Some([0, 1].map(|side: usize| reading.complete[side].then_some(reading.read_to[side])))
             })
             .collect();
-        match same::other_logs(&self.plan, self.clusters, &self.topic_ids, &read_to) {
+        match same::other_logs(&self.plan, &self.plan.pairs, self.clusters, &self.topic_ids, &read_to) {
             Ok(changed) => {
                 for (at, why) in changed.into_iter().enumerate() {
                     let Some(why) = why else { continue };
@@ -359,6 +363,43 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// Reads and judges what is not aligned pair by pair, all of one isolation level together.
+    fn units(
+        &mut self,
+        directory: &RunDirectory,
+        barrier: &mut Barrier,
+        samples: &mut Vec<crate::record::Record>,
+    ) -> Result<Vec<(Unit, JudgedUnit)>, RunError> {
+        let mut out = Vec::new();
+        let mut units = unit::units(&self.plan);
+        for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
+            let chosen: Vec<Unit> =
+                units.extract_if(.., |unit| unit.plan.contract.isolation == isolation).collect();
+            if chosen.is_empty() {
+                continue;
+            }
+            self.monitor.stage("compare");
+            let cancel = self.cancel.clone();
+            let shared = shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation);
+            let spill = (directory.path(), self.config.limits.spill_bytes);
+            let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>(), spill)?;
+            if samples.is_empty() {
+                *samples = driven.samples;
+            }
+            barrier.source_ends_at = rfc3339(driven.source_ends_at);
+            barrier.target_ends_at = rfc3339(driven.target_ends_at);
+            barrier.rounds += driven.rounds;
+            self.monitor.stage("judge");
+            for (unit, mut read) in chosen.into_iter().zip(driven.units) {
+                unit::edges(&mut self.readers, &shared, &unit, &mut read)?;
+                let mut judged = unit::judge(&unit, read, &mut self.readers, self.seed)?;
+                unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);
+                out.push((unit, judged));
+            }
+        }
+        Ok(out)
     }
 
     /// Explains every finding and writes it. Returns the first ones of each kind.
@@ -380,21 +421,21 @@ impl Run<'_> {
             hasher: &self.hasher,
             seed: self.seed,
         };
-        let AllJudged { judgements, misplaced, .. } = judged;
+        let AllJudged { judgements, misplaced, units, .. } = judged;
         let [source_registry, target_registry] =
             [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
+        let mut emit = |finding: Finding| {
+            let finding = Finding { finding_id, ..finding };
+            finding_id += 1;
+            writer.push(&finding)?;
+            let kept = kept.entry(finding.kind).or_default();
+            if *kept < SAMPLE_OF_KIND {
+                *kept += 1;
+                sample.push(finding);
+            }
+            Ok(())
+        };
         for at in 0..pairs.len() {
-            let mut emit = |finding: Finding| {
-                let finding = Finding { finding_id, ..finding };
-                finding_id += 1;
-                writer.push(&finding)?;
-                let kept = kept.entry(finding.kind).or_default();
-                if *kept < SAMPLE_OF_KIND {
-                    *kept += 1;
-                    sample.push(finding);
-                }
-                Ok(())
-            };
             explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
             if let Some(judgement) = judgements[at].as_mut()
                 && target_registry
@@ -409,13 +450,21 @@ impl Run<'_> {
                 self.schema_remarks.extend(agreement.remarks);
             }
         }
+        for (unit, judged) in units {
+            unit::explain(&mut explainer, unit, judged, &mut emit)?;
+            if target_registry && source_registry && unit.plan.contract.decode != DecodeMode::None {
+                let agreement = unit::agreement(explainer.decoder, unit, judged);
+                self.schema_remarks.extend(agreement.remarks);
+            }
+        }
         writer.close()?;
         Ok(sample)
     }
 
     fn self_check(&self, samples: &[crate::record::Record]) -> SelfCheck {
-        match self.plan.pairs.first() {
-            Some(pair) => selfcheck::self_check(samples, &pair.contract, self.seed),
+        let pairs = self.plan.pairs.iter().map(|pair| &pair.contract);
+        match pairs.chain(self.plan.units.iter().map(|unit| &unit.contract)).next() {
+            Some(contract) => selfcheck::self_check(samples, contract, self.seed),
             None => SelfCheck::default(),
         }
     }
@@ -437,9 +486,11 @@ impl Run<'_> {
             remarks: &judged.remarks,
             misplaced: &judged.misplaced,
         };
-        let groups = groups::summaries(&self.plan, &known);
-        let pairs: Vec<PairSummary> =
-            (0..self.plan.pairs.len()).map(|at| pair_summary(&self.plan.pairs[at], &judged, at)).collect();
+        let mut groups = groups::summaries(&self.plan, &known);
+        unit::add_positions(&mut groups, &judged.units);
+        let pairs = pair_summaries(&self.plan, &judged);
+        let contracts: Vec<&Contract> = pairs.iter().map(|(contract, _)| *contract).collect();
+        let pairs: Vec<PairSummary> = pairs.iter().map(|(_, pair)| pair.clone()).collect();
         let totals = totals(&pairs);
         let mut unread: Vec<String> = pairs.iter().flat_map(|pair| pair.remarks.clone()).collect();
         match uncompared::uncompared(&self.plan, self.clusters) {
@@ -449,7 +500,7 @@ impl Run<'_> {
             }
         }
         let results = Results {
-            findings: by_contract(&self.plan, &pairs),
+            findings: by_contract(&contracts, &pairs),
             records: [totals.source_records, totals.target_records],
             pending: totals.pending,
             unverifiable: totals.unverifiable,
@@ -506,6 +557,27 @@ impl Run<'_> {
     }
 }
 
+/// What all partitions of one isolation level have in common.
+fn shared<'s>(
+    config: &ProofConfig,
+    clusters: [&'s Cluster; 2],
+    seed: u64,
+    cancel: &'s CancelToken,
+    monitor: &'s dyn Monitor,
+    isolation: Isolation,
+) -> Shared<'s> {
+    Shared {
+        source: clusters[0],
+        target: clusters[1],
+        isolation,
+        held_max: held_max(config.limits.memory_bytes),
+        settle: config.range.settle,
+        seed,
+        cancel,
+        monitor,
+    }
+}
+
 /// What the readers met at the edges of the logs: offsets that cannot be read, and open transactions.
 fn edges(
     readers: &mut Readers<'_>,
@@ -553,24 +625,45 @@ fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -
     Ok(())
 }
 
+/// The rows of the ledger in the plan's order, each with its contract.
+fn pair_summaries<'p>(plan: &'p Plan, judged: &AllJudged) -> Vec<(&'p Contract, PairSummary)> {
+    let unit_rows = |planned: Planned| {
+        let found = judged.units.iter().find(|(unit, _)| unit.planned == planned);
+        found.map(|(unit, judged)| unit::rows(unit, judged)).unwrap_or_default()
+    };
+    let mut rows = Vec::new();
+    for (at, pair) in plan.pairs.iter().enumerate() {
+        let own = match unit::is_unit(&pair.contract) {
+            true => unit_rows(Planned::Pair(at)),
+            false => vec![pair_summary(pair, judged, at)],
+        };
+        rows.extend(own.into_iter().map(|row| (&pair.contract, row)));
+    }
+    for (at, unit) in plan.units.iter().enumerate() {
+        rows.extend(unit_rows(Planned::Unit(at)).into_iter().map(|row| (&unit.contract, row)));
+    }
+    rows
+}
+
 fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
     let mut summary = PairSummary {
         source_topic: plan.source.topic.clone(),
-        source_partition: plan.source.partition,
+        source_partition: Some(plan.source.partition),
         target_topic: plan.target.topic.clone(),
-        target_partition: plan.target.partition,
-        source_start_offset: plan.source_start,
-        source_end_offset: plan.source_end,
-        target_start_offset: plan.target_start.unwrap_or(plan.target_end),
-        target_end_offset: plan.target_end,
+        target_partition: Some(plan.target.partition),
+        source_start_offset: Some(plan.source_start),
+        source_end_offset: Some(plan.source_end),
+        target_start_offset: Some(plan.target_start.unwrap_or(plan.target_end)),
+        target_end_offset: Some(plan.target_end),
         counts: Counts::default(),
         remarks: judged.remarks[at].clone(),
+        notes: Vec::new(),
     };
     match &judged.judgements[at] {
         Some(judgement) => {
             summary.counts = judgement.ledger.counts();
-            summary.source_end_offset = judgement.cut[0];
-            summary.target_end_offset = judgement.cut[1];
+            summary.source_end_offset = Some(judgement.cut[0]);
+            summary.target_end_offset = Some(judgement.cut[1]);
         }
         None => {
             let [source, target] = judged.unjudged[at];
@@ -584,13 +677,13 @@ fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
 
 /// Findings of all pairs of one contract together: an allowance's limit is over its topics.
 fn by_contract<'p>(
-    plan: &'p Plan,
+    contracts: &[&'p Contract],
     pairs: &[PairSummary],
 ) -> Vec<(&'p [Allowance], BTreeMap<FindingKind, u64>)> {
     let mut all: Vec<(&Contract, BTreeMap<FindingKind, u64>)> = Vec::new();
-    for (plan, pair) in plan.pairs.iter().zip(pairs) {
-        let at = all.iter().position(|(contract, _)| **contract == plan.contract).unwrap_or_else(|| {
-            all.push((&plan.contract, BTreeMap::new()));
+    for (&own, pair) in contracts.iter().zip(pairs) {
+        let at = all.iter().position(|(contract, _)| *contract == own).unwrap_or_else(|| {
+            all.push((own, BTreeMap::new()));
             all.len() - 1
         });
         for (&kind, &count) in &pair.counts.findings {
@@ -645,12 +738,13 @@ fn seed(run_id: &str) -> u64 {
 /// Both cluster ids and the plan, for people, before the first record is read.
 fn announcement(config: &ProofConfig, plan: &Plan) -> String {
     format!(
-        "source \"{}\" is cluster {}, target \"{}\" is cluster {}; {} pairs, {} groups",
+        "source \"{}\" is cluster {}, target \"{}\" is cluster {}; {} pairs, {} repartitioned topics, {} groups",
         config.source.alias,
         plan.source_cluster_id,
         config.target.alias,
         plan.target_cluster_id,
         plan.pairs.len(),
+        plan.units.len(),
         plan.groups.len()
     )
 }

@@ -15,8 +15,12 @@ impl TopicIds {
     /// Of all topics of the plan, as of now.
     pub fn of(plan: &Plan, clusters: [&Cluster; 2]) -> Result<Self, KafkaError> {
         let [source, target] = Side::BOTH.map(|side| {
-            let mut topics: Vec<&str> =
-                plan.pairs.iter().map(|pair| pair.partition(side).topic.as_str()).collect();
+            let of_units = plan.units.iter().flat_map(|unit| match side {
+                Side::Source => unit.sources.iter().map(|lane| lane.partition.topic.as_str()).collect(),
+                Side::Target => vec![unit.target_topic()],
+            });
+            let of_pairs = plan.pairs.iter().map(|pair| pair.partition(side).topic.as_str());
+            let mut topics: Vec<&str> = of_pairs.chain(of_units).collect();
             topics.sort_unstable();
             topics.dedup();
             clusters[side as usize].topic_ids(&topics)
@@ -25,27 +29,28 @@ impl TopicIds {
     }
 }
 
-/// For each pair that was read (`read_to`: one past the last offset on the source and the target, `None` on a side that
+/// For each of `pairs` that was read (`read_to`: one past the last offset on the source and the target, `None` on a side that
 /// was not read to its end), why what was read
 /// of it is no longer what its logs hold; `None` where it is.
 pub(super) fn other_logs(
     plan: &Plan,
+    pairs: &[PairPlan],
     clusters: [&Cluster; 2],
     at_start: &TopicIds,
     read_to: &[Option<[Option<i64>; 2]>],
 ) -> Result<Vec<Option<String>>, KafkaError> {
     let now = TopicIds::of(plan, clusters)?;
-    let mut changed: Vec<Option<String>> = vec![None; plan.pairs.len()];
+    let mut changed: Vec<Option<String>> = vec![None; pairs.len()];
     for side in Side::BOTH {
         let [before, now] = [at_start, &now].map(|ids| ids.0[side as usize].as_ref());
-        for (at, pair) in plan.pairs.iter().enumerate().filter(|(at, _)| read_to[*at].is_some()) {
+        for (at, pair) in pairs.iter().enumerate().filter(|(at, _)| read_to[*at].is_some()) {
             changed[at] = changed[at].take().or_else(|| other_topic(side, pair, before?, now?));
         }
-        let read: Vec<(usize, TopicPartition)> = (0..plan.pairs.len())
+        let read: Vec<(usize, TopicPartition)> = (0..pairs.len())
             .filter(|&at| {
                 changed[at].is_none() && read_to[at].is_some_and(|ends| ends[side as usize].is_some())
             })
-            .map(|at| (at, plan.pairs[at].partition(side).clone()))
+            .map(|at| (at, pairs[at].partition(side).clone()))
             .collect();
         let partitions: Vec<TopicPartition> = read.iter().map(|(_, partition)| partition.clone()).collect();
         let bounds = match partitions.is_empty() {

@@ -45,6 +45,19 @@ pub(super) fn open_transactions(
     Ok(())
 }
 
+/// The same for partitions that are not compared pair by pair; `read_to`: one past the last offset read. Returns a
+/// sentence for each partition with an open transaction.
+pub(super) fn open_transactions_at(
+    readers: &mut Readers<'_>,
+    cluster: &Cluster,
+    settle: Duration,
+    side: Side,
+    read_to: BTreeMap<TopicPartition, i64>,
+) -> Result<Vec<String>, RunError> {
+    let open = hanging(cluster, read_to, settle)?;
+    open.iter().map(|(partition, &range)| sentence(readers, side, partition, range)).collect()
+}
+
 /// By partition, from the last stable offset to the high watermark: where a transaction holds the last stable offset at
 /// or below the offset that was read to.
 fn hanging(

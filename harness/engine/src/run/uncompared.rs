@@ -18,6 +18,16 @@ pub(super) fn uncompared(plan: &Plan, clusters: [&Cluster; 2]) -> Result<Vec<Str
             let count = paired.entry(topic).or_default();
             *count = (*count).max(partition + 1);
         }
+        for unit in &plan.units {
+            let partitions: Vec<&TopicPartition> = match side {
+                Side::Source => unit.sources.iter().map(|lane| &lane.partition).collect(),
+                Side::Target => unit.targets.iter().map(|lane| &lane.partition).collect(),
+            };
+            for TopicPartition { topic, partition } in partitions {
+                let count = paired.entry(topic).or_default();
+                *count = (*count).max(partition + 1);
+            }
+        }
         let topics = cluster.topics()?;
         let further: Vec<TopicPartition> = paired
             .into_iter()

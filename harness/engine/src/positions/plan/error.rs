@@ -70,6 +70,18 @@ pub enum PlanError {
         /// Its partitions on the target.
         target_partitions: i32,
     },
+    /// Several source topics go to one target topic, and no contract says so.
+    #[error("{} and {} both go to {target_topic} on target \"{alias}\"; {hint}", topics[0], topics[1])]
+    Merged {
+        /// Two of the source topics.
+        topics: [String; 2],
+        /// Target topic.
+        target_topic: String,
+        /// Alias of the target.
+        alias: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A position in the CSV file that is not in the log.
     #[error(
         "{file}: group {group} asks for offset {asked} of {topic}-{partition} on target \"{alias}\"; available are \
@@ -130,6 +142,7 @@ impl PlanError {
             | Self::NoGroup { .. }
             | Self::TargetTopicAbsent { .. }
             | Self::FewerPartitions { .. }
+            | Self::Merged { .. }
             | Self::OffsetOutOfRange { .. }
             | Self::Csv { .. }
             | Self::Unsupported(_) => ErrorClass::BadInput,

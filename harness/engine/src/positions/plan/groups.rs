@@ -8,7 +8,8 @@ use super::super::names::TopicNames;
 use super::csv_file::{self, CsvPositions};
 use super::internal::{self, Checkpoints};
 use super::resume::{Known, Rule, resume};
-use super::types::{GroupPlan, GroupPosition, Ignored, PairPlan};
+use super::types::{GroupPlan, GroupPosition, Ignored, PairPlan, UnitPlan};
+use super::units;
 use super::view::ClusterView;
 use super::{PlanError, pairs};
 use crate::config::ProofConfig;
@@ -38,6 +39,7 @@ pub(super) struct Notes {
 pub(super) fn groups(
     context: &Context<'_>,
     pairs: &[PairPlan],
+    all_units: &[UnitPlan],
 ) -> Result<(Vec<GroupPlan>, Notes), PlanError> {
     let config = context.config;
     let csv = config.positions.csv_file.as_deref();
@@ -53,7 +55,7 @@ pub(super) fn groups(
         Some(file) => csv_file::read(file)?,
         None => CsvPositions::new(),
     };
-    check_csv(context, &csv, pairs, &mut notes)?;
+    check_csv(context, &csv, pairs, all_units, &mut notes)?;
     let active = list_target(context)?;
 
     let sources: Vec<TopicPartition> = pairs.iter().map(|p| p.source.clone()).collect();
@@ -62,7 +64,8 @@ pub(super) fn groups(
     let mut synced: Option<Option<BTreeSet<OffsetSyncKey>>> = None;
     for group in candidates(context, &checkpoints, &csv, &mut notes)? {
         let commits = context.source.committed(&group, &sources)?;
-        if commits.iter().all(Option::is_none) {
+        let units = units::positions(context, rule, &csv, all_units, &group)?;
+        if commits.iter().all(Option::is_none) && units.is_empty() {
             if config.groups.literal_names().contains(&group) {
                 let reason = "has no committed offset on a planned topic of the source".to_owned();
                 notes.ignored.push(Ignored { name: group, reason });
@@ -117,7 +120,7 @@ pub(super) fn groups(
                 context.target.alias()
             ));
         }
-        out.push(GroupPlan { group, positions });
+        out.push(GroupPlan { group, positions, units });
     }
     Ok((out, notes))
 }
@@ -180,14 +183,22 @@ fn check_csv(
     context: &Context<'_>,
     csv: &CsvPositions,
     pairs: &[PairPlan],
+    units: &[UnitPlan],
     notes: &mut Notes,
 ) -> Result<(), PlanError> {
     let file =
         context.config.positions.csv_file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
     let mut unread = 0;
     for ((group, partition), offset) in csv {
-        if let Some(pair) = pairs.iter().find(|pair| pair.target == *partition) {
-            if *offset < pair.target_log_start || *offset > pair.target_end {
+        let of_pairs = pairs.iter().map(|pair| (&pair.target, pair.target_log_start, pair.target_end));
+        let of_units = units.iter().flat_map(|unit| &unit.targets);
+        let mut targets = of_pairs.chain(of_units.map(|lane| (&lane.partition, lane.log_start, lane.end)));
+        let sources = pairs.iter().map(|pair| (&pair.source, pair.target.topic.as_str()));
+        let unit_sources = units
+            .iter()
+            .flat_map(|unit| unit.sources.iter().map(|lane| (&lane.partition, unit.target_topic())));
+        if let Some((_, start, end)) = targets.find(|(target, ..)| *target == partition) {
+            if *offset < start || *offset > end {
                 return Err(PlanError::OffsetOutOfRange {
                     file,
                     alias: context.target.alias().to_owned(),
@@ -195,15 +206,16 @@ fn check_csv(
                     topic: partition.topic.clone(),
                     partition: partition.partition,
                     asked: *offset,
-                    start: pair.target_log_start,
-                    end: pair.target_end,
+                    start,
+                    end,
                 });
             }
-        } else if let Some(pair) = pairs.iter().find(|pair| pair.source == *partition) {
+        } else if let Some((_, target_topic)) =
+            sources.chain(unit_sources).find(|(source, _)| *source == partition)
+        {
             let reason = format!(
                 "group {group} has a row for {partition}, which is the source's name; the offsets are positions on \
-                 the target: write {}",
-                pair.target.topic
+                 the target: write {target_topic}"
             );
             return Err(PlanError::Csv { file, reason });
         } else {

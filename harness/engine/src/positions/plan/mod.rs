@@ -8,13 +8,17 @@ mod internal;
 mod pairs;
 mod resume;
 mod types;
+mod units;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::PlanError;
-pub use types::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
+pub use types::{
+    GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
+    UnitPosition,
+};
 
 use super::names::TopicNames;
 use crate::config::{OriginChoice, ProofConfig, RangeStart};
@@ -65,19 +69,21 @@ fn plan_from(
         out.remarks.push("noise floor: the source is compared with itself; `target` is not used".into());
     }
     let context = groups::Context { config, names, source, target, source_topics, target_topics };
-    let (groups, notes) = groups::groups(&context, &out.pairs)?;
+    let (groups, notes) = groups::groups(&context, &out.pairs, &out.units)?;
     out.remarks.extend(notes.remarks);
     out.ignored.extend(notes.ignored);
     pairs::set_starts(config, source, now_ms, &mut out.pairs, &groups)?;
-    let groups = groups::outside_range(groups, &out.pairs);
+    units::set_starts(config, source, now_ms, &mut out.units, &groups)?;
+    out.remarks.extend(units::remarks(&out.units));
+    let groups = units::outside_range(groups::outside_range(groups, &out.pairs), &out.units);
     for remark in &out.remarks {
         monitor.warn(remark);
     }
     if groups.is_empty() && config.range.start == RangeStart::Positions {
         return Err(groups::no_group(&context, notes.listed));
     }
-    let pairs::Paired { pairs, ignored, remarks } = out;
-    Ok(Plan { source_cluster_id, target_cluster_id, pairs, groups, ignored, remarks })
+    let pairs::Paired { pairs, units, ignored, remarks } = out;
+    Ok(Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks })
 }
 
 fn refuse_unknown_origins(config: &ProofConfig) -> Result<(), PlanError> {

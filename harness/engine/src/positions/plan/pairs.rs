@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::locate::LogBounds;
 use super::super::names::TopicNames;
 use super::PlanError;
-use super::types::{GroupPlan, Ignored, PairPlan};
+use super::types::{GroupPlan, Ignored, PairPlan, UnitPlan};
+use super::units;
 use super::view::ClusterView;
 use crate::config::{ProofConfig, RangeStart};
 use crate::record::{Isolation, Partitioning, TopicPartition};
@@ -14,6 +15,7 @@ use crate::record::{Isolation, Partitioning, TopicPartition};
 #[derive(Debug, Default)]
 pub(super) struct Paired {
     pub pairs: Vec<PairPlan>,
+    pub units: Vec<UnitPlan>,
     pub ignored: Vec<Ignored>,
     pub remarks: Vec<String>,
 }
@@ -49,11 +51,15 @@ pub(super) fn pair(
         return Err(no_topic(config, source, source_topics.len(), &out.ignored));
     }
     refuse_absent(target, target_topics, &chosen)?;
-    refuse_merged(target, &chosen)?;
+    refuse_merged(config, target, &chosen)?;
+    out.units = units::units(config, (source, target), target_topics, &chosen)?;
     for (topic, partitions, on_target) in chosen {
         let contract = config.contract_for(topic);
+        if contract.partitions == Partitioning::ByKey {
+            continue;
+        }
         let target_partitions = target_topics[&on_target];
-        if contract.partitions == Partitioning::Same && target_partitions < partitions {
+        if target_partitions < partitions {
             return Err(PlanError::FewerPartitions {
                 alias: target.alias().to_owned(),
                 source_topic: topic.clone(),
@@ -215,15 +221,31 @@ fn refuse_absent(
 }
 
 /// Two source topics in one target topic cannot be paired partition by partition.
-fn refuse_merged(target: &dyn ClusterView, chosen: &[(&String, i32, String)]) -> Result<(), PlanError> {
+fn refuse_merged(
+    config: &ProofConfig,
+    target: &dyn ClusterView,
+    chosen: &[(&String, i32, String)],
+) -> Result<(), PlanError> {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (topic, _, on_target) in chosen {
-        if let Some(other) = seen.insert(on_target, topic) {
-            return Err(PlanError::Unsupported(vec![format!(
-                "{other} and {topic} both go to {on_target} on target \"{}\": merged topics are not supported yet",
-                target.alias()
-            )]));
+        let Some(other) = seen.insert(on_target, topic) else { continue };
+        let [one, two] = [other, topic].map(|topic| config.contract_for(topic));
+        let (partitioning, same) = (two.partitions, one == two);
+        if partitioning == Partitioning::ByKey && same {
+            continue;
         }
+        return Err(PlanError::Merged {
+            topics: [other.to_owned(), (*topic).clone()],
+            target_topic: on_target.clone(),
+            alias: target.alias().to_owned(),
+            hint: match same {
+                true => {
+                    "no partition holds the records of one source partition only: give them a contract with \
+                         `partitions: by_key`"
+                }
+                false => "their contracts differ: one contract with `partitions: by_key` must hold for both",
+            },
+        });
     }
     Ok(())
 }

@@ -389,7 +389,47 @@ fn topics_that_cannot_be_paired_are_refused_by_name() {
 
     let merged = "replication: { topic_map: { orders: all, payments: all } }";
     let text = refusal(merged, &with_group(), &target().topic("all", &[(0, 1), (0, 1)]));
-    assert!(text.contains("orders and payments both go to all"), "{text}");
+    assert!(text.contains("orders and payments both go to all") && text.contains("by_key"), "{text}");
+    let differ = format!(
+        "{merged}\ncontracts: [{{ topics: [orders], partitions: by_key, decode: none }}, {{ partitions: by_key }}]"
+    );
+    let text = refusal(&differ, &with_group(), &target().topic("all", &[(0, 1), (0, 1)]));
+    assert!(text.contains("contracts differ"), "{text}");
+}
+
+#[test]
+fn a_repartitioned_topic_is_one_unit_with_its_groups_positions_by_partition_of_each_side() {
+    let config = "replication: { kind: group_commits, policy: identity, topic_map: { orders: all, payments: all } }\n\
+                  contracts: [{ partitions: by_key }]\n";
+    let source = source().commit("g", "orders", 0, 500).commit("g", "payments", 0, 7);
+    let target = target()
+        .topic("all", &[(10, 900), (0, 50), (0, 0)])
+        .commit("g", "all", 0, 400)
+        .commit("g", "all", 1, 77);
+    let plan = planned(config, &source, &target).expect("a plan");
+    assert_eq!((plan.pairs.len(), plan.units.len()), (0, 1));
+    let unit = &plan.units[0];
+    assert_eq!((unit.target_topic(), unit.source_topics().as_str()), ("all", "orders,payments"));
+    let sources: Vec<_> =
+        unit.sources.iter().map(|lane| (lane.partition.to_string(), lane.log_start, lane.start)).collect();
+    assert_eq!(
+        sources,
+        [("orders-0".into(), 100, 500), ("orders-1".into(), 0, 0), ("payments-0".into(), 0, 7)]
+    );
+    assert_eq!(unit.targets.iter().map(|lane| lane.log_start).collect::<Vec<_>>(), [10, 0, 0]);
+    let position = &plan.groups[0].units[0];
+    assert_eq!(position.committed, [Some(500), None, Some(7)]);
+    let resumes: Vec<_> = position.resumes.iter().map(|resume| (resume.offset, resume.state)).collect();
+    use super::super::PositionState::{BeyondTargetEnd, Judged, NoCheckpoint};
+    assert_eq!(resumes, [(Some(400), Judged), (Some(77), BeyondTargetEnd), (None, NoCheckpoint)]);
+    assert!(plan.remarks.iter().any(|remark| remark.contains("log starts")), "{:?}", plan.remarks);
+
+    let config = config.replace("kind: group_commits", "kind: mirrormaker2");
+    let plan = planned(&format!("{config}positions: {{ origin: checkpoints }}\n"), &source, &target);
+    let plan = plan.expect("a plan");
+    let resume = &plan.groups[0].units[0].resumes[0];
+    assert_eq!((resume.offset, resume.state), (None, NoCheckpoint));
+    assert!(resume.detail.contains("partition by partition"), "{}", resume.detail);
 }
 
 #[test]

@@ -10,8 +10,10 @@ pub struct Plan {
     pub source_cluster_id: String,
     /// As the target's brokers report it.
     pub target_cluster_id: String,
-    /// By source topic, then partition.
+    /// Topics with `partitions: same`, by source topic, then partition.
     pub pairs: Vec<PairPlan>,
+    /// Topics with `partitions: by_key`, by target topic.
+    pub units: Vec<UnitPlan>,
     /// By group id. Only groups with a source commit on a planned partition.
     pub groups: Vec<GroupPlan>,
     /// Topics and groups that the patterns match, but that the plan leaves out.
@@ -65,6 +67,97 @@ impl PairPlan {
     }
 }
 
+/// All source partitions whose records go to one target topic, whichever of its partitions they go to. Read from the
+/// log start on both sides: nothing else tells for sure where the copies begin. Half-open offsets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitPlan {
+    /// By topic, then partition.
+    pub sources: Vec<SourceLane>,
+    /// All partitions of the target topic.
+    pub targets: Vec<TargetLane>,
+    /// What the source topics promise, all of them the same.
+    pub contract: Contract,
+}
+
+impl UnitPlan {
+    /// The target topic.
+    pub fn target_topic(&self) -> &str {
+        self.targets.first().map_or("", |lane| &lane.partition.topic)
+    }
+
+    /// The source topics, with commas between.
+    pub fn source_topics(&self) -> String {
+        let mut topics: Vec<&str> = self.sources.iter().map(|lane| lane.partition.topic.as_str()).collect();
+        topics.dedup();
+        topics.join(",")
+    }
+
+    /// The partition with index `lane` of one side.
+    pub fn partition(&self, side: Side, lane: usize) -> &TopicPartition {
+        match side {
+            Side::Source => &self.sources[lane].partition,
+            Side::Target => &self.targets[lane].partition,
+        }
+    }
+
+    /// Records that are read of the source at most: offsets, so gaps count too.
+    pub fn source_offsets(&self) -> u64 {
+        self.sources.iter().map(|lane| lane.end.saturating_sub(lane.log_start).max(0).unsigned_abs()).sum()
+    }
+}
+
+/// A source partition of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceLane {
+    /// Partition on the source cluster.
+    pub partition: TopicPartition,
+    /// First offset that retention has left: where reading starts.
+    pub log_start: i64,
+    /// First offset in scope.
+    pub start: i64,
+    /// Log end by the contract's isolation, when the plan was made. The barrier may be later.
+    pub end: i64,
+    /// Why the scope starts at `start`, as a sentence.
+    pub start_reason: String,
+}
+
+/// A target partition of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetLane {
+    /// Partition on the target cluster.
+    pub partition: TopicPartition,
+    /// First offset that retention has left: where reading starts.
+    pub log_start: i64,
+    /// Log end by the contract's isolation, when the plan was made.
+    pub end: i64,
+}
+
+/// One group on one unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitPosition {
+    /// Index into [`Plan::units`].
+    pub unit: usize,
+    /// By source lane: the committed offset; `None` where the group has none.
+    pub committed: Vec<Option<i64>>,
+    /// By source lane: what speaks against judging it, and why.
+    pub commit_states: Vec<(PositionState, String)>,
+    /// By target lane.
+    pub resumes: Vec<LaneResume>,
+}
+
+/// Where a group would resume on one target partition of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneResume {
+    /// `None` where no origin says so.
+    pub offset: Option<i64>,
+    /// Where `offset` came from.
+    pub origin: Origin,
+    /// [`PositionState::Judged`] where nothing speaks against judging it, else what does.
+    pub state: PositionState,
+    /// For people.
+    pub detail: String,
+}
+
 /// One consumer group and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupPlan {
@@ -72,6 +165,8 @@ pub struct GroupPlan {
     pub group: String,
     /// One entry for each planned partition that it has committed on the source, by pair.
     pub positions: Vec<GroupPosition>,
+    /// One entry for each unit of which it has committed a source partition.
+    pub units: Vec<UnitPosition>,
 }
 
 /// One group on one pair.

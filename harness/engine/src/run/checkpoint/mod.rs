@@ -8,6 +8,7 @@
 mod error;
 mod load;
 mod saved;
+mod saved_units;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +32,7 @@ use crate::record::{Side, TopicPartition};
 use saved::{Header, PairToSave, SavedPair, SavedRun};
 
 /// Raise it with every change of what is written.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The next checkpoint waits at least so many times as long as the last one took: 2 % of the time at most.
 const REST: u32 = 50;
 

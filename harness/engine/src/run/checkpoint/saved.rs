@@ -8,6 +8,7 @@ use cutproof_reports::{Origin, PositionState};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::SoFar;
+use super::saved_units::{SavedUnit, SavedUnitPosition};
 use crate::align::{Item, Region, Run, Runs, Snapshot};
 use crate::config::ProofConfig;
 use crate::consume::Hole;
@@ -36,7 +37,9 @@ pub(super) struct SavedRun {
     /// Why a pair (by index) was not located.
     pub not_located: BTreeMap<usize, String>,
     pairs: Vec<SavedPairPlan>,
-    groups: Vec<(String, Vec<SavedPosition>)>,
+    groups: Vec<(String, Vec<SavedPosition>, Vec<SavedUnitPosition>)>,
+    /// Read from their start again: only what was planned is saved.
+    units: Vec<SavedUnit>,
     /// Name, reason.
     ignored: Vec<(String, String)>,
     remarks: Vec<String>,
@@ -72,13 +75,15 @@ impl SavedRun {
     pub fn of(so_far: &SoFar) -> Self {
         let SoFar { started_at, plan, topic_ids, located, not_located, pairs: _ } = so_far;
         // The header has the cluster ids.
-        let Plan { source_cluster_id: _, target_cluster_id: _, pairs, groups, ignored, remarks } = plan;
+        let Plan { source_cluster_id: _, target_cluster_id: _, pairs, units, groups, ignored, remarks } =
+            plan;
         let position = |position: &GroupPosition| {
             let GroupPosition { pair, committed, resume, origin, state, detail } = position.clone();
             SavedPosition { pair, committed, resume, origin, state, detail }
         };
-        let group = |GroupPlan { group, positions }: &GroupPlan| {
-            (group.clone(), positions.iter().map(position).collect())
+        let group = |GroupPlan { group, positions, units }: &GroupPlan| {
+            let units = units.iter().map(SavedUnitPosition::of).collect();
+            (group.clone(), positions.iter().map(position).collect(), units)
         };
         let name = |Ignored { name, reason }: &Ignored| (name.clone(), reason.clone());
         Self {
@@ -87,6 +92,7 @@ impl SavedRun {
             located: *located,
             not_located: not_located.clone(),
             pairs: pairs.iter().map(SavedPairPlan::of).collect(),
+            units: units.iter().map(SavedUnit::of).collect(),
             groups: groups.iter().map(group).collect(),
             ignored: ignored.iter().map(name).collect(),
             remarks: remarks.clone(),
@@ -103,14 +109,17 @@ impl SavedRun {
             state,
             detail,
         };
-        let group = |(group, positions): (String, Vec<SavedPosition>)| GroupPlan {
-            group,
-            positions: positions.into_iter().map(position).collect(),
-        };
+        let group =
+            |(group, positions, units): (String, Vec<SavedPosition>, Vec<SavedUnitPosition>)| GroupPlan {
+                group,
+                positions: positions.into_iter().map(position).collect(),
+                units: units.into_iter().map(SavedUnitPosition::position).collect(),
+            };
         Plan {
             source_cluster_id,
             target_cluster_id,
             pairs: self.pairs.into_iter().map(|pair| pair.plan(config)).collect(),
+            units: self.units.into_iter().map(|unit| unit.plan(config)).collect(),
             groups: self.groups.into_iter().map(group).collect(),
             ignored: self.ignored.into_iter().map(|(name, reason)| Ignored { name, reason }).collect(),
             remarks: self.remarks,

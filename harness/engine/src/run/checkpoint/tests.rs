@@ -7,7 +7,10 @@ use std::path::Path;
 use super::load::{decode, head};
 use super::*;
 use crate::align::{Item, Region, Runs, Snapshot};
-use crate::positions::{GroupPlan, GroupPosition, Ignored, PairPlan, Plan};
+use crate::positions::{
+    GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
+    UnitPosition,
+};
 use crate::record::{Contract, OffsetRange, OrderPromise};
 use crate::run::same::TopicIds;
 use cutproof_reports::{Origin, PositionState};
@@ -43,11 +46,34 @@ fn plan(contract: Contract) -> Plan {
         state: PositionState::Judged,
         detail: "detail".into(),
     };
+    let unit = UnitPlan {
+        sources: vec![SourceLane {
+            partition: TopicPartition::new("orders", 4),
+            log_start: 10,
+            start: 11,
+            end: 12,
+            start_reason: "there".into(),
+        }],
+        targets: vec![TargetLane { partition: TopicPartition::new("all", 5), log_start: 13, end: 14 }],
+        contract: contract.clone(),
+    };
+    let on_unit = UnitPosition {
+        unit: 0,
+        committed: vec![Some(15), None],
+        commit_states: vec![(PositionState::NotLocated, "lost".into())],
+        resumes: vec![LaneResume {
+            offset: Some(16),
+            origin: Origin::Csv,
+            state: PositionState::BeyondTargetEnd,
+            detail: "far".into(),
+        }],
+    };
     Plan {
         source_cluster_id: "S".into(),
         target_cluster_id: "T".into(),
         pairs: vec![pair(0), pair(1)],
-        groups: vec![GroupPlan { group: "billing".into(), positions: vec![position] }],
+        units: vec![unit],
+        groups: vec![GroupPlan { group: "billing".into(), positions: vec![position], units: vec![on_unit] }],
         ignored: vec![Ignored { name: "logs".into(), reason: "none".into() }],
         remarks: vec!["remark".into()],
     }

@@ -1,0 +1,117 @@
+//! Which outcomes of a unit are findings, which are pending or unverifiable, and which lie out of scope. Reads nothing.
+
+use super::Standing;
+use crate::align::Outcome;
+use crate::align::keyed::LaneOutcome;
+use crate::record::{FindingKind, Side};
+
+/// How one source lane was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceReading {
+    /// First offset that retention has left; reading starts there.
+    pub log_start: i64,
+    /// First offset in scope.
+    pub start: i64,
+    /// The end at the barrier: what lies at or after it is read only to explain the target's tail.
+    pub end: i64,
+    /// One past the last offset read.
+    pub read_to: i64,
+    /// Timestamp of the first record that was read, in milliseconds.
+    pub first_timestamp: Option<i64>,
+    /// The highest offset below `end` that is matched in order.
+    pub highest_matched: Option<i64>,
+}
+
+/// How one target lane was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetReading {
+    /// First offset in scope: the lowest one of a copy of a record in scope.
+    pub start: i64,
+    /// First offset out of scope.
+    pub cut: i64,
+    /// Offset of the first record that is matched in order with any source record.
+    pub first_matched: Option<i64>,
+    /// One past the last offset read.
+    pub read_to: i64,
+}
+
+/// How a unit was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitReading {
+    /// `orders -> all.orders`, for messages.
+    pub name: String,
+    /// By source lane.
+    pub sources: Vec<SourceReading>,
+    /// By target lane.
+    pub targets: Vec<TargetReading>,
+    /// Whether all lanes of a side were read to their planned ends.
+    pub complete: [bool; 2],
+}
+
+impl UnitReading {
+    /// Whether the source was read beyond the barrier.
+    pub fn live(&self) -> bool {
+        self.sources.iter().any(|lane| lane.read_to > lane.end)
+    }
+}
+
+/// What an outcome counts as.
+pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
+    let source = entry.source_lane.map(|lane| &reading.sources[lane]);
+    let target = entry.target_lane.map(|lane| &reading.targets[lane]);
+    if let (Some(lane), Some(item)) = (source, entry.outcome.source())
+        && !(lane.start..lane.end).contains(&item.offset)
+    {
+        return Standing::Beyond;
+    }
+    match (&entry.outcome, source, target) {
+        (Outcome::Missing { source: item }, Some(lane), _) => {
+            if !reading.complete[1] {
+                Standing::Unverifiable
+            } else if lane.highest_matched > Some(item.offset) {
+                Standing::Finding(FindingKind::MissingRecord)
+            } else {
+                Standing::Pending
+            }
+        }
+        (Outcome::Reordered { .. }, ..) => Standing::Finding(FindingKind::ReorderedRecord),
+        (Outcome::Mismatched { .. }, ..) => Standing::Finding(FindingKind::MismatchedRecord),
+        (Outcome::Duplicate { target: item, .. }, _, Some(lane)) => {
+            if reading.live() && item.offset >= lane.cut {
+                Standing::Beyond
+            } else {
+                Standing::Finding(FindingKind::DuplicateRecord)
+            }
+        }
+        (Outcome::Extraneous { target: item }, _, Some(lane)) => {
+            if item.offset < lane.start || (reading.live() && item.offset >= lane.cut) {
+                Standing::Beyond
+            } else if !reading.complete[0] {
+                Standing::Unverifiable
+            } else if may_copy_deleted(reading, item.timestamp) {
+                match lane.first_matched.is_none_or(|first| item.offset < first) {
+                    true => Standing::Beyond,
+                    false => Standing::Unverifiable,
+                }
+            } else {
+                Standing::Finding(FindingKind::ExtraneousRecord)
+            }
+        }
+        (Outcome::Unsolved { side: Side::Target, record }, _, Some(lane))
+            if record.offset < lane.start || (reading.live() && record.offset >= lane.cut) =>
+        {
+            Standing::Beyond
+        }
+        _ => Standing::Unverifiable,
+    }
+}
+
+/// Whether a target record of this time may be the copy of a source record that retention has deleted: it is not newer
+/// than the oldest record that is left of a partition that has lost some.
+fn may_copy_deleted(reading: &UnitReading, timestamp: i64) -> bool {
+    reading
+        .sources
+        .iter()
+        .filter(|lane| lane.log_start > 0)
+        .any(|lane| lane.first_timestamp.is_none_or(|first| timestamp <= first))
+}

@@ -1,0 +1,199 @@
+//! What a group meets at a unit, against counting by definition over every copy.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::{Cells, Place, Repeated, UnitCopies};
+use crate::align::keyed::{LaneOutcome, LanePair, PairSink};
+use crate::align::{Item, Outcome};
+use crate::classify::Standing;
+use crate::record::{FindingKind, Side};
+
+const SOURCE_LANES: usize = 3;
+const TARGET_LANES: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    InOrder,
+    Reordered,
+    Mismatched,
+    None,
+}
+
+/// A source record: its lane, how its first copy lies, how many further copies it has.
+type Drawn = (usize, First, usize);
+
+fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+    let first = prop_oneof![
+        6 => Just(First::InOrder),
+        1 => Just(First::Reordered),
+        1 => Just(First::Mismatched),
+        1 => Just(First::None),
+    ];
+    let copies = prop_oneof![6 => Just(0usize), 1 => Just(1), 1 => Just(2)];
+    prop::collection::vec((0..SOURCE_LANES, first, copies), 0..40)
+}
+
+fn item(identity: u128, offset: i64) -> Item {
+    Item { identity, offset, timestamp: 0, key: None, value: 0 }
+}
+
+/// Each source record with the places of its copies, the first one first.
+struct Unit {
+    records: Vec<(Place, First, Vec<Place>)>,
+}
+
+/// `order` shuffles the target: a number for each copy.
+fn unit(drawn: &[Drawn], order: &[u32]) -> Unit {
+    let mut next_source = [0i64; SOURCE_LANES];
+    let mut copies: Vec<(u32, usize)> = Vec::new();
+    let mut records = Vec::new();
+    let mut order = order.iter().cycle();
+    for (at, &(lane, first, further)) in drawn.iter().enumerate() {
+        records.push(((lane, next_source[lane]), first, Vec::new()));
+        next_source[lane] += 1;
+        let count = if first == First::None { 0 } else { 1 + further };
+        copies.extend((0..count).map(|_| (*order.next().expect("endless"), at)));
+    }
+    copies.sort_by_key(|(order, _)| *order);
+    let mut next_target = [0i64; TARGET_LANES];
+    for (order, at) in copies {
+        let lane = order as usize % TARGET_LANES;
+        records[at].2.push((lane, next_target[lane]));
+        next_target[lane] += 1;
+    }
+    // The first copy is any of them: rotate by what was drawn.
+    for (at, (_, _, copies)) in records.iter_mut().enumerate() {
+        if !copies.is_empty() {
+            let by = at % copies.len();
+            copies.rotate_left(by);
+        }
+    }
+    Unit { records }
+}
+
+fn outcomes(unit: &Unit) -> (Vec<LanePair>, Vec<LaneOutcome>, Vec<Standing>) {
+    let (mut pairs, mut outcomes, mut standings) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (source, first, copies)) in unit.records.iter().enumerate() {
+        let identity = at as u128;
+        let source_item = item(identity, source.1);
+        let mut add = |target: Option<Place>, outcome: Outcome, kind| {
+            outcomes.push(LaneOutcome {
+                source_lane: Some(source.0),
+                target_lane: target.map(|place| place.0),
+                outcome,
+            });
+            standings.push(Standing::Finding(kind));
+        };
+        let Some(&place) = copies.first() else {
+            add(None, Outcome::Missing { source: source_item }, FindingKind::MissingRecord);
+            continue;
+        };
+        let target = item(identity, place.1);
+        match first {
+            First::InOrder => pairs.push(LanePair { source: *source, target: place }),
+            First::Reordered => add(
+                Some(place),
+                Outcome::Reordered { source: source_item, target, key_order_broken: true },
+                FindingKind::ReorderedRecord,
+            ),
+            First::Mismatched => add(
+                Some(place),
+                Outcome::Mismatched { source: source_item, target: item(u128::MAX - identity, place.1) },
+                FindingKind::MismatchedRecord,
+            ),
+            First::None => {}
+        }
+        for &place in &copies[1..] {
+            let outcome = Outcome::Duplicate { original: source_item, target: item(identity, place.1) };
+            add(Some(place), outcome, FindingKind::DuplicateRecord);
+        }
+    }
+    (pairs, outcomes, standings)
+}
+
+/// By definition: skip over all lanes, and for each target lane replay and image.
+fn by_definition(
+    unit: &Unit,
+    commits: &[Option<i64>],
+    resumes: &[Option<i64>],
+) -> (u64, Vec<Option<u64>>, Vec<Option<i64>>) {
+    let ahead = |(lane, offset): Place| commits[lane].map(|commit| offset >= commit);
+    let passed = |(lane, offset): &Place| resumes[*lane].is_some_and(|resume| *offset < resume);
+    let skipped = |(source, _, copies): &&(Place, First, Vec<Place>)| {
+        ahead(*source) == Some(true) && !copies.is_empty() && copies.iter().all(passed)
+    };
+    let skip = unit.records.iter().filter(skipped).count() as u64;
+    let copies = |wanted: bool, lane: usize| {
+        let records = unit.records.iter().filter(move |(source, ..)| ahead(*source) == Some(wanted));
+        records.flat_map(|(_, _, copies)| copies).filter(move |place| place.0 == lane).map(|place| place.1)
+    };
+    let replay = (0..TARGET_LANES).map(|lane| {
+        resumes[lane].map(|resume| copies(false, lane).filter(|offset| *offset >= resume).count() as u64)
+    });
+    let image = (0..TARGET_LANES).map(|lane| copies(true, lane).min());
+    (skip, replay.collect(), image.collect())
+}
+
+proptest! {
+    #[test]
+    fn skip_replay_and_image_are_those_of_the_definition(
+        drawn in drawn(),
+        order in prop::collection::vec(any::<u32>(), 1..100),
+        commits in prop::array::uniform3(prop::option::weighted(0.9, 0i64..20)),
+        resumes in prop::array::uniform4(0i64..15),
+    ) {
+        let unit = unit(&drawn, &order);
+        let (pairs, outcomes, standings) = outcomes(&unit);
+        let resumes: Vec<Option<i64>> = resumes.iter().copied().map(Some).collect();
+        let thresholds = [
+            commits.iter().map(|commit| commit.iter().copied().collect()).collect(),
+            resumes.iter().map(|resume| resume.iter().copied().collect()).collect(),
+        ];
+        let mut cells = Cells::new(thresholds);
+        pairs.iter().for_each(|pair| cells.matched(*pair));
+        cells.close();
+        prop_assert_eq!(cells.pairs(), pairs.len() as u64);
+
+        let mut repeated = Repeated::among(&outcomes);
+        let mut both = [Vec::new(), Vec::new()];
+        for (at, (source, _, copies)) in unit.records.iter().enumerate() {
+            both[0].push((*source, at as u128));
+            both[1].extend(copies.iter().map(|copy| (*copy, at as u128)));
+        }
+        for side in Side::BOTH {
+            both[side as usize].sort_unstable();
+            for ((lane, offset), identity) in &both[side as usize] {
+                repeated.see(side, *lane, &item(*identity, *offset));
+            }
+        }
+        let in_order: HashMap<Place, Place> =
+            repeated.partners(|a, b| a.identity == b.identity).iter().map(|p| (p.source, p.target)).collect();
+
+        let copies = UnitCopies::of(&cells, &outcomes, &standings, in_order);
+        let got = copies.judge(&commits, &resumes);
+        let (skip, replay, image) = by_definition(&unit, &commits, &resumes);
+        prop_assert_eq!(got.iter().map(|lane| lane.skip.expect("all resume")).sum::<u64>(), skip);
+        prop_assert_eq!(got.iter().map(|lane| lane.replay).collect::<Vec<_>>(), replay);
+        prop_assert_eq!(got.iter().map(|lane| lane.image).collect::<Vec<_>>(), image);
+    }
+}
+
+#[test]
+fn a_skip_that_depends_on_a_partition_without_a_resume_offset_is_not_told() {
+    let original = item(7, 0);
+    let outcomes = vec![LaneOutcome {
+        source_lane: Some(0),
+        target_lane: Some(1),
+        outcome: Outcome::Duplicate { original, target: item(7, 3) },
+    }];
+    let mut cells = Cells::new([vec![vec![0]], vec![vec![5], vec![]]]);
+    cells.matched(LanePair { source: (0, 0), target: (0, 2) });
+    cells.close();
+    let standings = [Standing::Finding(FindingKind::DuplicateRecord)];
+    let copies = UnitCopies::of(&cells, &outcomes, &standings, HashMap::from([((0, 0), (0, 2))]));
+    let got = copies.judge(&[Some(0)], &[Some(5), None]);
+    assert_eq!((got[0].skip, got[1].skip), (None, None));
+    assert_eq!((got[0].replay, got[0].image, got[1].image), (Some(0), Some(2), Some(3)));
+}

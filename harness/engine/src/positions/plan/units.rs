@@ -1,0 +1,284 @@
+//! Topics whose records may change partitions: which partitions belong together, and where each group stands on them.
+//! Reads no user's topic.
+
+use std::collections::BTreeMap;
+
+use super::super::{Origin, PositionState};
+use super::PlanError;
+use super::csv_file::CsvPositions;
+use super::groups::Context;
+use super::resume::Rule;
+use super::types::{GroupPlan, LaneResume, SourceLane, TargetLane, UnitPlan, UnitPosition};
+use super::view::ClusterView;
+use crate::config::{ProofConfig, RangeStart};
+use crate::record::{Partitioning, TopicPartition};
+
+/// One unit for each target topic among `chosen` (source topic, partitions, target topic) that is repartitioned.
+pub(super) fn units(
+    config: &ProofConfig,
+    (source, target): (&dyn ClusterView, &dyn ClusterView),
+    target_topics: &BTreeMap<String, i32>,
+    chosen: &[(&String, i32, String)],
+) -> Result<Vec<UnitPlan>, PlanError> {
+    let mut units: BTreeMap<&str, UnitPlan> = BTreeMap::new();
+    for (topic, partitions, on_target) in chosen {
+        let contract = config.contract_for(topic);
+        if contract.partitions != Partitioning::ByKey {
+            continue;
+        }
+        let unit = units.entry(on_target).or_insert_with(|| UnitPlan {
+            sources: Vec::new(),
+            targets: (0..target_topics[on_target])
+                .map(|partition| TargetLane {
+                    partition: TopicPartition::new(on_target, partition),
+                    log_start: 0,
+                    end: 0,
+                })
+                .collect(),
+            contract,
+        });
+        unit.sources.extend((0..*partitions).map(|partition| SourceLane {
+            partition: TopicPartition::new(topic.as_str(), partition),
+            log_start: 0,
+            start: 0,
+            end: 0,
+            start_reason: String::new(),
+        }));
+    }
+    let mut units: Vec<UnitPlan> = units.into_values().collect();
+    for unit in &mut units {
+        let isolation = unit.contract.isolation;
+        let partitions: Vec<_> = unit.sources.iter().map(|lane| lane.partition.clone()).collect();
+        for (lane, bounds) in unit.sources.iter_mut().zip(source.bounds(&partitions, isolation)?) {
+            (lane.log_start, lane.start, lane.end) = (bounds.start, bounds.start, bounds.end);
+        }
+        let partitions: Vec<_> = unit.targets.iter().map(|lane| lane.partition.clone()).collect();
+        for (lane, bounds) in unit.targets.iter_mut().zip(target.bounds(&partitions, isolation)?) {
+            (lane.log_start, lane.end) = (bounds.start, bounds.end);
+        }
+    }
+    Ok(units)
+}
+
+/// Where one group stands on each unit of which it has committed anything.
+pub(super) fn positions(
+    context: &Context<'_>,
+    rule: Rule,
+    csv: &CsvPositions,
+    units: &[UnitPlan],
+    group: &str,
+) -> Result<Vec<UnitPosition>, PlanError> {
+    let mut out = Vec::new();
+    for (unit, plan) in units.iter().enumerate() {
+        let sources: Vec<_> = plan.sources.iter().map(|lane| lane.partition.clone()).collect();
+        let committed = context.source.committed(group, &sources)?;
+        if committed.iter().all(Option::is_none) {
+            continue;
+        }
+        let targets: Vec<_> = plan.targets.iter().map(|lane| lane.partition.clone()).collect();
+        let target_commits = match rule.asks(Origin::GroupCommits) {
+            true => context.target.committed(group, &targets)?,
+            false => vec![None; targets.len()],
+        };
+        let resumes = plan
+            .targets
+            .iter()
+            .zip(target_commits)
+            .map(|(lane, target_commit)| {
+                let same_partition = plan
+                    .sources
+                    .iter()
+                    .position(|source| source.partition == lane.partition)
+                    .and_then(|at| committed[at]);
+                let known = Known {
+                    lane,
+                    target_commit,
+                    csv: csv.get(&(group.to_owned(), lane.partition.clone())).copied(),
+                    same_partition,
+                };
+                resume(rule, &known)
+            })
+            .collect();
+        let commit_states = plan
+            .sources
+            .iter()
+            .zip(&committed)
+            .map(|(lane, committed)| commit_state(lane, *committed))
+            .collect();
+        out.push(UnitPosition { unit, committed, commit_states, resumes });
+    }
+    Ok(out)
+}
+
+/// What is known of one group at one target partition.
+struct Known<'a> {
+    lane: &'a TargetLane,
+    target_commit: Option<i64>,
+    csv: Option<i64>,
+    /// The commit on the source partition of the same name: only where the source is compared with itself.
+    same_partition: Option<i64>,
+}
+
+/// Only what says where to go on in a target partition as such can be used: no origin translates a single source
+/// position where records change partitions.
+fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
+    let TargetLane { partition, log_start, end } = known.lane;
+    let origins = rule.origins();
+    let found = origins.iter().find_map(|&origin| match origin {
+        Origin::GroupCommits => {
+            known.target_commit.map(|offset| (offset, origin, "the group's own commit on the target"))
+        }
+        Origin::Csv => known.csv.map(|offset| (offset, origin, "from the CSV file")),
+        Origin::Earliest => Some((*log_start, origin, "the target's log start")),
+        Origin::Identity if rule.noise_floor => {
+            known.same_partition.map(|offset| (offset, origin, "the source is compared with itself"))
+        }
+        _ => None,
+    });
+    let Some((offset, origin, why)) = found else {
+        let mut reasons: Vec<String> = Vec::new();
+        for &origin in &origins {
+            reasons.push(match origin {
+                Origin::GroupCommits => format!("the group has no commit on {partition} of the target"),
+                Origin::Csv => format!("the CSV file has no row for it on {partition}"),
+                origin if rule.noise_floor => format!("the group has no commit on {partition} ({origin:?})"),
+                origin => format!(
+                    "{} translates a position partition by partition, which `partitions: by_key` rules out: commit \
+                     on the target and use positions.origin group_commits, or csv, or earliest",
+                    origin.as_str()
+                ),
+            });
+        }
+        let (origin, state) = (Origin::None, PositionState::NoCheckpoint);
+        return LaneResume { offset: None, origin, state, detail: reasons.join("; ") };
+    };
+    let (state, trouble) = if offset > *end {
+        let text = format!(
+            "; {offset} is past the target's log end {end}: the copy is behind or the target topic was recreated; a \
+             client would reset by its auto.offset.reset"
+        );
+        (PositionState::BeyondTargetEnd, text)
+    } else if offset < *log_start {
+        let text = format!(
+            "; {offset} is below the target's log start {log_start}: retention deleted it; a client would reset by \
+             its auto.offset.reset"
+        );
+        (PositionState::BelowTargetLogStart, text)
+    } else {
+        (PositionState::Judged, String::new())
+    };
+    LaneResume { offset: Some(offset), origin, state, detail: format!("{why}{trouble}") }
+}
+
+fn commit_state(lane: &SourceLane, committed: Option<i64>) -> (PositionState, String) {
+    match committed {
+        Some(committed) if committed > lane.end => {
+            let text = format!(
+                "committed {committed} is past the source's log end {}: the topic was recreated, or an open \
+                 transaction hides its end",
+                lane.end
+            );
+            (PositionState::BeyondSourceEnd, text)
+        }
+        Some(committed) if committed < lane.log_start => {
+            let text = format!(
+                "committed {committed} is below the source's log start {}: retention deleted records that the group \
+                 never read; they cannot be compared",
+                lane.log_start
+            );
+            (PositionState::BelowSourceLogStart, text)
+        }
+        _ => (PositionState::Judged, String::new()),
+    }
+}
+
+/// Sets where the scope of each source partition starts, and why.
+pub(super) fn set_starts(
+    config: &ProofConfig,
+    source: &dyn ClusterView,
+    now_ms: i64,
+    units: &mut [UnitPlan],
+    groups: &[GroupPlan],
+) -> Result<(), PlanError> {
+    let since = match config.range.start {
+        RangeStart::Timestamp(ms) => Some(ms),
+        RangeStart::Duration(back) => Some(now_ms.saturating_sub(back.as_millis() as i64)),
+        RangeStart::Positions | RangeStart::Earliest => None,
+    };
+    for (unit, plan) in units.iter_mut().enumerate() {
+        let partitions: Vec<_> = plan.sources.iter().map(|lane| lane.partition.clone()).collect();
+        let at_time = match since {
+            Some(ms) => source.offsets_at(&partitions, ms)?,
+            None => vec![None; partitions.len()],
+        };
+        for (at, lane) in plan.sources.iter_mut().enumerate() {
+            let lowest = groups
+                .iter()
+                .flat_map(|group| {
+                    group.units.iter().filter(|position| position.unit == unit).map(move |p| (group, p))
+                })
+                .filter_map(|(group, position)| position.committed[at].map(|committed| (committed, group)))
+                .min_by_key(|(committed, _)| *committed);
+            let (asked, reason) = match (config.range.start, lowest) {
+                (RangeStart::Positions, Some((committed, group))) => {
+                    (committed, format!("the lowest committed offset, of group {}", group.group))
+                }
+                (RangeStart::Positions, None) => {
+                    (lane.log_start, "no group has a commit on it: from the source's log start".to_owned())
+                }
+                (RangeStart::Earliest, _) => {
+                    (lane.log_start, "from the source's log start, as asked".to_owned())
+                }
+                (RangeStart::Timestamp(_) | RangeStart::Duration(_), _) => match at_time[at] {
+                    Some(offset) => (offset, "the first record at or after the time asked for".to_owned()),
+                    None => (lane.end, "no record at or after the time asked for".to_owned()),
+                },
+            };
+            lane.start = asked.clamp(lane.log_start, lane.end);
+            lane.start_reason = match asked {
+                asked if asked < lane.start => {
+                    format!("{reason}, is {asked}, which retention has deleted: from the source's log start")
+                }
+                asked if asked > lane.start => {
+                    format!("{reason}, is {asked}, past the log end: from the end")
+                }
+                _ => reason,
+            };
+        }
+    }
+    Ok(())
+}
+
+/// What a unit costs: a sentence each.
+pub(super) fn remarks(units: &[UnitPlan]) -> Vec<String> {
+    let sentence = |unit: &UnitPlan| {
+        format!(
+            "{} -> {}: records may be in any partition, so all {} source and {} target partitions are read from their \
+             log starts and compared together",
+            unit.source_topics(),
+            unit.target_topic(),
+            unit.sources.len(),
+            unit.targets.len()
+        )
+    };
+    units.iter().map(sentence).collect()
+}
+
+/// A position before the range is not judged by it.
+pub(super) fn outside_range(mut groups: Vec<GroupPlan>, units: &[UnitPlan]) -> Vec<GroupPlan> {
+    for position in groups.iter_mut().flat_map(|group| &mut group.units) {
+        for (at, lane) in units[position.unit].sources.iter().enumerate() {
+            let (state, detail) = &mut position.commit_states[at];
+            if let Some(committed) = position.committed[at].filter(|&committed| committed < lane.start)
+                && *state == PositionState::Judged
+            {
+                *state = PositionState::NotLocated;
+                *detail = format!(
+                    "the range starts at {}, after the commit at {committed}: start it at positions to judge the group",
+                    lane.start
+                );
+            }
+        }
+    }
+    groups
+}

@@ -1,0 +1,54 @@
+//! Turns the judged outcomes of a unit into findings. Decides nothing.
+
+use cutproof_reports::{Finding, FindingKind, OrderBroken};
+
+use crate::align::Outcome;
+use crate::classify::Standing;
+use crate::positions::PairPlan;
+
+use super::super::RunError;
+use super::super::explain::{Draft, Explainer};
+use super::{JudgedUnit, Unit, stand_ins};
+
+/// Explains the findings of a unit and hands each to `emit`. What is equal in meaning is taken back from its ledger.
+pub(in crate::run) fn explain(
+    explainer: &mut Explainer<'_, '_>,
+    unit: &Unit,
+    judged: &mut JudgedUnit,
+    emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let Some(result) = &mut judged.result else { return Ok(()) };
+    let pairs = stand_ins(&unit.plan);
+    let pairs: Vec<&PairPlan> = pairs.iter().collect();
+    let mut drafts = Vec::new();
+    for (entry, standing) in result.outcomes.iter().zip(&result.standings) {
+        let Standing::Finding(kind) = *standing else { continue };
+        let order_broken = match entry.outcome {
+            Outcome::Reordered { key_order_broken: true, .. } => Some(OrderBroken::Key),
+            Outcome::Reordered { .. } => Some(OrderBroken::Partition),
+            _ => None,
+        };
+        drafts.push(Draft {
+            kind,
+            source: entry.source_lane.zip(entry.outcome.source().copied()),
+            target: entry.target_lane.zip(entry.outcome.target().copied()),
+            order_broken,
+            cause: None,
+            aborted: None,
+        });
+    }
+    let equal_meaning = explainer.explain_drafts(&pairs, &drafts, emit)?;
+    for at in equal_meaning {
+        let Some((lane, _)) = drafts[at].source else { continue };
+        let ledger = &mut result.ledger.rows[lane];
+        let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
+        *mismatched -= 1;
+        if *mismatched == 0 {
+            ledger.findings.remove(&FindingKind::MismatchedRecord);
+        }
+        ledger.matched += 1;
+        ledger.equal_meaning += 1;
+        ledger.check(&judged.reading.name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Ends the alignment of a unit, judges it within the scope, and proves that its ledger adds up.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
+use crate::align::{Item, LogError, Outcome};
+use crate::classify::{SourceReading, Standing, TargetReading, UnitReading, classify_unit};
+use crate::consume::ReadEnd;
+use crate::fingerprint::Fingerprinter;
+use crate::ledger::{Cells, Place, Repeated, UnitIntake, UnitLedger, account_unit};
+use crate::positions::UnitPlan;
+use crate::record::{OffsetRange, Side};
+
+use super::super::RunError;
+use super::super::again::Readers;
+use super::super::drive::{item, rules};
+use super::{Unit, UnitRead};
+
+/// A unit that was read.
+pub(in crate::run) struct JudgedUnit {
+    pub reading: UnitReading,
+    pub intake: UnitIntake,
+    /// `None` where it could not be judged; the remarks say why.
+    pub result: Option<UnitResult>,
+    /// Why it was not judged, or not to its end.
+    pub remarks: Vec<String>,
+    pub schema_ids: BTreeSet<u32>,
+}
+
+/// What became of the records of a unit.
+pub(in crate::run) struct UnitResult {
+    pub cells: Cells,
+    pub outcomes: Vec<LaneOutcome>,
+    /// Parallel to `outcomes`.
+    pub standings: Vec<Standing>,
+    /// Where the originals of duplicates are matched in order.
+    pub in_order: HashMap<Place, Place>,
+    pub ledger: UnitLedger,
+}
+
+/// The logs of a unit's lanes, as far as the run has read them.
+struct UnitLog<'r, 'a> {
+    readers: &'r mut Readers<'a>,
+    plan: &'r UnitPlan,
+    fingerprinter: Fingerprinter,
+    read_to: [Vec<i64>; 2],
+}
+
+impl LaneLog for UnitLog<'_, '_> {
+    fn read(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let partition = self.plan.partition(side, lane);
+        let range = OffsetRange { start: range.start, end: range.end.min(self.read_to[side as usize][lane]) };
+        if range.start >= range.end {
+            return Ok(());
+        }
+        let fingerprinter = &self.fingerprinter;
+        let end = self
+            .readers
+            .read(side, self.plan.contract.isolation, partition, range, |view| {
+                visit(&item(fingerprinter, view))
+            })
+            .map_err(|error| LogError(error.to_string()))?;
+        match end {
+            _ if self.readers.stopped() => Err(LogError("stopped".to_owned())),
+            ReadEnd::ReachedEnd => Ok(()),
+            other => Err(LogError(format!(
+                "{partition} of the {side} could not be read again from offset {} to {}: {other:?}",
+                range.start, range.end
+            ))),
+        }
+    }
+}
+
+/// Judges one unit.
+pub(in crate::run) fn judge(
+    unit: &Unit,
+    read: UnitRead,
+    readers: &mut Readers<'_>,
+    seed: u64,
+) -> Result<JudgedUnit, RunError> {
+    let UnitRead {
+        aligner,
+        mut cells,
+        intake,
+        read_to,
+        source_ends,
+        first_timestamps,
+        complete,
+        mut remarks,
+        schema_ids,
+        holes: _,
+        stalled: _,
+    } = read;
+    let plan = &unit.plan;
+    let name = format!("{} -> {}", plan.source_topics(), plan.target_topic());
+    let fingerprinter = Fingerprinter::new(&plan.contract, seed);
+    let mut log = UnitLog { readers, plan, fingerprinter, read_to: read_to.clone() };
+    let log_starts: Vec<i64> = plan.sources.iter().map(|lane| lane.log_start).collect();
+    let aligned = aligner.finish(&log_starts, &mut log, &mut cells);
+    cells.close();
+    let mut reading = reading(plan, name, &cells, &read_to, &source_ends, &first_timestamps, complete);
+    let KeyedAlignment { outcomes, .. } = match aligned {
+        Ok(alignment) => alignment,
+        Err(error) => {
+            remarks.push(error.to_string());
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+        }
+    };
+    let in_order = match partners(&outcomes, plan, &mut log) {
+        Ok(in_order) => in_order,
+        Err(LogError(why)) => {
+            remarks.push(why);
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+        }
+    };
+    set_target_scope(&mut reading, plan, &cells, &outcomes);
+    let standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    let ledger = account_unit(&reading, &cells, &outcomes, &standings, &intake)?;
+    let result = UnitResult { cells, outcomes, standings, in_order, ledger };
+    Ok(JudgedUnit { reading, intake, result: Some(result), remarks, schema_ids })
+}
+
+fn reading(
+    plan: &UnitPlan,
+    name: String,
+    cells: &Cells,
+    read_to: &[Vec<i64>; 2],
+    source_ends: &[i64],
+    first_timestamps: &[Option<i64>],
+    complete: [bool; 2],
+) -> UnitReading {
+    let sources = plan.sources.iter().enumerate().map(|(at, lane)| {
+        let end = source_ends[at];
+        let below = cells.sum(|source, _| source.0 == at && source.1 < end);
+        SourceReading {
+            log_start: lane.log_start,
+            start: lane.start.min(end),
+            end,
+            read_to: read_to[0][at],
+            first_timestamp: first_timestamps[at],
+            highest_matched: below.highest_source,
+        }
+    });
+    let targets = plan.targets.iter().enumerate().map(|(at, lane)| TargetReading {
+        start: lane.log_start,
+        cut: read_to[1][at],
+        first_matched: cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest),
+        read_to: read_to[1][at],
+    });
+    UnitReading { name, sources: sources.collect(), targets: targets.collect(), complete }
+}
+
+/// Where the scope of each target lane starts and ends: with the first and the last copy of a source record in scope.
+fn set_target_scope(reading: &mut UnitReading, plan: &UnitPlan, cells: &Cells, outcomes: &[LaneOutcome]) {
+    let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
+    let live = reading.live();
+    let sources = reading.sources.clone();
+    let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
+    for (at, lane) in reading.targets.iter_mut().enumerate() {
+        let log_start = plan.targets[at].log_start;
+        let pairs = cells.sum(|source, target| target.0 == at && in_scope(source));
+        if !whole {
+            let further = outcomes.iter().filter(|entry| entry.target_lane == Some(at)).filter_map(|entry| {
+                let first_copy =
+                    matches!(entry.outcome, Outcome::Reordered { .. } | Outcome::Mismatched { .. });
+                let source = entry.source_lane.zip(entry.outcome.source());
+                source.filter(|(lane, item)| first_copy && in_scope((*lane, item.offset)))?;
+                entry.outcome.target().map(|item| item.offset)
+            });
+            let image = pairs.target.map(|(lowest, _)| lowest).into_iter().chain(further).min();
+            let before = cells.sum(|source, target| target.0 == at && source.1 < sources[source.0].start);
+            let after_history = || before.target.map_or(log_start, |(_, highest)| highest + 1);
+            lane.start = image.unwrap_or_else(after_history);
+        }
+        if live {
+            lane.cut = pairs.target.map_or(lane.start, |(_, highest)| highest + 1);
+        }
+    }
+}
+
+/// Where the originals of duplicates are matched in order. Reads the lanes again where there are duplicates.
+fn partners(
+    outcomes: &[LaneOutcome],
+    plan: &UnitPlan,
+    log: &mut UnitLog<'_, '_>,
+) -> Result<HashMap<Place, Place>, LogError> {
+    let mut repeated = Repeated::among(outcomes);
+    if repeated.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let log_starts = [
+        plan.sources.iter().map(|lane| lane.log_start).collect::<Vec<_>>(),
+        plan.targets.iter().map(|lane| lane.log_start).collect(),
+    ];
+    for side in Side::BOTH {
+        for (lane, &start) in log_starts[side as usize].iter().enumerate() {
+            log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+                repeated.see(side, lane, item);
+                true
+            })?;
+        }
+    }
+    let rules = rules(&plan.contract);
+    let pairs = repeated.partners(|source, target| rules.matches(source, target));
+    Ok(pairs.into_iter().map(|pair| (pair.source, pair.target)).collect())
+}

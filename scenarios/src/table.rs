@@ -3,6 +3,11 @@
 use crate::format::{FoundAnswer, TableRow};
 use crate::result::{Outcome, Said, ScenarioResult};
 
+/// How the row of a scenario begins, as far as its file alone says: failure and name.
+pub fn row_head(name: &str, row: &TableRow) -> String {
+    format!("| {} (`{name}`) |", escape(&row.failure))
+}
+
 /// Markdown; only scenarios with a `table` make a row, in the order of the answers.
 pub fn table(results: &[ScenarioResult]) -> String {
     let mut rows: Vec<(FoundAnswer, &ScenarioResult, &TableRow)> = results
@@ -26,7 +31,7 @@ pub fn table(results: &[ScenarioResult]) -> String {
             }
         };
         let [check, answer, how] = cells.map(|cell| escape(&cell));
-        text += &format!("| {} (`{}`) | {check} | {answer} | {how} |\n", escape(&row.failure), result.name);
+        text += &format!("{} {check} | {answer} | {how} |\n", row_head(&result.name, row));
     }
     text
 }
@@ -53,7 +58,9 @@ fn check(said: &Said) -> String {
 }
 
 fn how(row: &TableRow, said: &Said) -> String {
-    let example = said.example.as_ref().or(said.error.as_ref()).or(said.reason.as_ref());
+    // Reasons may tell times of the run: only where the scenario does not say it in its own words.
+    let reason = said.reason.as_ref().filter(|_| row.why.is_none());
+    let example = said.example.as_ref().or(said.error.as_ref()).or(reason);
     let why = row.why.iter().cloned();
     let example = example.map(|example| match said.example {
         Some(_) => format!("e.g. {example}"),

@@ -20,7 +20,7 @@ pub mod versions;
 pub mod wait;
 
 pub use client::{
-    Commit, Compression, Isolation, LogEnds, OpenTransaction, ProduceOptions, Topic, TransactionEnd,
+    Commit, Compression, Isolation, LogEnds, Member, OpenTransaction, ProduceOptions, Topic, TransactionEnd,
     add_partitions, alter_topic, commit_offsets, committed_offsets, create_topic, delete_groups,
     delete_records, delete_topic, log_ends, partition_count, produce, produce_transaction, produce_with,
     read_all, read_from, topic_names,

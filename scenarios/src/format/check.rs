@@ -182,6 +182,9 @@ fn one_step(scenario: &Scenario, cast: &Cast, Placed { at, step }: &Placed, all:
             | Step::BeginTransaction(_)
             | Step::CommitTransaction(_)
             | Step::AbortTransaction(_)
+            | Step::Join(_)
+            | Step::DamageBatch(_)
+            | Step::LoseTail(_)
     );
     if real_only && embedded {
         all.push(format!("{at}: embedded clusters can't; write `clusters: kafka`"));
@@ -212,14 +215,31 @@ fn one_step(scenario: &Scenario, cast: &Cast, Placed { at, step }: &Placed, all:
         Step::BeginTransaction(begin) => records(begin.on, &begin.records, true, cast, at, all),
         Step::Commit(commit) => known(commit.on, &commit.topic, cast, at, all),
         Step::DeleteRecords(delete) => known(delete.on, &delete.topic, cast, at, all),
+        Step::DeleteTopic(topic) if Names::untagged(scenario).internal(&topic.topic).is_some() => {}
         Step::DeleteTopic(topic) | Step::RecreateTopic(topic) => known(topic.on, &topic.topic, cast, at, all),
         Step::AddPartitions(add) => known(add.on, &add.topic, cast, at, all),
         Step::AlterTopic(alter) => known(alter.on, &alter.topic, cast, at, all),
+        Step::Join(join) => known(join.on, &join.topic, cast, at, all),
+        Step::DamageBatch(batch) => {
+            known(batch.on, &batch.topic, cast, at, all);
+            on_disk(scenario, at, all);
+        }
+        Step::LoseTail(tail) => {
+            known(tail.on, &tail.topic, cast, at, all);
+            on_disk(scenario, at, all);
+        }
         Step::WaitUntilHolds(until) => known(until.on, &until.topic, cast, at, all),
         Step::RegisterSchema(_) if !matches!(scenario.registry.0, RegistrySpec::Apicurio(_)) => {
             all.push(format!("{at}: write `registry: apicurio`"));
         }
         _ => {}
+    }
+}
+
+/// Where there are several brokers, the others would have what one has lost.
+fn on_disk(scenario: &Scenario, at: &str, all: &mut Vec<String>) {
+    if !matches!(&scenario.clusters.0, Clusters::Kafka(spec) if spec.nodes == 1) {
+        all.push(format!("{at}: only on `clusters: kafka` with one broker each"));
     }
 }
 

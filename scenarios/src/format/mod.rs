@@ -28,9 +28,9 @@ pub use setting::{
     PolicyWord, RegistrySpec, ReplicatorSpec, Version, WorkloadName, WorkloadSpec,
 };
 pub use steps::{
-    AddPartitions, AlterTopic, Begin, Commit, CreateTopic, CutOver, CutOverAt, DeleteRecords, End, OnTopic,
-    Produce, ProduceRaw, RawRecord, RegisterSchema, Run, Slow, StartReplicator, Step, Transaction,
-    TransactionEndWord, UntilHolds, WaitForCheckpoints, WaitUntilCopied,
+    AddPartitions, AlterTopic, Begin, Commit, CreateTopic, CutOver, CutOverAt, DamageBatch, DeleteRecords,
+    End, Join, LoseTail, OnTopic, Produce, ProduceRaw, RawRecord, RegisterSchema, Run, Slow, StartReplicator,
+    Step, Transaction, TransactionEndWord, UntilHolds, WaitForCheckpoints, WaitUntilCopied,
 };
 
 /// A scenario file of Cutproof: a setting, what happens in it, and all that the proof must say.

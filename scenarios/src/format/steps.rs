@@ -57,6 +57,14 @@ pub enum Step {
     AlterTopic(AlterTopic),
     /// Registers an Avro schema (registry: apicurio).
     RegisterSchema(RegisterSchema),
+    /// Has a group consume a topic until the scenario ends, without committing anything.
+    Join(Join),
+    /// Flips a bit on disk in the record batch that holds an offset, so that no client can read the batch. One broker of
+    /// each cluster only.
+    DamageBatch(DamageBatch),
+    /// Cuts the last records off a log on disk, as an unclean loss does, while its broker is killed. One broker of each
+    /// cluster only.
+    LoseTail(LoseTail),
     /// Produces records in one transaction and ends it.
     Transaction(Transaction),
     /// Begins a transaction and produces records in it; it stays open.
@@ -116,6 +124,9 @@ impl Step {
             Self::AddPartitions(_) => "add_partitions",
             Self::AlterTopic(_) => "alter_topic",
             Self::RegisterSchema(_) => "register_schema",
+            Self::Join(_) => "join",
+            Self::DamageBatch(_) => "damage_batch",
+            Self::LoseTail(_) => "lose_tail",
             Self::Transaction(_) => "transaction",
             Self::BeginTransaction(_) => "begin_transaction",
             Self::CommitTransaction(_) => "commit_transaction",
@@ -323,6 +334,51 @@ pub struct AlterTopic {
     pub topic: String,
     /// All its topic-level configuration, over `retention.ms: -1`; what is not named goes back to the broker's default.
     pub config: BTreeMap<String, String>,
+}
+
+/// A member of a group.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// Group.
+    pub group: String,
+    /// Topic on that side.
+    pub topic: String,
+    /// On which side (source).
+    #[serde(default)]
+    pub on: SideWord,
+}
+
+/// A batch on disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DamageBatch {
+    /// On which side (source).
+    #[serde(default)]
+    pub on: SideWord,
+    /// Topic on that side.
+    pub topic: String,
+    /// Partition (0).
+    #[serde(default)]
+    pub partition: i32,
+    /// An offset in the batch.
+    pub offset: i64,
+}
+
+/// The end of a log on disk.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoseTail {
+    /// On which side (source).
+    #[serde(default)]
+    pub on: SideWord,
+    /// Topic on that side.
+    pub topic: String,
+    /// Partition (0).
+    #[serde(default)]
+    pub partition: i32,
+    /// The first offset that is lost; a batch must begin there.
+    pub from: i64,
 }
 
 /// A schema to register.

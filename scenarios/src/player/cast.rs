@@ -53,6 +53,9 @@ impl Cast {
             Step::CreateTopic(create) => {
                 self.topics[create.on as usize].insert(create.topic.clone());
             }
+            Step::Join(join) => {
+                self.groups.insert(join.group.clone());
+            }
             Step::Commit(commit) => {
                 self.groups.insert(commit.group.clone());
             }

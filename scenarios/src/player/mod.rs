@@ -9,6 +9,7 @@ mod names;
 mod planting;
 mod prove;
 mod replicator;
+mod segment;
 mod stage;
 mod steps;
 mod workload;
@@ -19,7 +20,7 @@ use std::time::Instant;
 
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Monitor;
-use cutproof_reports::PositionState;
+use cutproof_reports::{Finding, PositionState};
 use cutproof_testcontainers::EmbeddedCluster;
 
 pub use cast::Cast;
@@ -187,10 +188,10 @@ fn judged(stage: &Stage<'_>, said: &mut Option<Said>) -> Result<Vec<String>, Sce
     let Some(end) = &stage.end else {
         return Err(ScenarioError::step("run", "the proof was not run"));
     };
-    *said = Some(in_short(end));
     let asks = |word: FoundWord| {
         expect.findings.iter().flatten().any(|item| matches!(item, FindingItem::Word(w) if *w == word))
     };
+    *said = Some(in_short(end, asks(FoundWord::FullRead)));
     let mut derived = Vec::new();
     let mut lines = Vec::new();
     if asks(FoundWord::Planted) {
@@ -229,7 +230,8 @@ fn in_scope(stage: &Stage<'_>, end: &ProofEnd) -> Vec<FindingExpect> {
     stage.derived.iter().filter(|finding| !before_start(finding)).cloned().collect()
 }
 
-fn in_short(end: &ProofEnd) -> Said {
+/// `of_the_moment`: which records are found differs from run to run, so none of them is an example.
+fn in_short(end: &ProofEnd, of_the_moment: bool) -> Said {
     let (manifest, findings) = match end {
         ProofEnd::Refused { exit_code, error } => {
             return Said { exit_code: *exit_code, error: Some(error.clone()), ..Said::default() };
@@ -240,7 +242,7 @@ fn in_short(end: &ProofEnd) -> Said {
         exit_code: manifest.exit_code,
         verdict: Some(manifest.verdict),
         reason: manifest.reasons.first().cloned(),
-        example: findings.first().map(sentence),
+        example: findings.first().filter(|_| !of_the_moment).map(example),
         ..Said::default()
     };
     for finding in findings {
@@ -255,6 +257,11 @@ fn in_short(end: &ProofEnd) -> Said {
         said.skip_records += position.skip_records.unwrap_or(0);
     }
     said
+}
+
+/// A finding without its detail, which may tell times of the run.
+fn example(finding: &Finding) -> String {
+    sentence(&Finding { detail: String::new(), ..finding.clone() })
 }
 
 /// The order in which scenarios share clusters best: those in this process first, then by clusters.

@@ -82,6 +82,9 @@ impl Names {
 
     /// A topic of the file on the clusters.
     pub fn topic(&self, side: SideWord, topic: &str) -> String {
+        if let Some(internal) = self.internal(topic) {
+            return internal;
+        }
         let prefix = format!("{}{}", self.alias_in_file(SideWord::Source), self.separator);
         match topic.strip_prefix(&prefix) {
             Some(rest) if side == SideWord::Target && self.policy == PolicyWord::Default => {
@@ -89,6 +92,20 @@ impl Names {
             }
             _ => format!("{}{topic}", self.tag),
         }
+    }
+
+    /// One of MirrorMaker 2's own topics on the clusters: offset-syncs or checkpoints.
+    pub fn internal(&self, topic: &str) -> Option<String> {
+        let separator = &self.separator;
+        let sides = [SideWord::Source, SideWord::Target];
+        let named = |alias: &dyn Fn(SideWord) -> String| {
+            let syncs =
+                sides.map(|side| format!("mm2-offset-syncs{separator}{}{separator}internal", alias(side)));
+            let checkpoints = format!("{}{separator}checkpoints{separator}internal", alias(SideWord::Source));
+            syncs.into_iter().chain([checkpoints])
+        };
+        let in_file = named(&|side| self.alias_in_file(side).to_owned());
+        in_file.zip(named(&|side| self.alias(side))).find(|(file, _)| file == topic).map(|(_, name)| name)
     }
 
     /// A group of the file on the clusters.
@@ -128,6 +145,10 @@ mod tests {
         assert_eq!(names.topic(SideWord::Source, "orders"), "t1-orders");
         assert_eq!(names.topic(SideWord::Target, &names.copy_of("orders")), "t1-src.t1-orders");
         assert_eq!(names.topic(SideWord::Target, "other"), "t1-other");
+        let syncs = names.topic(SideWord::Source, "mm2-offset-syncs.dst.internal");
+        assert_eq!(syncs, "mm2-offset-syncs.t1-dst.internal");
+        let checkpoints = names.topic(SideWord::Target, "src.checkpoints.internal");
+        assert_eq!(checkpoints, "t1-src.checkpoints.internal");
         assert_eq!(names.group("g"), "t1-g");
         assert_eq!(names.alias(SideWord::Target), "t1-dst");
         assert_eq!(names.as_in_file("t1-src.t1-orders-0@3"), "src.orders-0@3");

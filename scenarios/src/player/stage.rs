@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use cutproof_fixtures::FixtureRecord;
 use cutproof_fixtures::workloads::{ORDERS_SCHEMA, Workload};
 use cutproof_testcontainers::{
-    FixedRegistry, NeededTopic, OpenTransaction, PlainRecord, Registry, Result, Topic, create_topic,
+    FixedRegistry, Member, NeededTopic, OpenTransaction, PlainRecord, Registry, Result, Topic, create_topic,
     delete_groups, delete_topic, produce_with, topic_names,
 };
 
@@ -34,6 +34,8 @@ pub struct Stage<'a> {
     pub seed: u64,
     pub workload: Option<Workload>,
     pub transactions: HashMap<String, OpenTransaction>,
+    /// Of groups that consume until the scenario ends.
+    pub members: Vec<Member>,
     pub replicator: Replicator,
     pub registries: Registries,
     /// Of the topics made so far, by side and name in the file.
@@ -124,6 +126,7 @@ impl<'a> Stage<'a> {
             seed: seed.unwrap_or_else(|| scenario.workload.as_ref().map_or(1, |workload| workload.seed)),
             workload: None,
             transactions: HashMap::new(),
+            members: Vec::new(),
             replicator,
             registries,
             partitions: BTreeMap::new(),
@@ -278,6 +281,7 @@ impl<'a> Stage<'a> {
     /// Removes what was made on clusters that are not the player's; elsewhere only heals the network.
     pub fn clear(&mut self) -> Result<()> {
         self.transactions.clear();
+        self.members.clear();
         self.replicator = Replicator::None;
         self.ground.heal();
         if !matches!(self.ground, Ground::Own(_)) {

@@ -1,11 +1,12 @@
 //! One function for each step, and one that knows them all. Judges nothing.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Monitor;
 use cutproof_testcontainers::{
-    Commit as OffsetCommit, Error, Isolation, OpenTransaction, PlainRead, PlainRecord, Result,
+    Commit as OffsetCommit, Error, Isolation, Member, OpenTransaction, PlainRead, PlainRecord, Result,
     TransactionEnd, add_partitions, alter_topic, commit_offsets, delete_records, delete_topic, log_ends,
     read_from, wait,
 };
@@ -14,7 +15,7 @@ use super::planting::{SourceTopic, dropped, plant};
 use super::replicator::Replicator;
 use super::stage::{Registries, Stage, schema_text};
 use super::workload::plain;
-use super::{cut_over, prove};
+use super::{cut_over, prove, segment};
 use crate::error::ScenarioError;
 use crate::format::{
     Begin, Commit, DeleteRecords, Machine, ProduceRaw, RawRecord, SideWord, Span, Step, Transaction,
@@ -131,12 +132,34 @@ fn simple(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
             }
             _ => Err(Error::Misuse("there is no registry that takes schemas".to_owned())),
         },
+        Step::Join(join) => {
+            let (group, topic) = (stage.names.group(&join.group), stage.names.topic(join.on, &join.topic));
+            stage.members.push(Member::join(&stage.ground.bootstrap(join.on), &group, &topic)?);
+            Ok(())
+        }
+        Step::DamageBatch(batch) => {
+            let log = log_file(stage, batch.on, &batch.topic, batch.partition)?;
+            segment::damage(&log, batch.offset)
+        }
+        Step::LoseTail(tail) => {
+            if stage.ground.kafka(tail.on)?.process_id(1)?.is_some() {
+                return Err(Error::Misuse(format!("kill {}-1 first: it would write on", tail.on)));
+            }
+            let log = log_file(stage, tail.on, &tail.topic, tail.partition)?;
+            segment::lose_from(&log, tail.from)
+        }
         Step::Transaction(transaction) => whole_transaction(stage, transaction),
         Step::BeginTransaction(begin) => begin_transaction(stage, begin),
         Step::CommitTransaction(end) => end_transaction(stage, &end.id, TransactionEnd::Commit),
         Step::AbortTransaction(end) => end_transaction(stage, &end.id, TransactionEnd::Abort),
         Step::Run(_) | Step::CutOver(_) => Err(Error::Misuse("is no simple step".to_owned())),
     }
+}
+
+/// The first segment of a partition's log; scenarios are too small for a second one.
+fn log_file(stage: &Stage<'_>, side: SideWord, topic: &str, partition: i32) -> Result<PathBuf> {
+    let name = format!("{}-{partition}", stage.names.topic(side, topic));
+    Ok(stage.ground.kafka(side)?.data_dir(1)?.join(name).join("00000000000000000000.log"))
 }
 
 fn patience(span: Option<Span>) -> Duration {

@@ -9,6 +9,9 @@ use super::{REQUEST, client_config};
 use crate::error::{Error, Result};
 use crate::wait;
 
+/// How long a group may take until it has given out its partitions.
+const JOIN: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// One committed offset: the next record that the group will read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -24,6 +27,34 @@ impl Commit {
     /// A commit of one topic-partition.
     pub fn new(topic: &str, partition: i32, offset: i64) -> Self {
         Self { topic: topic.to_owned(), partition, offset }
+    }
+}
+
+/// A member of a group that consumes one topic and commits nothing. Dropping it leaves the group.
+pub struct Member {
+    /// Its own threads keep it in the group.
+    _consumer: BaseConsumer,
+}
+
+impl Member {
+    /// Joins; returns when partitions are assigned to it.
+    ///
+    /// # Errors
+    /// If that does not happen in time.
+    pub fn join(bootstrap: &str, group: &str, topic: &str) -> Result<Self> {
+        let what = || format!("join group {group}");
+        let consumer = member(bootstrap, group)?;
+        consumer.subscribe(&[topic]).map_err(Error::kafka(what(), bootstrap))?;
+        wait::until(&format!("partitions of {topic} for a member of group {group}"), JOIN, || {
+            // What it reads is nobody's business; polling is what moves the join along.
+            drop(consumer.poll(std::time::Duration::from_millis(100)));
+            match consumer.assignment() {
+                Ok(assigned) if assigned.count() > 0 => Ok(()),
+                Ok(_) => Err("none yet".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        })?;
+        Ok(Self { _consumer: consumer })
     }
 }
 

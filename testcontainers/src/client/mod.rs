@@ -13,7 +13,7 @@ pub use admin::{
     Topic, add_partitions, alter_topic, broker_count, create_topic, delete_groups, delete_records,
     delete_topic, partition_count, topic_names,
 };
-pub use groups::{Commit, commit_offsets, committed_offsets};
+pub use groups::{Commit, Member, commit_offsets, committed_offsets};
 pub use produce::{
     Compression, OpenTransaction, ProduceOptions, TransactionEnd, produce, produce_transaction, produce_with,
 };

@@ -39,7 +39,7 @@ fn lines(result: &ScenarioResult) -> String {
 #[test]
 fn every_embedded_scenario_is_as_expected_and_leaves_nothing() {
     let scenarios = load_all(&[library()]).expect("the library");
-    assert!(scenarios.len() >= 15, "only {} scenarios", scenarios.len());
+    assert!(scenarios.len() >= 34, "only {} scenarios", scenarios.len());
     let out = tempfile::tempdir().expect("a directory");
     let mut player = player(out.path());
     let results: Vec<ScenarioResult> = scenarios.iter().map(|loaded| player.play(loaded, &Silent)).collect();

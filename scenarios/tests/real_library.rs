@@ -19,7 +19,7 @@ fn every_real_scenario_is_as_expected() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("library/real");
     let scenarios = playing_order(load_all(&[library]).expect("the library"));
-    assert!(scenarios.len() >= 3, "only {} scenarios", scenarios.len());
+    assert!(scenarios.len() >= 28, "only {} scenarios", scenarios.len());
     let out = tempfile::tempdir().expect("a directory");
     let mut player = Player::new(PlayOptions {
         out: out.path().to_owned(),

@@ -225,7 +225,7 @@ pub struct Barrier {
 }
 
 /// The columns of the ledger. For the source: `source_records` = matched + missing + reordered + mismatched
-/// + misplaced + source's pending, unverifiable and compacted.
+/// + misplaced + source's pending, unverifiable, compacted and compacted_or_dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Source records in scope.
@@ -243,6 +243,9 @@ pub struct Counts {
     pub unverifiable: u64,
     /// Records that compaction explains, with evidence.
     pub compacted: u64,
+    /// Records of which it cannot be told whether compaction removed them or they were lost.
+    #[serde(default)]
+    pub compacted_or_dropped: u64,
     /// Findings of each kind; kinds with none may be absent.
     pub findings: BTreeMap<FindingKind, u64>,
 }

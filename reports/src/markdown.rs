@@ -158,9 +158,15 @@ fn not_judged(manifest: &RunManifest) -> Vec<String> {
     let open = [
         (totals.pending, "not on the target yet at the barrier"),
         (totals.unverifiable, "could not be judged"),
-        (totals.compacted, "gone by compaction: a later record of the key stands for them"),
+        (
+            totals.compacted,
+            "gone by compaction on one side: a later record of the key, or its deletion, stands for them",
+        ),
+        (totals.compacted_or_dropped, "compacted or lost on one side: it cannot be told which"),
     ];
-    for (name, (count, what)) in ["Pending", "Unverifiable", "Compacted"].into_iter().zip(open) {
+    for (name, (count, what)) in
+        ["Pending", "Unverifiable", "Compacted", "Compacted-or-dropped"].into_iter().zip(open)
+    {
         if count > 0 {
             sentences.push(format!("{name} records: {} ({what}).", grouped(count)));
         }

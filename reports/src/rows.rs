@@ -125,8 +125,10 @@ fn ledger_cells(name: String, source: String, target: String, counts: &Counts) -
 
 /// Does this row need no look?
 pub(crate) fn is_clean(pair: &PairSummary) -> bool {
-    let Counts { pending, unverifiable, .. } = pair.counts;
-    pair.counts.findings_total() == 0 && pending == 0 && unverifiable == 0 && pair.remarks.is_empty()
+    let Counts { pending, unverifiable, compacted_or_dropped, .. } = pair.counts;
+    pair.counts.findings_total() == 0
+        && pending + unverifiable + compacted_or_dropped == 0
+        && pair.remarks.is_empty()
 }
 
 /// Sums over pairs.
@@ -141,6 +143,7 @@ pub(crate) fn sum(pairs: &[PairSummary]) -> Counts {
             pending,
             unverifiable,
             compacted,
+            compacted_or_dropped,
             findings,
         } = &pair.counts;
         total.source_records += source_records;
@@ -150,6 +153,7 @@ pub(crate) fn sum(pairs: &[PairSummary]) -> Counts {
         total.pending += pending;
         total.unverifiable += unverifiable;
         total.compacted += compacted;
+        total.compacted_or_dropped += compacted_or_dropped;
         for (kind, count) in findings {
             *total.findings.entry(*kind).or_default() += count;
         }
@@ -246,6 +250,7 @@ mod tests {
                 pending: 10_000 * n,
                 unverifiable: 100_000 * n,
                 compacted: 1_000_000 * n,
+                compacted_or_dropped: 10_000_000 * n,
                 findings: [(kind, n)].into(),
             },
             ..PairSummary::default()
@@ -263,6 +268,7 @@ mod tests {
             pending: 60_000,
             unverifiable: 600_000,
             compacted: 6_000_000,
+            compacted_or_dropped: 60_000_000,
             findings: [(FindingKind::MissingRecord, 3), (FindingKind::DuplicateRecord, 3)].into(),
         };
         assert_eq!(sum(&pairs), expected);

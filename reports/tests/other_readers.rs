@@ -89,6 +89,7 @@ fn pairs() -> Value {
         "pending",
         "unverifiable",
         "compacted",
+        "compacted_or_dropped",
         "missing_record",
         "extraneous_record",
         "duplicate_record",

@@ -66,9 +66,10 @@ fn findings_by_kind() -> impl Strategy<Value = BTreeMap<FindingKind, u64>> {
 }
 
 fn counts() -> impl Strategy<Value = Counts> {
-    (proptest::array::uniform7(count()), findings_by_kind()).prop_map(|(numbers, findings)| {
-        let [source_records, target_records, matched, equal_meaning, pending, unverifiable, compacted] =
+    (proptest::array::uniform8(count()), findings_by_kind()).prop_map(|(numbers, findings)| {
+        let [source_records, target_records, matched, equal_meaning, pending, unverifiable, rest @ ..] =
             numbers;
+        let [compacted, compacted_or_dropped] = rest;
         Counts {
             source_records,
             target_records,
@@ -77,6 +78,7 @@ fn counts() -> impl Strategy<Value = Counts> {
             pending,
             unverifiable,
             compacted,
+            compacted_or_dropped,
             findings,
         }
     })

@@ -244,6 +244,7 @@ fn the_manifest_has_the_fields_of_the_interface() {
         "pending",
         "unverifiable",
         "compacted",
+        "compacted_or_dropped",
         "findings",
     ];
     assert_eq!(keys(&value["totals"]), counts);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cutproof_fixtures::workloads::{Size, orders};
 use cutproof_testcontainers::mirrormaker::{MirrorMaker, MirrorOptions, MirrorPolicy};
 use cutproof_testcontainers::{
-    Isolation, KafkaVersion, PlainRecord, delete_records, log_ends, produce, read_all,
+    Isolation, KafkaVersion, PlainRecord, Topic, create_topic, delete_records, log_ends, produce, read_all,
 };
 use support::*;
 
@@ -292,4 +292,74 @@ fn a_run_asks_brokers_for_nothing_but_what_reading_needs() {
         let writes: Vec<&&str> = names.iter().filter(|name| !READ_ONLY.contains(name)).collect();
         assert!(writes.is_empty(), "{} was asked for {writes:?}", cluster.alias());
     }
+}
+
+#[test]
+fn a_compacted_topic_that_only_the_target_has_cleaned_is_a_match_and_a_dropped_last_value_is_found() {
+    let lab = lab();
+    let [source, target] = [lab.source.bootstrap_servers(), lab.target.bootstrap_servers()];
+    // Segments roll by the records' own time. The source never cleans: its dirty part is never more than all of it.
+    let configs = |ratio| {
+        [
+            ("cleanup.policy", "compact"),
+            ("segment.ms", "60000"),
+            ("min.cleanable.dirty.ratio", ratio),
+            ("delete.retention.ms", "0"),
+        ]
+    };
+    let update = |n: i64, key: i64, value: Option<Vec<u8>>| PlainRecord {
+        partition: 0,
+        key: Some(format!("account-{key}").into_bytes()),
+        value,
+        headers: vec![],
+        timestamp: 1_793_700_000_000 + n * 1_000,
+    };
+    for topic in ["accounts-clean", "accounts-dropped"] {
+        create_topic(&source, &Topic { configs: &configs("1.0"), ..Topic::new(topic, 1) }).expect("made");
+        let copy = format!("accounts.{topic}");
+        create_topic(&target, &Topic { configs: &configs("0.01"), ..Topic::new(&copy, 1) }).expect("made");
+        let balance = |n: i64| (n % 11 > 0).then(|| format!("balance {n}").into_bytes());
+        let mut updates: Vec<PlainRecord> = (0..3_000).map(|n| update(n, n % 150, balance(n))).collect();
+        if topic == "accounts-dropped" {
+            // The last value of a key of its own, in the midst of what is cleaned.
+            let headers = vec![("drop-me".to_owned(), Some(b"1".to_vec()))];
+            updates.insert(2_000, PlainRecord { headers, ..update(2_000, 999, Some(b"lost".to_vec())) });
+        }
+        produce(&source, topic, updates).expect("produced");
+    }
+    let options = options(&lab, "accounts", "accounts-.*", "none")
+        .dropping_records_with_header("drop-me")
+        .property("sync.topic.configs.enabled", "false");
+    let mut mm2 = MirrorMaker::start(options).expect("MM2 starts");
+    mm2.wait_until_copied(&["accounts-clean", "accounts-dropped"], PATIENCE).expect("MM2 copies all");
+    mm2.stop();
+    let begun = Instant::now();
+    let left = |topic: &str| {
+        read_all(&target, &format!("accounts.{topic}"), 0, Isolation::ReadCommitted).expect("readable").len()
+    };
+    while ["accounts-clean", "accounts-dropped"].iter().any(|topic| left(topic) > 1_500) {
+        assert!(begun.elapsed() < PATIENCE, "the target's cleaner does not run");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let run = |topic: &str| {
+        let work = tempfile::tempdir().expect("a directory");
+        let more = format!(
+            "range: {{ start: earliest }}\ncontracts: [{{ log: compacted }}]\n{}",
+            scope(topic, "none")
+        );
+        let ended = cutproof_run(work.path(), &config(&lab, "accounts", &more));
+        (ended, work)
+    };
+    let (ended, _work) = run("accounts-clean");
+    ended.expect_code(0);
+    assert_eq!(ended.run["verdict"], "match");
+    let totals = &ended.run["totals"];
+    let count = |name: &str| totals[name].as_u64().unwrap_or_else(|| panic!("{name} in {totals}"));
+    assert_eq!(count("source_records"), 3_000);
+    assert_eq!(count("matched"), count("target_records"));
+    assert_eq!(count("compacted"), count("source_records") - count("target_records"));
+    assert!(count("compacted") > 1_000 && count("compacted_or_dropped") == 0, "{totals}");
+    let (ended, _work) = run("accounts-dropped");
+    ended.expect_code(10);
+    assert_eq!(ended.findings(), [("missing_record".to_owned(), Some((0, 2_000)), None)]);
 }

@@ -29,6 +29,7 @@ fn columns() -> SchemaRef {
         int64("pending", false),
         int64("unverifiable", false),
         int64("compacted", false),
+        int64("compacted_or_dropped", false),
     ];
     columns.extend(FindingKind::ALL.map(|kind| int64(kind.as_str(), false)));
     columns.push(texts("remarks"));
@@ -75,6 +76,7 @@ fn encode(pairs: &[PairSummary]) -> Result<Vec<ArrayRef>, ReportError> {
         counts("pending", &|counts| counts.pending)?,
         counts("unverifiable", &|counts| counts.unverifiable)?,
         counts("compacted", &|counts| counts.compacted)?,
+        counts("compacted_or_dropped", &|counts| counts.compacted_or_dropped)?,
     ];
     for kind in FindingKind::ALL {
         let of_kind = |counts: &Counts| counts.findings.get(&kind).copied().unwrap_or(0);
@@ -111,6 +113,7 @@ fn decode(cells: &Cells) -> Result<Vec<PairSummary>, ReportError> {
     let pending = cells.int64s("pending")?;
     let unverifiable = cells.int64s("unverifiable")?;
     let compacted = cells.int64s("compacted")?;
+    let compacted_or_dropped = cells.int64s("compacted_or_dropped")?;
     let remarks = cells.lists("remarks")?;
     let notes = cells.lists("notes")?;
     let mut findings = vec![BTreeMap::new(); cells.rows()];
@@ -141,6 +144,7 @@ fn decode(cells: &Cells) -> Result<Vec<PairSummary>, ReportError> {
                 pending: pending.must_count(row)?,
                 unverifiable: unverifiable.must_count(row)?,
                 compacted: compacted.must_count(row)?,
+                compacted_or_dropped: compacted_or_dropped.must_count(row)?,
                 findings,
             },
             remarks: remarks.must(row)?,

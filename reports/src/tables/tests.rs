@@ -106,6 +106,7 @@ fn the_columns_of_pairs_are_these_in_this_order() {
         "REQUIRED INT64 pending;",
         "REQUIRED INT64 unverifiable;",
         "REQUIRED INT64 compacted;",
+        "REQUIRED INT64 compacted_or_dropped;",
         "REQUIRED INT64 missing_record;",
         "REQUIRED INT64 extraneous_record;",
         "REQUIRED INT64 duplicate_record;",

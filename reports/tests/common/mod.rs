@@ -79,6 +79,7 @@ pub fn pairs() -> Vec<PairSummary> {
         pending: 2,
         unverifiable: 1,
         compacted: 0,
+        compacted_or_dropped: 0,
         findings: FindingKind::ALL.into_iter().zip([2, 1, 1, 1, 1, 1, 1]).collect(),
     };
     vec![

@@ -1,6 +1,7 @@
 //! What every word of a result means and what to do about it, as data. Judges no run.
 
 mod causes;
+mod columns;
 mod errors;
 mod exits;
 mod findings;
@@ -28,6 +29,8 @@ pub enum Kind {
     Part,
     /// `cause` of a finding.
     Cause,
+    /// A column of the ledger.
+    Column,
     /// `state` of a group's position.
     PositionState,
     /// `scorecard` of a group.
@@ -42,10 +45,11 @@ pub enum Kind {
 
 impl Kind {
     /// All sorts.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Self::Finding,
         Self::Part,
         Self::Cause,
+        Self::Column,
         Self::PositionState,
         Self::Scorecard,
         Self::Verdict,
@@ -59,6 +63,7 @@ impl Kind {
             Self::Finding => "finding",
             Self::Part => "part of a mismatched record",
             Self::Cause => "cause of a finding",
+            Self::Column => "column of the ledger",
             Self::PositionState => "state of a group's position",
             Self::Scorecard => "scorecard of a group",
             Self::Verdict => "verdict",
@@ -69,9 +74,16 @@ impl Kind {
 }
 
 fn all() -> impl Iterator<Item = &'static Entry> {
-    [findings::ENTRIES, causes::ENTRIES, positions::ENTRIES, exits::ENTRIES, errors::ENTRIES]
-        .into_iter()
-        .flatten()
+    [
+        findings::ENTRIES,
+        causes::ENTRIES,
+        columns::ENTRIES,
+        positions::ENTRIES,
+        exits::ENTRIES,
+        errors::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The entries of one sort.

@@ -28,10 +28,12 @@ pub struct Lab {
 /// One pair of clusters for the whole program; its processes end with the program. One test at a time: two cores.
 pub fn lab() -> MutexGuard<'static, Lab> {
     static LAB: OnceLock<Mutex<Lab>> = OnceLock::new();
+    // The cleaner looks for work more often than every 15 seconds.
+    let options = |options: KafkaOptions| options.proxied().property("log.cleaner.backoff.ms", "500");
     let lab = LAB.get_or_init(|| {
         Mutex::new(Lab {
-            source: KafkaCluster::start(KafkaOptions::source().proxied()).expect("the source starts"),
-            target: KafkaCluster::start(KafkaOptions::target().proxied()).expect("the target starts"),
+            source: KafkaCluster::start(options(KafkaOptions::source())).expect("the source starts"),
+            target: KafkaCluster::start(options(KafkaOptions::target())).expect("the target starts"),
         })
     });
     // A test that failed does not make the clusters unusable for the next.

@@ -1,10 +1,12 @@
 //! Turns alignment's outcomes into findings within the scope of the run: what is a finding, what is pending, what cannot
 //! be told. Reads nothing; counts nothing; decides no verdict.
 
+mod compacted;
 mod holes;
 mod scope;
 mod unit;
 
+pub use compacted::{Cleaning, judge_compacted};
 pub use holes::HiddenGaps;
 pub use scope::{Classified, Misplacement, PairReading, Standing, classify, find_misplaced};
 pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};

@@ -34,6 +34,10 @@ pub enum Standing {
     Pending,
     /// Cannot be judged.
     Unverifiable,
+    /// Under a compacted contract: explained by compaction.
+    Compacted,
+    /// Under a compacted contract: compacted or lost, which cannot be told.
+    CompactedOrDropped,
     /// After the cut: not judged and not counted.
     Beyond,
 }

@@ -22,9 +22,6 @@ impl ProofConfig {
         }
         for (index, rule) in self.contracts.iter().enumerate() {
             let contract = &rule.contract;
-            if contract.log == LogKind::Compacted {
-                refuse(format!("contracts[{index}].log"), "compacted");
-            }
             if contract.order != OrderPromise::Partition {
                 if contract.log == LogKind::Compacted {
                     refuse(

@@ -10,7 +10,8 @@ use super::ConfigError;
 use super::scalars::{Size, Span, Start, Timestamps};
 use super::types::{NamePolicy, OriginChoice, RangeStart, ReplicationKind};
 use crate::record::{
-    Contract, DecodeMode, FindingKind, Isolation, LogKind, OrderPromise, Partitioning, Side, TimestampRule,
+    Allowed, Contract, DecodeMode, FindingKind, Isolation, LogKind, OrderPromise, Partitioning, Side,
+    TimestampRule,
 };
 
 pub(super) const API_VERSION: &str = "cutproof/v1";
@@ -211,7 +212,7 @@ impl Default for RawHeaders {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAllowance {
     #[serde(deserialize_with = "words::finding")]
-    pub finding: FindingKind,
+    pub finding: Allowed,
     pub max: Option<u64>,
     pub reason: String,
 }
@@ -384,14 +385,15 @@ mod words {
         "all" => DecodeMode::All,
         "none" => DecodeMode::None,
     });
-    word!(finding -> FindingKind {
-        "missing_record" => FindingKind::MissingRecord,
-        "extraneous_record" => FindingKind::ExtraneousRecord,
-        "duplicate_record" => FindingKind::DuplicateRecord,
-        "reordered_record" => FindingKind::ReorderedRecord,
-        "mismatched_record" => FindingKind::MismatchedRecord,
-        "misplaced_record" => FindingKind::MisplacedRecord,
-        "undecodable_record" => FindingKind::UndecodableRecord,
+    word!(finding -> Allowed {
+        "missing_record" => Allowed::Finding(FindingKind::MissingRecord),
+        "extraneous_record" => Allowed::Finding(FindingKind::ExtraneousRecord),
+        "duplicate_record" => Allowed::Finding(FindingKind::DuplicateRecord),
+        "reordered_record" => Allowed::Finding(FindingKind::ReorderedRecord),
+        "mismatched_record" => Allowed::Finding(FindingKind::MismatchedRecord),
+        "misplaced_record" => Allowed::Finding(FindingKind::MisplacedRecord),
+        "undecodable_record" => Allowed::Finding(FindingKind::UndecodableRecord),
+        "compacted_or_dropped" => Allowed::CompactedOrDropped,
     });
 }
 

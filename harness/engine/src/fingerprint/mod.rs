@@ -33,6 +33,9 @@ pub struct Fingerprinter {
 
 const NULL: u128 = 0x6e75_6c6c_6e75_6c6c;
 
+/// [`Fingerprint::value`] of every tombstone.
+pub const TOMBSTONE: u64 = NULL as u64;
+
 impl Fingerprinter {
     /// `seed` is drawn anew for each run, so that nobody can prepare two records that collide.
     pub fn new(contract: &Contract, seed: u64) -> Self {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use cutproof_reports::{FindingKind, GroupSummary, PositionState, PositionSummary, Scorecard, Verdict};
 
-use crate::record::Allowance;
+use crate::record::{Allowance, Allowed};
 
 /// What the decision rests on.
 #[derive(Debug)]
 pub struct Results<'a> {
     /// Findings by the contract they fall under: its allowances, and the count of each kind.
     pub findings: Vec<(&'a [Allowance], BTreeMap<FindingKind, u64>)>,
+    /// Records that compaction may have removed or that may be lost, by contract as above.
+    pub compacted_or_dropped: Vec<(&'a [Allowance], u64)>,
     /// Records in scope: source, target.
     pub records: [u64; 2],
     /// Source records that the target has not reached.
@@ -45,9 +47,7 @@ pub fn decide(results: &Results<'_>) -> Decision {
     let mut allowed = Vec::new();
     for (allowances, findings) in &results.findings {
         for (&kind, &count) in findings.iter().filter(|(_, count)| **count > 0) {
-            let allowance =
-                allowances.iter().find(|a| a.finding == kind && a.max.is_none_or(|max| count <= max));
-            match allowance {
+            match covering(allowances, Allowed::Finding(kind), count) {
                 Some(allowance) => allowed.push(format!("{count} {kind} allowed: {}", allowance.reason)),
                 None => divergent.push(format!("{count} {kind}")),
             }
@@ -58,6 +58,14 @@ pub fn decide(results: &Results<'_>) -> Decision {
     for group in results.groups {
         for position in &group.positions {
             judge_position(&group.group, position, &mut no_go, &mut open);
+        }
+    }
+    for &(allowances, count) in results.compacted_or_dropped.iter().filter(|(_, count)| *count > 0) {
+        match covering(allowances, Allowed::CompactedOrDropped, count) {
+            Some(allowance) => {
+                allowed.push(format!("{count} compacted_or_dropped allowed: {}", allowance.reason))
+            }
+            None => open.push(format!("{count} records were compacted or dropped: it cannot be told which")),
         }
     }
     if results.records == [0, 0] {
@@ -96,6 +104,11 @@ pub fn decide(results: &Results<'_>) -> Decision {
     };
     let reasons = [divergent, no_go, open, allowed].concat();
     Decision { verdict, exit_code, reasons }
+}
+
+/// The first allowance for this that is large enough.
+fn covering(allowances: &[Allowance], what: Allowed, count: u64) -> Option<&Allowance> {
+    allowances.iter().find(|a| a.finding == what && a.max.is_none_or(|max| count <= max))
 }
 
 fn replays(groups: &[GroupSummary]) -> bool {

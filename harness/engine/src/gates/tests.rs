@@ -7,6 +7,7 @@ fn results<'a>(
 ) -> Results<'a> {
     Results {
         findings,
+        compacted_or_dropped: Vec::new(),
         records: [10, 10],
         pending: 0,
         unverifiable: 0,
@@ -89,7 +90,7 @@ fn a_position_that_was_not_judged_is_inconclusive() {
 #[test]
 fn an_allowance_covers_its_kind_up_to_its_limit_and_is_named() {
     let allowances = [Allowance {
-        finding: FindingKind::DuplicateRecord,
+        finding: Allowed::Finding(FindingKind::DuplicateRecord),
         max: Some(3),
         reason: "consumers are idempotent".into(),
     }];
@@ -100,6 +101,25 @@ fn an_allowance_covers_its_kind_up_to_its_limit_and_is_named() {
     assert_eq!(decide(&results(vec![(&allowances, counts(4))], &[])).exit_code, 10);
     let other = BTreeMap::from([(FindingKind::MissingRecord, 1)]);
     assert_eq!(decide(&results(vec![(&allowances, other)], &[])).exit_code, 10);
+}
+
+#[test]
+fn what_may_be_compacted_or_dropped_is_inconclusive_unless_it_is_allowed() {
+    let allowances = [Allowance {
+        finding: Allowed::CompactedOrDropped,
+        max: Some(3),
+        reason: "deletions are replayed from the database".into(),
+    }];
+    let decided = |allowances: &[Allowance], n| {
+        let groups = [];
+        let results = results(vec![], &groups);
+        let decision = decide(&Results { compacted_or_dropped: vec![(allowances, n)], ..results });
+        (decision.verdict, decision.exit_code)
+    };
+    assert_eq!(decided(&[], 1), (Verdict::Inconclusive, 12));
+    assert_eq!(decided(&[], 0), (Verdict::Match, 0));
+    assert_eq!(decided(&allowances, 3), (Verdict::Match, 0));
+    assert_eq!(decided(&allowances, 4), (Verdict::Inconclusive, 12));
 }
 
 #[test]

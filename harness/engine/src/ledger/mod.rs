@@ -98,6 +98,8 @@ pub struct Ledger {
     pub unverifiable: [u64; 2],
     /// Explained by compaction: source, target.
     pub compacted: [u64; 2],
+    /// Compacted or lost, which cannot be told: source, target.
+    pub compacted_or_dropped: [u64; 2],
     /// Findings. Undecodable records are matched ones with a remark: they are counted apart.
     pub findings: BTreeMap<FindingKind, u64>,
     /// Misplaced findings whose source record, and whose target record, is in this pair.
@@ -130,7 +132,8 @@ impl Ledger {
                 + own
                 + self.misplaced[side as usize]
                 + self.unverifiable[side as usize]
-                + self.compacted[side as usize];
+                + self.compacted[side as usize]
+                + self.compacted_or_dropped[side as usize];
             let records = self.records[side as usize];
             if records != columns {
                 return Err(LedgerError::Columns { pair: pair.to_owned(), side, records, columns });
@@ -148,6 +151,7 @@ impl Ledger {
             pending,
             unverifiable,
             compacted,
+            compacted_or_dropped,
             findings,
             misplaced: _,
         } = self.clone();
@@ -159,6 +163,7 @@ impl Ledger {
             pending,
             unverifiable: unverifiable.iter().sum(),
             compacted: compacted.iter().sum(),
+            compacted_or_dropped: compacted_or_dropped.iter().sum(),
             findings,
         }
     }
@@ -209,8 +214,8 @@ pub struct Judgement {
 
 /// Accounts for every record of a pair. `intake`: what came in, taken before alignment: source, target.
 pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, LedgerError> {
+    check_intake(&pair, intake)?;
     let Classified { reading, alignment, standings, cut } = pair;
-    check_sums(&reading.name, intake, unmatched(&alignment.outcomes))?;
     let total = alignment.runs.matched();
     let mut ledger =
         Ledger { matched: alignment.runs.matched_below_source(reading.source_end), ..Ledger::default() };
@@ -232,12 +237,24 @@ pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, Ledge
             Standing::Unverifiable => {
                 [0, 1].iter().for_each(|&side: &usize| ledger.unverifiable[side] += on[side]);
             }
+            Standing::Compacted => {
+                [0, 1].iter().for_each(|&side: &usize| ledger.compacted[side] += on[side]);
+            }
+            Standing::CompactedOrDropped => {
+                [0, 1].iter().for_each(|&side: &usize| ledger.compacted_or_dropped[side] += on[side]);
+            }
             Standing::Beyond => [0, 1].iter().for_each(|&side: &usize| beyond[side] += on[side]),
         }
     }
     ledger.records = [0, 1].map(|side: usize| intake[side].records - beyond[side]);
     ledger.check(&reading.name)?;
     Ok(Judgement { reading, alignment, standings, cut, ledger })
+}
+
+/// Whether the records that came in are those that alignment accounts for. Where a log changed between two readings
+/// they are not.
+pub fn check_intake(pair: &Classified, intake: [Intake; 2]) -> Result<(), LedgerError> {
+    check_sums(&pair.reading.name, intake, unmatched(&pair.alignment.outcomes))
 }
 
 /// What is not matched on each side.

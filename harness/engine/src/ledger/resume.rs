@@ -43,6 +43,8 @@ impl<'a> Copies<'a> {
         let (mut missing, mut pending) = (Vec::new(), Vec::new());
         for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
             match outcome {
+                // Two writes, no copy of one another; each is gone on the other side.
+                _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {}
                 Outcome::Duplicate { original: source, target }
                 | Outcome::Reordered { source, target, .. }
                 | Outcome::Mismatched { source, target } => {
@@ -53,7 +55,7 @@ impl<'a> Copies<'a> {
                     // Misplaced: its copy is in another partition.
                     Standing::Finding(_) => {}
                     Standing::Pending | Standing::Unverifiable => pending.push(source.offset),
-                    Standing::Beyond => {}
+                    Standing::Compacted | Standing::CompactedOrDropped | Standing::Beyond => {}
                 },
                 Outcome::Extraneous { .. } | Outcome::Unsolved { .. } => {}
             }

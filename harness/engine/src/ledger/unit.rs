@@ -66,6 +66,10 @@ pub fn account_unit(
             Standing::Unverifiable => {
                 [0, 1].iter().for_each(|&side: &usize| row.unverifiable[side] += on[side])
             }
+            Standing::Compacted => [0, 1].iter().for_each(|&side: &usize| row.compacted[side] += on[side]),
+            Standing::CompactedOrDropped => {
+                [0, 1].iter().for_each(|&side: &usize| row.compacted_or_dropped[side] += on[side])
+            }
             Standing::Beyond => out_of_scope += on[1],
         }
     }
@@ -95,7 +99,7 @@ fn target_columns(row: &Ledger) -> u64 {
         .iter()
         .map(|kind| row.findings.get(kind).copied().unwrap_or(0))
         .sum();
-    row.matched + found + row.unverifiable[1] + row.compacted[1]
+    row.matched + found + row.unverifiable[1] + row.compacted[1] + row.compacted_or_dropped[1]
 }
 
 /// How many records an outcome accounts for on each side. A duplicate's original is accounted for where it is matched.

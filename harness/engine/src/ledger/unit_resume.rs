@@ -60,7 +60,10 @@ impl<'a> UnitCopies<'a> {
                 (Outcome::Missing { .. }, Some(source), _) => match standing {
                     Standing::Finding(FindingKind::MissingRecord) => missing.push(source),
                     Standing::Pending | Standing::Unverifiable => pending.push(source),
-                    Standing::Finding(_) | Standing::Beyond => {}
+                    Standing::Finding(_)
+                    | Standing::Compacted
+                    | Standing::CompactedOrDropped
+                    | Standing::Beyond => {}
                 },
                 _ => {}
             }

@@ -108,11 +108,20 @@ pub enum DecodeMode {
     None,
 }
 
-/// A finding that the owner accepts. It is still found and listed; it only does not decide the verdict.
+/// What an owner can accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Findings of one kind.
+    Finding(FindingKind),
+    /// Records of a compacted topic of which it cannot be told whether compaction removed them.
+    CompactedOrDropped,
+}
+
+/// Something that the owner accepts. It is still found and counted; it only does not decide the verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Allowance {
-    /// Which kind.
-    pub finding: FindingKind,
+    /// What.
+    pub finding: Allowed,
     /// How many at most, over the topics of the contract; `None` is any number.
     pub max: Option<u64>,
     /// Why; printed in the report.

@@ -3,7 +3,7 @@
 mod contract;
 
 pub use contract::{
-    Allowance, Contract, DecodeMode, Isolation, LogKind, OrderPromise, Partitioning, TimestampRule,
+    Allowance, Allowed, Contract, DecodeMode, Isolation, LogKind, OrderPromise, Partitioning, TimestampRule,
 };
 pub use cutproof_reports::{FindingKind, TimestampType};
 

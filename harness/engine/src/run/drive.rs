@@ -16,7 +16,7 @@ use crate::ledger::Intake;
 use crate::monitor::Monitor;
 use crate::positions::PairPlan;
 use crate::record::{
-    Contract, Isolation, OffsetRange, Record, RecordView, Side, TimestampRule, TopicPartition,
+    Contract, Isolation, LogKind, OffsetRange, Record, RecordView, Side, TimestampRule, TopicPartition,
 };
 
 use super::RunError;
@@ -131,6 +131,14 @@ pub(super) fn rules(contract: &Contract) -> Rules {
         TimestampRule::Exact | TimestampRule::Ignore => None,
     };
     Rules { timestamp_tolerance_ms }
+}
+
+/// Where compaction thins out one side, equal records do not come in long runs: one is enough to go on.
+fn tuning(contract: &Contract) -> Tuning {
+    match contract.log {
+        LogKind::Retained => Tuning::default(),
+        LogKind::Compacted => Tuning { agreeing: 1, ..Tuning::default() },
+    }
 }
 
 /// Reads all `pairs` (located ones of one isolation level; `chosen` are their indices in the plan) up to the barrier,
@@ -260,7 +268,7 @@ impl PairState {
         let start = [pair.source_start, pair.target_start.unwrap_or(target_end)];
         let end = [source_end.max(start[0]), target_end.max(start[1])];
         Self {
-            aligner: PairAligner::new(rules(&pair.contract), Tuning::default(), start),
+            aligner: PairAligner::new(rules(&pair.contract), tuning(&pair.contract), start),
             start,
             end,
             source_barrier: end[0],
@@ -281,7 +289,7 @@ impl PairState {
         self.intake = so_far.intake;
         self.holes = so_far.holes;
         self.aligner =
-            PairAligner::restore(rules(&pair.contract), Tuning::default(), self.start, so_far.snapshot);
+            PairAligner::restore(rules(&pair.contract), tuning(&pair.contract), self.start, so_far.snapshot);
     }
 
     fn planned(&self, side: Side) -> u64 {

@@ -3,6 +3,7 @@
 mod aborted;
 mod again;
 mod checkpoint;
+mod compacted;
 mod drive;
 mod error;
 mod explain;
@@ -43,7 +44,7 @@ use crate::ledger::{Intake, Judgement, account};
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{Allowance, Contract, DecodeMode, Isolation, OffsetRange, Side};
+use crate::record::{Allowance, Contract, DecodeMode, Isolation, LogKind, OffsetRange, Side};
 
 use again::{PairLog, Readers};
 use checkpoint::{Checkpoints, SoFar};
@@ -166,7 +167,7 @@ pub fn run(
     if options.resume.is_some() {
         samples = samples::first_records(&run.plan.pairs, &mut run.readers);
     }
-    let mut judged = run.judge(pairs)?;
+    let mut judged = run.judge(pairs, &barrier)?;
     judged.units = run.units(&directory, &mut barrier, &mut samples)?;
     let sample = run.report_findings(&mut judged, &schema_ids, &directory)?;
     let self_check = run.self_check(&samples);
@@ -282,8 +283,9 @@ impl Run<'_> {
     }
 
     /// Ends each alignment, judges it within the scope, and proves that its ledger adds up.
-    fn judge(&mut self, read: Vec<Option<PairRead>>) -> Result<AllJudged, RunError> {
+    fn judge(&mut self, read: Vec<Option<PairRead>>, barrier: &Barrier) -> Result<AllJudged, RunError> {
         self.monitor.stage("judge");
+        let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
         let mut judged = AllJudged {
             judgements: Vec::new(),
             misplaced: Vec::new(),
@@ -303,9 +305,18 @@ impl Run<'_> {
             let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
             let read_to = reading.read_to;
             let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
-            match aligner.finish(pair.source_log_start, &mut log) {
-                Ok(alignment) => {
-                    classified.push(Some((classify(reading, alignment), intake)));
+            let aligned = aligner.finish(pair.source_log_start, &mut log);
+            let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
+                match pair.contract.log {
+                    LogKind::Retained => Ok(judgement),
+                    LogKind::Compacted => {
+                        compacted::judge(judgement, intake, pair, &cleaning, &mut log, self.clusters)
+                    }
+                }
+            });
+            match judgement {
+                Ok(judgement) => {
+                    classified.push(Some((judgement, intake)));
                     judged.unjudged.push([0, 0]);
                 }
                 Err(LogError(why)) => {
@@ -499,8 +510,10 @@ impl Run<'_> {
                 unread.push(format!("whether partitions were added meanwhile is not known: {error}"))
             }
         }
+        let (findings, compacted_or_dropped) = by_contract(&contracts, &pairs);
         let results = Results {
-            findings: by_contract(&contracts, &pairs),
+            findings,
+            compacted_or_dropped,
             records: [totals.source_records, totals.target_records],
             pending: totals.pending,
             unverifiable: totals.unverifiable,
@@ -675,22 +688,32 @@ fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
     summary
 }
 
-/// Findings of all pairs of one contract together: an allowance's limit is over its topics.
+/// Counts of something that an allowance may cover, with the allowances of their contract.
+type ByContract<'p, T> = Vec<(&'p [Allowance], T)>;
+
+/// All pairs of one contract together, for an allowance's limit is over its topics: findings by kind, and records of
+/// which it cannot be told whether they were compacted.
 fn by_contract<'p>(
     contracts: &[&'p Contract],
     pairs: &[PairSummary],
-) -> Vec<(&'p [Allowance], BTreeMap<FindingKind, u64>)> {
-    let mut all: Vec<(&Contract, BTreeMap<FindingKind, u64>)> = Vec::new();
+) -> (ByContract<'p, BTreeMap<FindingKind, u64>>, ByContract<'p, u64>) {
+    let mut all: Vec<(&Contract, BTreeMap<FindingKind, u64>, u64)> = Vec::new();
     for (&own, pair) in contracts.iter().zip(pairs) {
-        let at = all.iter().position(|(contract, _)| *contract == own).unwrap_or_else(|| {
-            all.push((own, BTreeMap::new()));
+        let at = all.iter().position(|(contract, ..)| *contract == own).unwrap_or_else(|| {
+            all.push((own, BTreeMap::new(), 0));
             all.len() - 1
         });
         for (&kind, &count) in &pair.counts.findings {
             *all[at].1.entry(kind).or_default() += count;
         }
+        all[at].2 += pair.counts.compacted_or_dropped;
     }
-    all.into_iter().map(|(contract, findings)| (contract.allowances.as_slice(), findings)).collect()
+    all.into_iter()
+        .map(|(contract, findings, open)| {
+            let allowances = contract.allowances.as_slice();
+            ((allowances, findings), (allowances, open))
+        })
+        .unzip()
 }
 
 fn totals(pairs: &[PairSummary]) -> Counts {
@@ -704,6 +727,7 @@ fn totals(pairs: &[PairSummary]) -> Counts {
             pending,
             unverifiable,
             compacted,
+            compacted_or_dropped,
             findings,
         } = counts;
         totals.source_records += source_records;
@@ -713,6 +737,7 @@ fn totals(pairs: &[PairSummary]) -> Counts {
         totals.pending += pending;
         totals.unverifiable += unverifiable;
         totals.compacted += compacted;
+        totals.compacted_or_dropped += compacted_or_dropped;
         for (kind, count) in findings {
             *totals.findings.entry(*kind).or_default() += count;
         }

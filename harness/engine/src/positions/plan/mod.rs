@@ -1,6 +1,7 @@
 //! The plan: which partitions are paired, where each pair starts, where each group stands and would resume.
 //! Asks both clusters; reads no record of a user's topic; judges nothing.
 
+mod cleanup;
 mod csv_file;
 mod error;
 mod groups;
@@ -76,6 +77,7 @@ fn plan_from(
     units::set_starts(config, source, now_ms, &mut out.units, &groups)?;
     out.remarks.extend(units::remarks(&out.units));
     let groups = units::outside_range(groups::outside_range(groups, &out.pairs), &out.units);
+    out.remarks.extend(cleanup::remarks([source, target], &out.pairs)?);
     for remark in &out.remarks {
         monitor.warn(remark);
     }

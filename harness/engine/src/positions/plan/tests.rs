@@ -8,7 +8,7 @@ use super::super::mm2::{self, Checkpoint, OffsetSync};
 use super::view::{ClusterView, ListedGroup};
 use super::*;
 use crate::config;
-use crate::kafka::{ErrorClass, KafkaError};
+use crate::kafka::{ErrorClass, KafkaError, TopicConfig};
 use crate::monitor::Remembering;
 use crate::record::{Isolation, Record, TimestampType, TopicPartition};
 
@@ -23,6 +23,8 @@ struct Fake {
     lists_groups: bool,
     active: BTreeSet<String>,
     records: BTreeMap<TopicPartition, Vec<Record>>,
+    /// Topic to `cleanup.policy`.
+    policies: BTreeMap<String, String>,
 }
 
 impl Fake {
@@ -32,6 +34,11 @@ impl Fake {
 
     fn topic(mut self, name: &str, bounds: &[(i64, i64)]) -> Self {
         self.topics.insert(name.into(), bounds.to_vec());
+        self
+    }
+
+    fn cleaned(mut self, name: &str, policy: &str) -> Self {
+        self.policies.insert(name.into(), policy.into());
         self
     }
 
@@ -88,6 +95,14 @@ impl ClusterView for Fake {
         let names = self.commits.keys().map(|(group, _)| group).chain(&self.active);
         let listed = names.map(|name| ListedGroup { name: name.clone(), active: self.active.contains(name) });
         Ok(self.lists_groups.then(|| listed.collect()))
+    }
+    fn topic_configs(&self, topics: &[&str]) -> Result<Option<BTreeMap<String, TopicConfig>>, KafkaError> {
+        let config = |(name, policy): (&String, &String)| {
+            (name.clone(), TopicConfig::from([("cleanup.policy".to_owned(), policy.clone())]))
+        };
+        Ok(Some(
+            self.policies.iter().filter(|(name, _)| topics.contains(&name.as_str())).map(config).collect(),
+        ))
     }
     fn bounds(&self, partitions: &[TopicPartition], _: Isolation) -> Result<Vec<LogBounds>, KafkaError> {
         let of = |p: &TopicPartition| {
@@ -488,4 +503,32 @@ fn a_group_that_runs_on_the_target_already_is_remarked() {
     target.active.insert("g".into());
     let plan = planned("", &source, &target).expect("a plan");
     assert!(plan.remarks.iter().any(|r| r.contains("group g is consuming")), "{:?}", plan.remarks);
+}
+
+#[test]
+fn a_contract_that_does_not_fit_how_the_topic_is_cleaned_is_remarked() {
+    let remarks = |policies: [Option<&str>; 2], log: &str| -> Vec<String> {
+        let clean = |cluster: Fake, name: &str, policy: Option<&str>| match policy {
+            Some(policy) => cluster.cleaned(name, policy),
+            None => cluster,
+        };
+        let source = clean(source().commit("billing", "orders", 0, 150), "orders", policies[0]);
+        let target = clean(target(), "src.orders", policies[1]);
+        let rest = format!("topics: {{ include: [orders] }}\ncontracts: [{{ log: {log} }}]");
+        let monitor = Remembering::default();
+        let plan = plan_from(&config(&rest), &source, &target, 0, &monitor).expect("plans");
+        plan.remarks.into_iter().filter(|remark| remark.contains("compact")).collect()
+    };
+    let (delete, compact) = (Some("delete"), Some("compact,delete"));
+    assert_eq!(remarks([delete, delete], "retained"), [""; 0]);
+    assert_eq!(remarks([None, None], "retained"), [""; 0]);
+    assert_eq!(remarks([compact, compact], "compacted"), [""; 0]);
+    assert_eq!(remarks([delete, compact], "compacted"), [""; 0]);
+    let [on_target] = &remarks([delete, compact], "retained")[..] else { panic!("one remark") };
+    assert!(on_target.starts_with("src.orders is compacted on the target"), "{on_target}");
+    assert_eq!(remarks([compact, compact], "retained").len(), 2);
+    let [neither] = &remarks([delete, delete], "compacted")[..] else { panic!("one remark") };
+    assert!(neither.contains("compacted on neither side"), "{neither}");
+    let [unread] = &remarks([compact, None], "compacted")[..] else { panic!("one remark") };
+    assert!(unread.contains("src.orders on the target cannot be read"), "{unread}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::locate::LogBounds;
 use super::PlanError;
-use crate::kafka::{self, Cluster, GroupState, KafkaError, ReadEnd, ReadLimit};
+use crate::kafka::{self, Cluster, GroupState, KafkaError, ReadEnd, ReadLimit, TopicConfig};
 use crate::record::{Isolation, OffsetRange, Record, TopicPartition};
 
 /// How long reading one of the replicator's topics may take.
@@ -28,6 +28,8 @@ pub(super) trait ClusterView {
     fn topics(&self) -> Result<BTreeMap<String, i32>, KafkaError>;
     /// `None` where the cluster cannot list them.
     fn groups(&self) -> Result<Option<Vec<ListedGroup>>, KafkaError>;
+    /// Configurations by topic, of those that can be read; `None` where the brokers do not tell.
+    fn topic_configs(&self, topics: &[&str]) -> Result<Option<BTreeMap<String, TopicConfig>>, KafkaError>;
     /// In the order asked.
     fn bounds(
         &self,
@@ -67,6 +69,10 @@ impl ClusterView for Cluster {
             name: listing.group,
         });
         Ok(Some(named.collect()))
+    }
+
+    fn topic_configs(&self, topics: &[&str]) -> Result<Option<BTreeMap<String, TopicConfig>>, KafkaError> {
+        self.topic_configs(topics)
     }
 
     fn bounds(

@@ -1,0 +1,193 @@
+//! Each rule of the compacted contract by itself. A log is written as `offset:key=value`, `x` for a tombstone, `-` for no key;
+//! a record's timestamp is its value's number, or what follows `@`.
+
+use super::*;
+use crate::align::{InMemory, PairAligner, Tuning};
+use crate::classify::{PairReading, classify};
+use crate::record::FindingKind;
+
+const DAY: i64 = 86_400_000;
+
+struct Case {
+    logs: [&'static str; 2],
+    ends: [i64; 2],
+    start: [i64; 2],
+    cleaning: Cleaning,
+}
+
+fn case(source: &'static str, target: &'static str, ends: [i64; 2]) -> Case {
+    let cleaning = Cleaning {
+        delete_retention_ms: [Some(DAY), Some(DAY)],
+        barrier_ms: 10 * DAY,
+        timestamps_kept: true,
+        log_start: [0, 0],
+    };
+    Case { logs: [source, target], ends, start: [0, 0], cleaning }
+}
+
+fn item(word: &str) -> Item {
+    let (offset, rest) = word.split_once(':').expect("an offset");
+    let (key, rest) = rest.split_once('=').expect("a key");
+    let (value, timestamp) = rest.split_once('@').unwrap_or((rest, rest));
+    let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+    Item {
+        identity: key.bytes().chain(value.bytes()).fold(7, |sum, byte| sum * 257 + u128::from(byte)),
+        offset: offset.parse().expect("a number"),
+        timestamp: if timestamp == "?" { -1 } else { number(timestamp) as i64 },
+        key: key.bytes().next().filter(|&key| key != b'-').and_then(|key| NonZeroU64::new(u64::from(key))),
+        value: if value == "x" { TOMBSTONE } else { number(value) },
+    }
+}
+
+impl Case {
+    fn judge(self) -> Vec<Standing> {
+        let all = self.logs.map(|log| log.split_whitespace().map(item).collect::<Vec<_>>());
+        let mut log = InMemory(all);
+        let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), self.start);
+        for side in Side::BOTH {
+            let from = log.0[side as usize].partition_point(|item| item.offset < self.start[side as usize]);
+            aligner.push(side, &log.0[side as usize][from..]);
+        }
+        let alignment = aligner.finish(0, &mut log).expect("in memory");
+        let reading = PairReading {
+            name: "accounts-0".into(),
+            start: self.start,
+            source_end: self.ends[0],
+            read_to: self.ends,
+            complete: [true, true],
+            holes: Default::default(),
+        };
+        let mut pair = classify(reading, alignment);
+        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, &mut log).expect("in memory");
+        pair.standings
+    }
+}
+
+const MISSING: Standing = Standing::Finding(FindingKind::MissingRecord);
+const EXTRANEOUS: Standing = Standing::Finding(FindingKind::ExtraneousRecord);
+
+#[test]
+fn a_superseded_record_whose_place_is_free_is_compacted() {
+    let got = case("0:a=1 1:b=2 2:a=3", "1:b=2 2:a=3", [3, 3]).judge();
+    assert_eq!(got, [Standing::Compacted]);
+    let got = case("1:b=2 2:a=3", "0:a=1 1:b=2 2:a=3", [3, 3]).judge();
+    assert_eq!(got, [Standing::Compacted], "on the target only: the source cleaned it after it was copied");
+}
+
+#[test]
+fn without_a_free_offset_it_was_never_written_there() {
+    assert_eq!(case("0:a=1 1:b=2 2:a=3", "0:b=2 1:a=3", [3, 2]).judge(), [MISSING]);
+    assert_eq!(case("0:b=2 1:a=3", "0:a=1 1:b=2 2:a=3", [2, 3]).judge(), [EXTRANEOUS]);
+}
+
+#[test]
+fn of_more_records_than_free_offsets_the_excess_is_missing() {
+    let got = case("0:a=1 1:a=2 2:a=3 3:b=4 4:a=5", "1:b=4 2:a=5", [5, 3]).judge();
+    assert_eq!(got, [Standing::Compacted, MISSING, MISSING]);
+}
+
+#[test]
+fn a_last_value_is_missing_whatever_is_free() {
+    assert_eq!(case("0:a=1 1:b=2", "4:b=2", [2, 5]).judge(), [MISSING]);
+    let got = case("0:a=1 1:a=2 2:b=3", "0:a=1 4:b=3", [3, 5]).judge();
+    assert_eq!(got, [MISSING], "an older value of the key is no successor");
+    assert_eq!(
+        case("9:b=3", "0:a=1 1:b=3", [10, 2]).judge(),
+        [EXTRANEOUS],
+        "a value the source does not have"
+    );
+}
+
+#[test]
+fn a_copy_of_a_cleaned_source_has_no_gaps_and_is_no_finding() {
+    assert_eq!(case("3:b=2 7:a=3 20:c=4", "0:b=2 1:a=3 2:c=4", [21, 3]).judge(), [] as [Standing; 0]);
+}
+
+#[test]
+fn a_record_without_a_key_cannot_be_compacted() {
+    assert_eq!(case("0:-=1 1:b=2 2:-=3", "1:b=2 2:-=3", [3, 3]).judge(), [MISSING]);
+}
+
+#[test]
+fn an_expired_tombstone_explains_itself_and_what_it_deleted() {
+    let got = case("0:a=1 1:a=x@2 2:b=3", "2:b=3", [3, 3]).judge();
+    assert_eq!(got, [Standing::Compacted; 2]);
+    let got = case("2:b=3", "1:a=x@2 2:b=3", [3, 3]).judge();
+    assert_eq!(got, [Standing::Compacted]);
+}
+
+#[test]
+fn a_young_tombstone_may_not_be_gone() {
+    let young = case("0:a=x@860000000 1:b=3", "1:b=3", [2, 2]);
+    assert_eq!(young.judge(), [MISSING]);
+    let mut of_the_target = case("1:b=3", "0:a=x@860000000 1:b=3", [2, 2]);
+    of_the_target.cleaning.timestamps_kept = false;
+    assert_eq!(of_the_target.judge(), [Standing::CompactedOrDropped], "its age on the source is not known");
+}
+
+#[test]
+fn a_tombstone_explains_nothing_while_a_value_of_its_key_is_left() {
+    assert_eq!(case("0:a=1 1:a=x@2 2:b=3", "0:a=1 2:b=3", [3, 3]).judge(), [MISSING]);
+    // The value stands before the scope.
+    let before = Case { start: [1, 3], ..case("0:a=1 1:a=x@2 2:b=3", "0:a=1 5:b=3", [3, 6]) };
+    assert_eq!(before.judge(), [MISSING]);
+}
+
+#[test]
+fn without_a_timestamp_or_the_setting_it_cannot_be_told() {
+    let got = case("0:a=x@? 1:b=3", "1:b=3", [2, 2]).judge();
+    assert_eq!(got, [Standing::CompactedOrDropped]);
+    let mut unknown = case("0:a=x@2 1:b=3", "1:b=3", [2, 2]);
+    unknown.cleaning.delete_retention_ms[1] = None;
+    assert_eq!(unknown.judge(), [Standing::CompactedOrDropped]);
+    let mut no_gap = case("0:a=x@2 1:b=3", "0:b=3", [2, 1]);
+    no_gap.cleaning.delete_retention_ms[1] = None;
+    assert_eq!(no_gap.judge(), [MISSING], "never written: nothing to guess");
+}
+
+#[test]
+fn a_pending_record_stays_pending_unless_compaction_explains_it() {
+    assert_eq!(case("0:b=1 1:a=2", "0:b=1", [2, 1]).judge(), [Standing::Pending]);
+    assert_eq!(case("0:b=1 1:a=2", "0:b=1", [2, 4]).judge(), [Standing::Pending], "free, but the last value");
+    assert_eq!(case("0:b=1 1:a=x@2", "0:b=1", [2, 4]).judge(), [Standing::Compacted]);
+}
+
+#[test]
+fn what_was_written_while_reading_explains_what_was_cleaned_while_reading() {
+    // Beyond the ends that were read.
+    let got = case("0:a=1 1:b=2 5:a=9", "1:b=2 7:a=9", [2, 2]);
+    let got = Case { ends: [2, 2], ..got };
+    let all = got.judge();
+    assert_eq!(all[0], Standing::Compacted, "{all:?}");
+}
+
+#[test]
+fn free_offsets_right_before_the_start_count() {
+    let got = Case { start: [0, 5], ..case("0:a=1 1:b=2 2:a=3", "3:c=0 5:b=2 6:a=3", [3, 7]) };
+    assert_eq!(got.judge(), [Standing::Compacted]);
+    let got = Case { start: [0, 5], ..case("0:a=1 1:b=2 2:a=3", "4:c=0 5:b=2 6:a=3", [3, 7]) };
+    assert_eq!(got.judge(), [MISSING], "the offset before the start is taken");
+}
+
+#[test]
+fn one_timestamp_is_one_write_and_stays_a_finding() {
+    // Resent: the source has free offsets, and a later record of the key.
+    let got = case("0:a=1 1:b=2 9:a=3", "0:a=1 1:b=2 2:a=1 3:a=3", [10, 4]).judge();
+    assert_eq!(got, [Standing::Finding(FindingKind::DuplicateRecord)]);
+    // The same value written twice, one of them compacted.
+    let got = case("0:a=1@1 1:b=2 9:a=3", "0:a=1@1 1:b=2 2:a=1@7 3:a=3", [10, 4]).judge();
+    assert_eq!(got, [Standing::Compacted]);
+    // Altered on the way; and two writes of which each side has compacted one.
+    let got = case("0:c=0 2:a=1@5 4:b=2 5:a=3", "0:c=0 2:a=8@5 4:b=2 5:a=3", [6, 6]).judge();
+    assert_eq!(got, [Standing::Finding(FindingKind::MismatchedRecord)]);
+    let got = case("0:c=0 2:a=1@5 4:b=2 5:a=3", "0:c=0 2:a=8@6 4:b=2 5:a=3", [6, 6]).judge();
+    assert_eq!(got, [Standing::Compacted]);
+}
+
+#[test]
+fn of_equal_values_compaction_leaves_the_later() {
+    let got = case("2:a=1@9 3:b=2", "0:a=1@3 1:a=4 2:a=1@9 3:b=2", [4, 4]).judge();
+    assert_eq!(got, [Standing::Compacted; 2]);
+    let got = case("0:a=1@3 1:a=4 2:a=1@9 3:b=2", "2:a=1@9 3:b=2", [4, 4]).judge();
+    assert_eq!(got, [Standing::Compacted; 2]);
+}

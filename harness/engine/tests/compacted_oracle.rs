@@ -1,0 +1,239 @@
+//! The compacted contract against its oracle, over histories that are cleaned on either side at any time.
+//! `CUTPROOF_SEEDS` sets the number of seeds (default 60,000).
+
+use std::num::NonZeroU64;
+
+use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
+use cutproof::classify::{Classified, Cleaning, PairReading, Standing, classify, judge_compacted};
+use cutproof::fingerprint::TOMBSTONE;
+use cutproof::record::Side;
+use cutproof_fixtures::compaction::{Compacted, History, play};
+use cutproof_fixtures::oracle::compacted::{self, Column, CompactedLog, LogRecord};
+use cutproof_fixtures::oracle::{self, OracleFinding};
+
+fn seeds() -> u64 {
+    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % n
+    }
+}
+
+fn history(seed: u64) -> History {
+    History { seed: seed + 1, writes: 30, timestamps_ignored: seed.is_multiple_of(3), dropped: None }
+}
+
+/// Offset, key, identity, timestamp, `x` for a tombstone.
+fn table(logs: &Compacted) -> String {
+    let log = |log: &CompactedLog| -> String {
+        let line = |log: &LogRecord| {
+            let LogRecord { record, offset, tombstone } = log;
+            let key = record.key.map_or("-".to_owned(), |key| key.to_string());
+            let mark = if *tombstone { "x" } else { "" };
+            format!("  {offset}: {key} = {:x} @{} {mark}\n", record.identity, record.timestamp)
+        };
+        let lines: String = log.records.iter().map(line).collect();
+        format!("{lines}  end {}, tombstones kept {:?}\n", log.end, log.delete_retention_ms)
+    };
+    format!("now {}\nsource\n{}target\n{}", logs.now_ms, log(&logs.source), log(&logs.target))
+}
+
+fn items(log: &CompactedLog) -> Vec<Item> {
+    let item = |log: &LogRecord| Item {
+        identity: u128::from(log.record.identity),
+        offset: log.offset,
+        timestamp: log.record.timestamp,
+        key: log.record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
+        value: if log.tombstone { TOMBSTONE } else { log.record.value },
+    };
+    log.records.iter().map(item).collect()
+}
+
+/// The engine's answer, in the oracle's words.
+fn judged(logs: &Compacted, timestamps_kept: bool) -> Vec<(OracleFinding, Column)> {
+    let ends = [logs.source.end, logs.target.end];
+    let mut log = InMemory([items(&logs.source), items(&logs.target)]);
+    let tuning = Tuning { agreeing: 1, ..Tuning::default() };
+    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
+    for side in Side::BOTH {
+        aligner.push(side, &log.0[side as usize]);
+    }
+    let alignment = aligner.finish(0, &mut log).expect("lists can be read");
+    let reading = PairReading {
+        name: "accounts-0".into(),
+        start: [0, 0],
+        source_end: ends[0],
+        read_to: ends,
+        complete: [true, true],
+        holes: Default::default(),
+    };
+    let cleaning = Cleaning {
+        delete_retention_ms: [logs.source.delete_retention_ms, logs.target.delete_retention_ms],
+        barrier_ms: logs.now_ms,
+        timestamps_kept,
+        log_start: [0, 0],
+    };
+    let mut pair = classify(reading, alignment);
+    judge_compacted(&mut pair, &Rules::default(), &cleaning, &mut log).expect("lists can be read");
+    let mut answer = in_the_oracles_words(&pair, &log);
+    answer.sort_unstable();
+    answer
+}
+
+fn in_the_oracles_words(pair: &Classified, log: &InMemory) -> Vec<(OracleFinding, Column)> {
+    let at = |side: Side, item: &Item| {
+        log.0[side as usize].iter().position(|other| other.offset == item.offset).expect("one of the list")
+    };
+    let finding = |outcome: &Outcome| match outcome {
+        Outcome::Missing { source } => OracleFinding::Missing { source: at(Side::Source, source) },
+        Outcome::Extraneous { target } => OracleFinding::Extraneous { target: at(Side::Target, target) },
+        Outcome::Duplicate { original, target } => OracleFinding::Duplicate {
+            original: at(Side::Source, original),
+            target: at(Side::Target, target),
+        },
+        Outcome::Reordered { source, target, key_order_broken } => OracleFinding::Reordered {
+            source: at(Side::Source, source),
+            target: at(Side::Target, target),
+            key_order_broken: *key_order_broken,
+        },
+        Outcome::Mismatched { source, target } => {
+            OracleFinding::Mismatched { source: at(Side::Source, source), target: at(Side::Target, target) }
+        }
+        Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
+    };
+    let column = |standing: &Standing| match standing {
+        Standing::Finding(_) => Column::Finding,
+        Standing::Pending => Column::Pending,
+        Standing::Compacted => Column::Compacted,
+        Standing::CompactedOrDropped => Column::CompactedOrDropped,
+        Standing::Unverifiable | Standing::Beyond => panic!("whole logs were read"),
+    };
+    pair.alignment.outcomes.iter().map(finding).zip(pair.standings.iter().map(column)).collect()
+}
+
+fn by_the_oracle(logs: &Compacted, timestamps_kept: bool) -> Vec<(OracleFinding, Column)> {
+    let rules = oracle::Rules::STRICT;
+    let mut expected =
+        compacted::judge_compacted(&logs.source, &logs.target, rules, logs.now_ms, timestamps_kept);
+    expected.sort_unstable();
+    expected
+}
+
+/// Anything that may go wrong, on the logs as they are at the end.
+fn damage(logs: &mut Compacted, random: &mut Random) {
+    for _ in 0..random.below(4) {
+        let log = if random.below(4) == 0 { &mut logs.source } else { &mut logs.target };
+        let len = log.records.len();
+        if len < 2 {
+            continue;
+        }
+        let at = random.below(len as u64) as usize;
+        match random.below(8) {
+            // Lost after it was written; never written.
+            0 | 1 => drop(log.records.remove(at)),
+            2 => {
+                log.records.remove(at);
+                log.records[at..].iter_mut().for_each(|record| record.offset -= 1);
+                log.end -= 1;
+            }
+            3 => log.records[at].record.identity += 1,
+            4 => {
+                log.records[at].record.identity += 1;
+                log.records[at].record.timestamp += 1;
+            }
+            5 => {
+                let other = random.below(len as u64) as usize;
+                let (a, b) = (log.records[at], log.records[other]);
+                log.records[at] = LogRecord { offset: a.offset, ..b };
+                log.records[other] = LogRecord { offset: b.offset, ..a };
+            }
+            6 => {
+                let copy = LogRecord { offset: log.end, ..log.records[at] };
+                log.records.push(copy);
+                log.end += 1;
+            }
+            _ => log.delete_retention_ms = None,
+        }
+        log.end = log.end.max(log.records.last().map_or(0, |record| record.offset + 1));
+    }
+}
+
+#[test]
+fn the_engine_judges_compacted_logs_as_the_oracle_does() {
+    let mut seen = [0_u64; 4];
+    for seed in 0..seeds() {
+        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut logs = play(&history(seed));
+        damage(&mut logs, random);
+        let timestamps_kept = random.below(4) > 0;
+        let expected = by_the_oracle(&logs, timestamps_kept);
+        assert_eq!(judged(&logs, timestamps_kept), expected, "seed {seed}\n{}", table(&logs));
+        expected.iter().for_each(|(_, column)| seen[*column as usize] += 1);
+    }
+    assert!(seen.iter().all(|&count| count > 100), "every column occurs: {seen:?}");
+}
+
+#[test]
+fn whatever_was_compacted_when_a_clean_history_raises_no_alarm() {
+    let (mut compacted, mut open) = (0, 0);
+    for seed in 0..seeds() {
+        let logs = play(&history(seed));
+        let answer = judged(&logs, true);
+        let untold = answer.iter().filter(|(_, column)| *column == Column::CompactedOrDropped).count();
+        // Only where timestamps are ignored do two writes look alike.
+        assert!(untold == 0 || history(seed).timestamps_ignored, "seed {seed}");
+        open += untold;
+        assert!(
+            answer.iter().all(|(_, column)| *column >= Column::Compacted),
+            "seed {seed}: {answer:?}\n{}",
+            table(&logs)
+        );
+        compacted += answer.len();
+    }
+    assert!(compacted > 10_000, "compaction explained only {compacted} records");
+    assert!(open * 200 < compacted, "of {compacted} records {open} could not be told");
+}
+
+#[test]
+fn a_last_value_that_was_never_copied_is_always_found() {
+    let mut dropped = 0;
+    for seed in 0..seeds() {
+        let clean = history(seed);
+        let values = play(&clean).last_values;
+        let Some(&(number, key)) = values.get(seed as usize % values.len().max(1)) else { continue };
+        let logs = play(&History { dropped: Some(number), ..clean });
+        let last = logs.source.records.iter().rposition(|log| log.record.key == Some(key));
+        let last = last.expect("the last value of a key is never compacted");
+        let on_target = logs.target.records.iter().rfind(|log| log.record.key == Some(key));
+        if on_target.is_some_and(|log| log.record.identity == logs.source.records[last].record.identity) {
+            // The same value again: the value before it stands in its place.
+            assert!(clean.timestamps_ignored);
+            continue;
+        }
+        dropped += 1;
+        let answer = judged(&logs, true);
+        let named = |finding: &OracleFinding| match clean.timestamps_ignored {
+            false => finding.source() == Some(last),
+            // Which of equal records is named may vary: the key is.
+            true => {
+                let keys = [
+                    finding.source().map(|at| logs.source.records[at].record.key),
+                    finding.target().map(|at| logs.target.records[at].record.key),
+                ];
+                keys.contains(&Some(Some(key)))
+            }
+        };
+        let found = answer
+            .iter()
+            .any(|(finding, column)| named(finding) && matches!(column, Column::Finding | Column::Pending));
+        assert!(found, "seed {seed}: {answer:?}\n{}", table(&logs));
+    }
+    assert!(dropped > seeds() / 2, "only {dropped} were dropped");
+}

@@ -16,8 +16,8 @@ pub use error::ReportError;
 pub use files::{RunDirectory, read_manifest};
 pub use finding::{Finding, FindingKind, OrderBroken, Part, RecordPlace, TimestampType};
 pub use manifest::{
-    Barrier, ClusterSummary, Counts, FileEntry, GroupSummary, Origin, PairSummary, PositionState,
-    PositionSummary, RunManifest, RunState, SCHEMA_VERSION, Scorecard, SelfCheck, Verdict,
+    Barrier, ClusterSummary, Counts, FileEntry, GroupSummary, Origin, OtherPosition, PairSummary,
+    PositionState, PositionSummary, RunManifest, RunState, SCHEMA_VERSION, Scorecard, SelfCheck, Verdict,
 };
 pub use markdown::report_markdown;
 pub use resume_offsets::{ResumeRow, resume_rows};

@@ -185,6 +185,23 @@ impl PositionState {
         Self::NotLocated,
     ];
 
+    /// Whether skip and replay at the position are what the group would meet: nothing but time can move it.
+    pub fn stands(self) -> bool {
+        match self {
+            Self::Judged | Self::StaleCheckpoint => true,
+            Self::NoCheckpoint
+            | Self::BeyondTargetEnd
+            | Self::BelowTargetLogStart
+            | Self::BeyondSourceEnd
+            | Self::BelowSourceLogStart
+            | Self::NoOffsetSync
+            | Self::TopicRecreated
+            | Self::TargetGroupActive
+            | Self::AheadOfCopy
+            | Self::NotLocated => false,
+        }
+    }
+
     /// The name in files, e.g. `judged`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -291,6 +308,15 @@ pub struct PairSummary {
     pub notes: Vec<String>,
 }
 
+/// What another origin says about a position that is judged by its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherPosition {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The offset on the target that it names.
+    pub offset: i64,
+}
+
 /// One group on one partition. Offsets are `None` where there is none to state.
 ///
 /// Where the contract says `partitions: by_key`, a group has one row for each source partition that it has committed,
@@ -312,6 +338,9 @@ pub struct PositionSummary {
     pub target_offset: Option<i64>,
     /// Where `target_offset` came from.
     pub origin: Origin,
+    /// What the other origins say that were read; `target_offset` is none of theirs.
+    #[serde(default)]
+    pub also: Vec<OtherPosition>,
     /// Resuming here skips nothing.
     pub image_offset: Option<i64>,
     /// Source records at or after the commit whose copies all lie before the resume offset.

@@ -175,7 +175,7 @@ fn not_judged(manifest: &RunManifest) -> Vec<String> {
         for position in &group.positions {
             let open = position.target_partition.is_some()
                 && (position.skip_records.is_none() || position.replay_records.is_none());
-            if position.state == PositionState::Judged && position.detail.is_empty() && !open {
+            if position.state == PositionState::Judged && !open {
                 continue;
             }
             let partition = pair_name(

@@ -71,6 +71,7 @@ mod tests {
             source_offset: Some(7),
             target_offset: Some(5),
             origin: Origin::Checkpoints,
+            also: Vec::new(),
             image_offset: image,
             skip_records: None,
             replay_records: None,

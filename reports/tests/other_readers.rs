@@ -127,12 +127,18 @@ fn positions() -> Value {
         "missing_records",
         "state",
         "detail",
+        "also",
     ];
     let rows = common::groups().into_iter().flat_map(|group| {
         group.positions.into_iter().map(move |position| {
             let mut row = json!(position);
             row["group_id"] = json!(group.group);
             row["scorecard"] = json!(group.scorecard);
+            let other = |other: &Value| {
+                let origin = other["origin"].as_str().expect("a word");
+                json!(format!("{origin}={}", other["offset"]))
+            };
+            row["also"] = row["also"].as_array().expect("a list").iter().map(other).collect();
             row
         })
     });

@@ -112,7 +112,10 @@ fn position() -> impl Strategy<Value = PositionSummary> {
     let offsets = proptest::array::uniform3(option::of(any::<i64>()));
     let numbers = proptest::array::uniform3(option::of(count()));
     let words = (select(&Origin::ALL), select(&PositionState::ALL), text());
-    (names, offsets, numbers, words).prop_map(|(names, offsets, numbers, (origin, state, detail))| {
+    let other =
+        (select(&Origin::ALL), any::<i64>()).prop_map(|(origin, offset)| OtherPosition { origin, offset });
+    (names, offsets, numbers, words, vec(other, 0..4)).prop_map(|(names, offsets, numbers, words, also)| {
+        let (origin, state, detail) = words;
         let (topic, partition, target_topic, target_partition) = names;
         let [source_offset, target_offset, image_offset] = offsets;
         let [skip_records, replay_records, missing_records] = numbers;
@@ -124,6 +127,7 @@ fn position() -> impl Strategy<Value = PositionSummary> {
             source_offset,
             target_offset,
             origin,
+            also,
             image_offset,
             skip_records,
             replay_records,

@@ -271,6 +271,7 @@ fn the_manifest_has_the_fields_of_the_interface() {
             "source_offset",
             "target_offset",
             "origin",
+            "also",
             "image_offset",
             "skip_records",
             "replay_records",

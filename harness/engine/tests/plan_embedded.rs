@@ -202,3 +202,59 @@ fn absent_and_smaller_target_topics_are_named() {
     let error = planned("", &source, &target()).expect_err("no group").to_string();
     assert!(error.contains("does not list its groups"), "{error}");
 }
+
+/// User and system time of this process, in seconds.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let after_name = stat.rsplit(')').next().expect("a name in brackets");
+    let field =
+        |at: usize| after_name.split_whitespace().nth(at).and_then(|t| t.parse::<f64>().ok()).expect("ticks");
+    (field(11) + field(12)) / 100.0
+}
+
+/// With `--nocapture` it prints what the plan cost. The embedded cluster keeps 5 MiB of a partition: no more checkpoints
+/// than that, or the oldest are gone.
+#[test]
+fn hundreds_of_groups_on_dozens_of_partitions_are_planned_in_seconds() {
+    const PARTITIONS: i32 = 48;
+    const GROUPS: usize = 400;
+    let source = Embedded::start(&[("orders", PARTITIONS), ("mm2-offset-syncs.dst.internal", 1)]);
+    let target = Embedded::start(&[("src.orders", PARTITIONS), ("src.checkpoints.internal", 1)]);
+    let group = |n: usize| format!("group-{n:04}");
+    let (mut syncs, mut checkpoints) = (Vec::new(), Vec::new());
+    for partition in 0..PARTITIONS {
+        source.fill("orders", partition, 200);
+        target.fill("src.orders", partition, 200);
+        for offset in [0, 101, 199] {
+            let sync = OffsetSync {
+                topic: "orders".into(),
+                partition,
+                upstream_offset: offset,
+                downstream_offset: offset,
+            };
+            let (key, value) = mm2::encode_offset_sync(&sync);
+            syncs.push((key, Some(value)));
+        }
+        for n in 0..GROUPS {
+            checkpoints.push(checkpoint(&group(n), "src.orders", partition, 150, 102));
+        }
+    }
+    source.produce("mm2-offset-syncs.dst.internal", 0, &syncs);
+    target.produce("src.checkpoints.internal", 0, &checkpoints);
+    for n in 0..GROUPS {
+        let commits: Vec<_> = (0..PARTITIONS).map(|p| ("orders", p, 150)).collect();
+        source.commit(&group(n), &commits);
+    }
+    let (source, target) = (source.connect(Side::Source, "src"), target.connect(Side::Target, "dst"));
+    let (started, cpu) = (std::time::Instant::now(), cpu_seconds());
+    let plan = plan(&config(""), &source, &target, &Remembering::default()).expect("a plan");
+    println!(
+        "{GROUPS} groups x {PARTITIONS} partitions: {:.2?}, {:.2} s of CPU",
+        started.elapsed(),
+        cpu_seconds() - cpu
+    );
+    let positions = || plan.groups.iter().flat_map(|g| &g.positions);
+    assert_eq!(positions().count(), GROUPS * PARTITIONS as usize);
+    assert!(positions().all(|p| p.resume == Some(102) && p.state == PositionState::Judged));
+    assert!(started.elapsed() < Duration::from_secs(60), "{:.2?}", started.elapsed());
+}

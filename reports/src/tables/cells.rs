@@ -205,7 +205,16 @@ impl Column<'_, ListArray> {
 
     /// The known words of one row.
     pub(crate) fn must_words<W: Word>(&self, row: usize) -> Result<Vec<W>, ReportError> {
-        let known = |text: String| W::from_word(&text).ok_or_else(|| self.wrong(row, format!("`{text}`")));
-        self.must(row)?.into_iter().map(known).collect()
+        self.must_all(row, W::from_word)
+    }
+
+    /// What the texts of one row mean; `known` gives `None` for one that means nothing.
+    pub(crate) fn must_all<V>(
+        &self,
+        row: usize,
+        known: impl Fn(&str) -> Option<V>,
+    ) -> Result<Vec<V>, ReportError> {
+        let meaning = |text: String| known(&text).ok_or_else(|| self.wrong(row, format!("`{text}`")));
+        self.must(row)?.into_iter().map(meaning).collect()
     }
 }

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::SchemaRef;
 
 use super::cells::{Cells, read_rows};
-use super::writer::{BATCH_ROWS, TableWriter, count, int32, int64, schema, text};
+use super::writer::{BATCH_ROWS, TableWriter, count, int32, int64, list_element, schema, text, texts};
 use crate::files::{POSITIONS_FILE, RunDirectory};
-use crate::{GroupSummary, PositionSummary, ReportError, Scorecard};
+use crate::words::Word;
+use crate::{GroupSummary, Origin, OtherPosition, PositionSummary, ReportError, Scorecard};
 
-/// As the rows of `groups[].positions` in `run.json`; `group` is a keyword in SQL, hence `group_id`.
+/// As the rows of `groups[].positions` in `run.json`; `group` is a keyword in SQL, hence `group_id`. `also`: elements
+/// `origin=offset`, e.g. `checkpoints=405`.
 fn columns() -> SchemaRef {
     schema(vec![
         text("group_id", false),
@@ -29,6 +31,7 @@ fn columns() -> SchemaRef {
         int64("missing_records", true),
         text("state", false),
         text("detail", false),
+        texts("also"),
     ])
 }
 
@@ -77,7 +80,24 @@ fn encode(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>, ReportError> {
         counts("missing_records", |position| position.missing_records)?,
         texts(rows.iter().map(|(_, position)| position.state.as_str())),
         texts(rows.iter().map(|(_, position)| position.detail.as_str())),
+        others(rows),
     ])
+}
+
+fn others(rows: &[Row<'_>]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(list_element());
+    for (_, position) in rows {
+        for OtherPosition { origin, offset } in &position.also {
+            lists.values().append_value(format!("{}={offset}", origin.as_str()));
+        }
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
+}
+
+fn other(text: &str) -> Option<OtherPosition> {
+    let (origin, offset) = text.split_once('=')?;
+    Some(OtherPosition { origin: Origin::from_word(origin)?, offset: offset.parse().ok()? })
 }
 
 /// Reads `positions.parquet` of a run directory. A group without positions has no row, so it is not among them.
@@ -109,6 +129,7 @@ fn decode(cells: &Cells) -> Result<Vec<(String, Scorecard, PositionSummary)>, Re
     let missing_records = cells.int64s("missing_records")?;
     let state = cells.texts("state")?;
     let detail = cells.texts("detail")?;
+    let also = cells.lists("also")?;
     let position = |row| {
         Ok(PositionSummary {
             topic: topic.must(row)?,
@@ -118,6 +139,7 @@ fn decode(cells: &Cells) -> Result<Vec<(String, Scorecard, PositionSummary)>, Re
             source_offset: source_offset.get(row),
             target_offset: target_offset.get(row),
             origin: origin.must_word(row)?,
+            also: also.must_all(row, other)?,
             image_offset: image_offset.get(row),
             skip_records: skip_records.count(row)?,
             replay_records: replay_records.count(row)?,

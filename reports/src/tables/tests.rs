@@ -144,6 +144,9 @@ fn the_columns_of_positions_are_these_in_this_order() {
         "OPTIONAL INT64 missing_records;",
         "REQUIRED BYTE_ARRAY state (STRING);",
         "REQUIRED BYTE_ARRAY detail (STRING);",
+        "REQUIRED group also (LIST) {",
+        "REPEATED group list {",
+        "REQUIRED BYTE_ARRAY element (STRING);",
     ];
     assert_eq!(schema_of(&run.path().join("positions.parquet")), expected);
 }

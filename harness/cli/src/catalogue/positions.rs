@@ -26,8 +26,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     state(
         "stale_checkpoint",
-        "The translated position belongs to an older commit than the one the group has now.",
-        "Wait for the replicator's next checkpoint, or stop the group first, and run again.",
+        "The translated position belongs to an older commit than the one the group has now, and the next one would be another. \
+         Skip and replay are exact for the position as it stands, so where nothing is skipped this alone stops no cutover.",
+        "Wait for the replicator's next checkpoint, or stop the group first, and run again: there is less to replay then.",
     ),
     state(
         "beyond_target_end",
@@ -56,12 +57,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     state(
         "topic_recreated",
-        "The topic was deleted and made again under the same name: offsets from before mean other records.",
+        "MirrorMaker 2's offset-syncs speak of records that the topic does not hold, or go back on the target: it was deleted and \
+         made again under the same name, or lost records. Offsets from before mean other records.",
         "Reset the group on the source to the new topic, have the replicator forget the old offsets, and run again.",
     ),
     state(
         "target_group_active",
-        "The group has live members on the target already: they move the position while it is judged.",
+        "The group has live members on the target already: they move the position while it is judged, no replicator syncs it, and \
+         it cannot be reset.",
         "Stop the consumers on the target and run again.",
     ),
     state(

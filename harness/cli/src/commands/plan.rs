@@ -123,7 +123,7 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) ->
     let rows = groups.iter().flat_map(|GroupPlan { group, positions, units: on_units }| {
         let of_units = on_units.iter().flat_map(move |position| unit_rows(group, position, units));
         let of_pairs = positions.iter().map(move |position| {
-            let GroupPosition { pair, committed, resume, origin, state, detail } = position;
+            let GroupPosition { pair, committed, resume, origin, also: _, state, detail } = position;
             [
                 group.clone(),
                 pairs[*pair].source.to_string(),
@@ -160,7 +160,7 @@ fn unit_rows(group: &str, position: &UnitPosition, units: &[UnitPlan]) -> Vec<[S
             ])
         });
     let resumes = unit.targets.iter().zip(resumes).map(|(lane, resume)| {
-        let LaneResume { offset: resume, origin, state, detail } = resume;
+        let LaneResume { offset: resume, origin, also: _, state, detail } = resume;
         [
             group.to_owned(),
             unit.source_topics(),
@@ -293,7 +293,7 @@ fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value
             })
         });
     let resumes = unit.targets.iter().zip(resumes).map(|(lane, resume)| {
-        let LaneResume { offset, origin, state, detail } = resume;
+        let LaneResume { offset, origin, also, state, detail } = resume;
         json!({
             "topic": unit.source_topics(),
             "partition": null,
@@ -302,6 +302,7 @@ fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value
             "target_partition": lane.partition.partition,
             "target_offset": offset,
             "origin": origin.as_str(),
+            "also": also,
             "state": state.as_str(),
             "detail": detail,
         })
@@ -312,7 +313,7 @@ fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value
 fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Value {
     let GroupPlan { group, positions, units: on_units } = group;
     let positions = positions.iter().map(|position| {
-        let GroupPosition { pair, committed, resume, origin, state, detail } = position;
+        let GroupPosition { pair, committed, resume, origin, also, state, detail } = position;
         json!({
             "topic": pairs[*pair].source.topic,
             "partition": pairs[*pair].source.partition,
@@ -321,6 +322,7 @@ fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Valu
             "target_partition": pairs[*pair].target.partition,
             "target_offset": resume,
             "origin": origin.as_str(),
+            "also": also,
             "state": state.as_str(),
             "detail": detail,
         })

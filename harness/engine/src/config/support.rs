@@ -1,6 +1,6 @@
 //! What the format can say but this version does not do. A run refuses it; it never ignores it. Pure.
 
-use super::types::{OriginChoice, ProofConfig, ReplicationKind};
+use super::types::ProofConfig;
 use super::yaml::DEFAULT_SPILL_BYTES;
 use crate::record::{DecodeMode, LogKind, OrderPromise};
 
@@ -9,17 +9,6 @@ impl ProofConfig {
     pub fn unsupported(&self) -> Vec<String> {
         let mut out = Vec::new();
         let mut refuse = |key: String, what: &str| out.push(format!("{key}: {what} is not supported yet"));
-        match self.positions.origin {
-            OriginChoice::OffsetSyncs | OriginChoice::Header | OriginChoice::Timestamp => {
-                refuse("positions.origin".into(), self.positions.origin.as_str());
-            }
-            OriginChoice::Auto if self.replication.kind == ReplicationKind::RedpandaMigrator => {
-                let what =
-                    "redpanda_migrator with origin `auto` (set positions.origin to group_commits or csv)";
-                refuse("replication.kind".into(), what);
-            }
-            _ => {}
-        }
         for (index, rule) in self.contracts.iter().enumerate() {
             let contract = &rule.contract;
             if contract.order != OrderPromise::Partition {

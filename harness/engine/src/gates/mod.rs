@@ -97,7 +97,7 @@ pub fn decide(results: &Results<'_>) -> Decision {
         10
     } else if !open.is_empty() {
         12
-    } else if results.conditional && (!allowed.is_empty() || replays(results.groups)) {
+    } else if results.conditional && (!allowed.is_empty() || has_conditions(results.groups)) {
         11
     } else {
         0
@@ -111,9 +111,12 @@ fn covering(allowances: &[Allowance], what: Allowed, count: u64) -> Option<&Allo
     allowances.iter().find(|a| a.finding == what && a.max.is_none_or(|max| count <= max))
 }
 
-fn replays(groups: &[GroupSummary]) -> bool {
-    let positions = groups.iter().flat_map(|group| &group.positions);
-    positions.filter(|at| at.target_partition.is_some()).any(|at| at.replay_records != Some(0))
+/// Records that are processed again, or a position that is about to change.
+fn has_conditions(groups: &[GroupSummary]) -> bool {
+    groups.iter().flat_map(|group| &group.positions).any(|position| {
+        let [_, on_target] = sides(position);
+        (on_target && position.replay_records != Some(0)) || position.state != PositionState::Judged
+    })
 }
 
 fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<String>, open: &mut Vec<String>) {
@@ -129,25 +132,38 @@ fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<Strin
     if let Some(missing) = position.missing_records.filter(|&missing| missing > 0) {
         no_go.push(format!("{place}: {missing} records ahead of it are missing on the target"));
     }
-    if position.state != PositionState::Judged {
+    if !is_settled(position) {
         let why = if position.detail.is_empty() { "its position was not judged" } else { &position.detail };
         open.push(format!("{place}: {why}"));
     }
 }
 
-/// The worst of a group's positions.
+/// Whether all that is promised of a position is known. A count that is absent is never a zero.
+fn is_settled(position: &PositionSummary) -> bool {
+    let [on_source, on_target] = sides(position);
+    position.state.stands()
+        && (!on_source || position.missing_records.is_some())
+        && (!on_target || (position.skip_records.is_some() && position.replay_records.is_some()))
+}
+
+/// Whether a position says what belongs to the source and to the target. A row of one side states what belongs to that
+/// side; the rows of the other side state the rest.
+fn sides(position: &PositionSummary) -> [bool; 2] {
+    [position.partition.is_some(), position.target_partition.is_some()]
+}
+
+/// The worst of a group's positions. A stale checkpoint is safe where its counts are, but worth a look: the next one
+/// replays less.
 pub fn scorecard(positions: &[PositionSummary]) -> Scorecard {
     let of = |position: &PositionSummary| {
         let none = |records: Option<u64>| records == Some(0);
-        // A row of one side states what belongs to that side; the rows of the other side state the rest.
-        let on_source = position.partition.is_some();
-        let on_target = position.target_partition.is_some();
-        if position.state != PositionState::Judged
+        let [on_source, on_target] = sides(position);
+        if !is_settled(position)
             || (on_target && !none(position.skip_records))
             || (on_source && !none(position.missing_records))
         {
             Scorecard::Red
-        } else if on_target && !none(position.replay_records) {
+        } else if (on_target && !none(position.replay_records)) || position.state != PositionState::Judged {
             Scorecard::Yellow
         } else {
             Scorecard::Green

@@ -27,6 +27,7 @@ fn position(skip: u64, replay: u64, state: PositionState) -> PositionSummary {
         source_offset: Some(7),
         target_offset: Some(7),
         origin: Origin::Checkpoints,
+        also: Vec::new(),
         image_offset: Some(7),
         skip_records: Some(skip),
         replay_records: Some(replay),
@@ -85,6 +86,36 @@ fn a_group_that_skips_is_no_go_though_the_records_agree() {
 fn a_position_that_was_not_judged_is_inconclusive() {
     let groups = group(position(0, 0, PositionState::NoCheckpoint));
     assert_eq!(decide(&results(vec![], &groups)).exit_code, 12);
+}
+
+#[test]
+fn only_two_states_let_a_group_go_and_only_with_all_counts() {
+    for state in PositionState::ALL {
+        let groups = group(position(0, 0, state));
+        let decision = decide(&results(vec![], &groups));
+        let (code, colour) = match state {
+            PositionState::Judged => (0, Scorecard::Green),
+            PositionState::StaleCheckpoint => (0, Scorecard::Yellow),
+            _ => (12, Scorecard::Red),
+        };
+        assert_eq!((decision.exit_code, groups[0].scorecard), (code, colour), "{state:?}");
+        let skipping = group(position(1, 0, state));
+        assert_eq!(decide(&results(vec![], &skipping)).exit_code, 10, "{state:?}: a counted skip is a no-go");
+        assert_eq!(skipping[0].scorecard, Scorecard::Red);
+        for without in [
+            PositionSummary { skip_records: None, ..position(0, 0, state) },
+            PositionSummary { replay_records: None, ..position(0, 0, state) },
+            PositionSummary { missing_records: None, ..position(0, 0, state) },
+        ] {
+            let groups = group(without);
+            assert_eq!(
+                decide(&results(vec![], &groups)).exit_code,
+                12,
+                "{state:?}: an absent count is no zero"
+            );
+            assert_eq!(groups[0].scorecard, Scorecard::Red, "{state:?}");
+        }
+    }
 }
 
 #[test]
@@ -150,6 +181,7 @@ fn a_go_with_conditions_is_told_apart_only_where_that_is_asked() {
         |groups: &[GroupSummary]| decide(&Results { conditional: true, ..results(vec![], groups) }).exit_code;
     assert_eq!(asked(&replaying), 11);
     assert_eq!(asked(&group(position(0, 0, PositionState::Judged))), 0);
+    assert_eq!(asked(&group(position(0, 0, PositionState::StaleCheckpoint))), 11);
     assert_eq!(asked(&group(position(1, 5, PositionState::Judged))), 10);
     assert_eq!(asked(&group(position(0, 5, PositionState::NoCheckpoint))), 12);
     assert_eq!(decide(&results(vec![], &replaying)).exit_code, 0);

@@ -53,6 +53,7 @@ fn summary(
         source_offset: Some(position.committed),
         target_offset: position.resume,
         origin: position.origin,
+        also: position.also.clone(),
         image_offset: None,
         skip_records: None,
         replay_records: None,
@@ -94,7 +95,7 @@ fn summary(
         Ok(before_start) => summary.replay_records = Some(counted.replay + before_start + replayed),
         Err(why) => summary.detail = format!("replay not provable: {why}"),
     }
-    if summary.replay_records.is_none() && summary.state == PositionState::Judged {
+    if summary.replay_records.is_none() && summary.state.stands() {
         summary.state = PositionState::NotLocated;
     }
     summary
@@ -114,7 +115,7 @@ fn misplaced(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupP
 }
 
 fn not_located(mut summary: PositionSummary, remarks: &[String]) -> PositionSummary {
-    if summary.state == PositionState::Judged {
+    if summary.state.stands() {
         summary.state = PositionState::NotLocated;
         summary.detail = remarks.first().cloned().unwrap_or_else(|| "the pair was not judged".to_owned());
     }

@@ -87,9 +87,7 @@ pub(super) fn locate_pair<'a>(
 /// Marks the positions at a pair that was not located.
 pub(super) fn mark_not_located(plan: &mut Plan, at: usize, why: &str, state: PositionState) {
     let positions = plan.groups.iter_mut().flat_map(|group| &mut group.positions);
-    for position in
-        positions.filter(|position| position.pair == at && position.state == PositionState::Judged)
-    {
+    for position in positions.filter(|position| position.pair == at && position.state.stands()) {
         position.state = state;
         position.detail = why.to_owned();
     }

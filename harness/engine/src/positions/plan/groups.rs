@@ -1,20 +1,24 @@
-//! Which groups count, where they stand on the source, and where they would resume. Reads no user's topic.
+//! Which groups count, where they stand on the source, and where they would resume.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::PositionState;
-use super::super::mm2::{CheckpointKey, OffsetSyncKey};
 use super::super::names::TopicNames;
-use super::csv_file::{self, CsvPositions};
-use super::internal::{self, Checkpoints};
-use super::resume::{Known, Rule, resume};
+use super::PlanError;
+use super::csv_file::CsvPositions;
+use super::evidence::Evidence;
+use super::lookups::{self, LookUps};
+use super::origins::Rule;
+use super::resume::{Resume, resume};
 use super::types::{GroupPlan, GroupPosition, Ignored, PairPlan, UnitPlan};
 use super::units;
 use super::view::ClusterView;
-use super::{PlanError, pairs};
-use crate::config::ProofConfig;
+use crate::config::{OriginChoice, ProofConfig, ReplicationKind};
 use crate::positions::Origin;
-use crate::record::{Side, TopicPartition};
+use crate::record::TopicPartition;
+
+/// Positions with a commit on the target that are looked up by the header as well, at most.
+const COMPARED_MAX: usize = 1_000;
 
 /// What the search for groups works with.
 pub(super) struct Context<'a> {
@@ -24,6 +28,8 @@ pub(super) struct Context<'a> {
     pub target: &'a dyn ClusterView,
     pub source_topics: BTreeMap<String, i32>,
     pub target_topics: BTreeMap<String, i32>,
+    /// Milliseconds since the epoch.
+    pub now_ms: i64,
 }
 
 /// What a person should know besides the groups.
@@ -33,172 +39,160 @@ pub(super) struct Notes {
     pub ignored: Vec<Ignored>,
     /// Whether the source could list its groups.
     pub listed: bool,
+    /// Positions by the origin that is judged.
+    judged: BTreeMap<&'static str, usize>,
+    /// Checkpoints that no prefix of the offset-syncs gives, and all that were held against them.
+    unexplained: [usize; 2],
 }
 
-/// The groups with a source commit on a planned partition, by name.
+impl Notes {
+    fn count(&mut self, rule: Rule, origin: Origin, explained: Option<bool>) {
+        if rule.choice == OriginChoice::Auto && !rule.noise_floor {
+            *self.judged.entry(origin.as_str()).or_default() += 1;
+        }
+        if let Some(explained) = explained {
+            self.unexplained[0] += usize::from(!explained);
+            self.unexplained[1] += 1;
+        }
+    }
+
+    /// Says what is worth knowing of all positions together: that auto fell back, that checkpoints are not explained.
+    fn conclude(&mut self, rule: Rule) {
+        let origins = rule.judged();
+        let fallback = origins.get(1).map(|origin| origin.as_str());
+        // That MirrorMaker 2 does not sync commits is its default; its checkpoints are no second choice then.
+        let all = self.judged.values().sum();
+        let by_default = rule.kind == ReplicationKind::Mirrormaker2
+            && fallback.and_then(|origin| self.judged.get(origin)) == Some(&all);
+        if let Some(fallen) = fallback.and_then(|origin| self.judged.get(origin)).filter(|_| !by_default) {
+            let names: Vec<&str> = origins.iter().map(|origin| origin.as_str()).collect();
+            self.remarks.push(format!(
+                "positions.origin auto with replication.kind {} takes {}: {fallen} of {all} positions fell back to {}",
+                rule.kind.as_str(),
+                names.join(", else "),
+                names[1]
+            ));
+        }
+        let [unexplained, held] = self.unexplained;
+        if unexplained > 0 {
+            self.remarks.push(format!(
+                "{unexplained} of {held} checkpoints are given by no prefix of the offset-syncs that are left; their \
+                 rows have both values; compaction of the offset-syncs removes such evidence, so this alone is no fault"
+            ));
+        }
+    }
+}
+
+/// The groups with a source commit on a planned partition, by name. Moves the ends of pairs forward where a position
+/// read after them lies behind them: a log grows while it is asked for.
 pub(super) fn groups(
     context: &Context<'_>,
-    pairs: &[PairPlan],
-    all_units: &[UnitPlan],
+    pairs: &mut [PairPlan],
+    units: &[UnitPlan],
 ) -> Result<(Vec<GroupPlan>, Notes), PlanError> {
     let config = context.config;
-    let csv = config.positions.csv_file.as_deref();
     let rule = Rule {
         choice: config.positions.origin,
         kind: config.replication.kind,
-        has_csv: csv.is_some(),
+        has_csv: config.positions.csv_file.is_some(),
         noise_floor: config.range.noise_floor,
     };
     let mut notes = Notes::default();
-    let checkpoints = read_checkpoints(context, rule, &mut notes)?;
-    let csv = match csv.filter(|_| rule.asks(Origin::Csv)) {
-        Some(file) => csv_file::read(file)?,
-        None => CsvPositions::new(),
-    };
-    check_csv(context, &csv, pairs, all_units, &mut notes)?;
-    let active = list_target(context)?;
+    let evidence = Evidence::read(context, rule, (pairs, units), &mut notes)?;
+    let ends = evidence.refresh_ends(context, pairs)?;
+    check_csv(context, &evidence.csv, (pairs, units), &mut notes)?;
+    let looked_up = look_up(context, rule, pairs, &evidence, &mut notes)?;
+    let mut on_units = units::positions(context, rule, &evidence, units)?.into_iter();
 
-    let sources: Vec<TopicPartition> = pairs.iter().map(|p| p.source.clone()).collect();
-    let targets: Vec<TopicPartition> = pairs.iter().map(|p| p.target.clone()).collect();
     let mut out = Vec::new();
-    let mut synced: Option<Option<BTreeSet<OffsetSyncKey>>> = None;
-    for group in candidates(context, &checkpoints, &csv, &mut notes)? {
-        let commits = context.source.committed(&group, &sources)?;
-        let units = units::positions(context, rule, &csv, all_units, &group)?;
-        if commits.iter().all(Option::is_none) && units.is_empty() {
-            if config.groups.literal_names().contains(&group) {
-                let reason = "has no committed offset on a planned topic of the source".to_owned();
-                notes.ignored.push(Ignored { name: group, reason });
-            }
-            continue;
-        }
-        let target_commits = match rule.asks(Origin::GroupCommits) {
-            true => context.target.committed(&group, &targets)?,
-            false => vec![None; targets.len()],
-        };
+    for standing in &evidence.standings {
         let mut positions = Vec::new();
-        for (index, (pair, committed)) in pairs.iter().zip(&commits).enumerate() {
+        for (index, committed) in standing.committed.iter().enumerate() {
             let Some(committed) = *committed else { continue };
-            let (source_bounds, target_bounds) = pairs::bounds(pair);
-            let key = CheckpointKey {
-                group: group.clone(),
-                topic: pair.target.topic.clone(),
-                partition: pair.target.partition,
-            };
-            let mut known = Known {
-                target: &pair.target,
-                committed,
-                source: source_bounds,
-                target_bounds,
-                target_commit: target_commits[index],
-                checkpoint: checkpoints.by_key.get(&key),
-                has_offset_sync: None,
-                csv: csv.get(&(group.clone(), pair.target.clone())).copied(),
-            };
-            if known.checkpoint.is_none() && known.target_commit.is_none() && rule.asks(Origin::Checkpoints) {
-                if synced.is_none() {
-                    synced = Some(read_synced(context)?);
-                }
-                let key =
-                    OffsetSyncKey { topic: pair.source.topic.clone(), partition: pair.source.partition };
-                known.has_offset_sync =
-                    synced.as_ref().and_then(Option::as_ref).map(|set| set.contains(&key));
-            }
-            let found = resume(rule, &known);
+            let pair = &pairs[index];
+            let mut known = evidence.known(pair, standing, index, committed, &looked_up);
+            known.ends = ends[index];
+            known.now_ms = context.now_ms;
+            let Resume { offset, origin, also, state, detail } = resume(rule, &known);
             positions.push(GroupPosition {
                 pair: index,
                 committed,
-                resume: found.offset,
-                origin: found.origin,
-                state: found.state,
-                detail: found.detail,
+                resume: offset,
+                origin,
+                also,
+                state,
+                detail,
             });
+            notes.count(rule, origin, known.is_explained());
         }
-        if active.contains(&group) {
+        if standing.active {
             notes.remarks.push(format!(
-                "group {group} is consuming on target \"{}\" already: its commits there may move",
+                "group {} is consuming on target \"{}\" already: its commits there may move",
+                standing.group,
                 context.target.alias()
             ));
         }
-        out.push(GroupPlan { group, positions, units });
+        let units = on_units.next().unwrap_or_default();
+        out.push(GroupPlan { group: standing.group.clone(), positions, units });
     }
+    notes.conclude(rule);
     Ok((out, notes))
 }
 
-/// Groups listed by the source, named in checkpoints or the CSV file, or written out in the configuration.
-fn candidates(
+/// Reads records around the commits, for the origins that need them.
+fn look_up(
     context: &Context<'_>,
-    checkpoints: &Checkpoints,
-    csv: &CsvPositions,
+    rule: Rule,
+    pairs: &[PairPlan],
+    evidence: &Evidence,
     notes: &mut Notes,
-) -> Result<BTreeSet<String>, PlanError> {
-    let filter = &context.config.groups;
-    let mut out: BTreeSet<String> = filter.literal_names().into_iter().collect();
-    out.extend(checkpoints.by_key.keys().map(|key| key.group.clone()));
-    out.extend(csv.keys().map(|(group, _)| group.clone()));
-    match context.source.groups()? {
-        Some(listed) => {
-            notes.listed = true;
-            out.extend(listed.into_iter().map(|group| group.name));
+) -> Result<LookUps, PlanError> {
+    let Some(origin) = [Origin::Header, Origin::Timestamp].into_iter().find(|origin| rule.reads(*origin))
+    else {
+        return Ok(LookUps::new());
+    };
+    // Where a commit on the target is judged, the header is only compared with it: for so many, and no more.
+    let (mut wanted, mut compared) = (BTreeSet::new(), BTreeSet::new());
+    for standing in &evidence.standings {
+        for (index, committed) in standing.committed.iter().enumerate() {
+            let Some(committed) = *committed else { continue };
+            let is_judged = rule.judges(Origin::GroupCommits) && standing.on_target[index].is_some();
+            let into = if is_judged { &mut compared } else { &mut wanted };
+            into.insert((index, committed));
         }
-        None => notes.remarks.push(format!(
-            "source \"{}\" does not list its groups: only those in checkpoints, in the CSV file or written out in \
-             groups.include are known",
-            context.source.alias()
-        )),
     }
-    out.retain(|group| filter.matches(group));
-    Ok(out)
-}
-
-/// Groups that are at work on the target.
-fn list_target(context: &Context<'_>) -> Result<BTreeSet<String>, PlanError> {
-    if context.config.range.noise_floor {
-        return Ok(BTreeSet::new());
+    let further: Vec<_> = compared.difference(&wanted).copied().collect();
+    if further.len() > COMPARED_MAX {
+        notes.remarks.push(format!(
+            "{COMPARED_MAX} of {} commits on the target are compared with the header of their records",
+            further.len()
+        ));
     }
-    let listed = context.target.groups()?.unwrap_or_default();
-    Ok(listed.into_iter().filter(|group| group.active).map(|group| group.name).collect())
-}
-
-fn read_checkpoints(context: &Context<'_>, rule: Rule, notes: &mut Notes) -> Result<Checkpoints, PlanError> {
-    if !rule.asks(Origin::Checkpoints) {
-        return Ok(Checkpoints::default());
-    }
-    let names = context.names.checkpoints_topics();
-    let mut found = internal::checkpoints(context.target, &context.target_topics, &names)?;
-    notes.remarks.append(&mut found.remarks);
-    Ok(found)
-}
-
-fn read_synced(context: &Context<'_>) -> Result<Option<BTreeSet<OffsetSyncKey>>, PlanError> {
-    let names = context.names.offset_syncs_topics();
-    match context.config.replication.offset_syncs_location {
-        Side::Source => internal::synced_partitions(context.source, &context.source_topics, &names),
-        Side::Target => internal::synced_partitions(context.target, &context.target_topics, &names),
-    }
+    wanted.extend(further.into_iter().take(COMPARED_MAX));
+    lookups::look_up(origin, (context.source, context.target), pairs, &wanted)
 }
 
 /// Refuses positions that are not in the target's logs; says which rows nothing reads.
 fn check_csv(
     context: &Context<'_>,
     csv: &CsvPositions,
-    pairs: &[PairPlan],
-    units: &[UnitPlan],
+    (pairs, units): (&[PairPlan], &[UnitPlan]),
     notes: &mut Notes,
 ) -> Result<(), PlanError> {
     let file =
         context.config.positions.csv_file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
     let mut unread = 0;
+    let of_pairs = pairs.iter().map(|pair| (&pair.target, (pair.target_log_start, pair.target_end)));
+    let of_units = units.iter().flat_map(|unit| &unit.targets);
+    let of_units = of_units.map(|lane| (&lane.partition, (lane.log_start, lane.end)));
+    let bounds: BTreeMap<&TopicPartition, (i64, i64)> = of_pairs.chain(of_units).collect();
+    let of_pairs = pairs.iter().map(|pair| (&pair.source, pair.target.topic.as_str()));
+    let of_units =
+        units.iter().flat_map(|unit| unit.sources.iter().map(|lane| (&lane.partition, unit.target_topic())));
+    let by_source: BTreeMap<&TopicPartition, &str> = of_pairs.chain(of_units).collect();
     for ((group, partition), offset) in csv {
-        let of_pairs = pairs.iter().map(|pair| (&pair.target, pair.target_log_start, pair.target_end));
-        let of_units = units.iter().flat_map(|unit| &unit.targets);
-        let mut targets = of_pairs.chain(of_units.map(|lane| (&lane.partition, lane.log_start, lane.end)));
-        let sources = pairs.iter().map(|pair| (&pair.source, pair.target.topic.as_str()));
-        let unit_sources = units
-            .iter()
-            .flat_map(|unit| unit.sources.iter().map(|lane| (&lane.partition, unit.target_topic())));
-        if let Some((_, start, end)) = targets.find(|(target, ..)| *target == partition) {
-            if *offset < start || *offset > end {
+        if let Some((start, end)) = bounds.get(partition) {
+            if *offset < *start || *offset > *end {
                 return Err(PlanError::OffsetOutOfRange {
                     file,
                     alias: context.target.alias().to_owned(),
@@ -206,13 +200,11 @@ fn check_csv(
                     topic: partition.topic.clone(),
                     partition: partition.partition,
                     asked: *offset,
-                    start,
-                    end,
+                    start: *start,
+                    end: *end,
                 });
             }
-        } else if let Some((_, target_topic)) =
-            sources.chain(unit_sources).find(|(source, _)| *source == partition)
-        {
+        } else if let Some(target_topic) = by_source.get(partition) {
             let reason = format!(
                 "group {group} has a row for {partition}, which is the source's name; the offsets are positions on \
                  the target: write {target_topic}"
@@ -232,7 +224,7 @@ fn check_csv(
 pub(super) fn outside_range(mut groups: Vec<GroupPlan>, pairs: &[PairPlan]) -> Vec<GroupPlan> {
     for position in groups.iter_mut().flat_map(|group| &mut group.positions) {
         let start = pairs[position.pair].source_start;
-        if position.state == PositionState::Judged && position.committed < start {
+        if position.state.stands() && position.committed < start {
             position.state = PositionState::NotLocated;
             position.detail = format!(
                 "{}; the range starts at {start}, after the commit at {}: start it at positions to judge the group",

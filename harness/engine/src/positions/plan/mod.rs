@@ -1,16 +1,22 @@
 //! The plan: which partitions are paired, where each pair starts, where each group stands and would resume.
-//! Asks both clusters; reads no record of a user's topic; judges nothing.
+//! Asks both clusters; judges nothing. Reads no record of a user's topic, unless positions come from a header or by
+//! timestamp: then single ones, around the commits.
 
 mod cleanup;
 mod csv_file;
 mod error;
+mod evidence;
 mod groups;
 mod internal;
+mod lookups;
+mod origins;
 mod pairs;
 mod resume;
+mod state;
 mod types;
 mod units;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +28,7 @@ pub use types::{
 };
 
 use super::names::TopicNames;
-use crate::config::{OriginChoice, ProofConfig, RangeStart};
+use crate::config::{ProofConfig, RangeStart};
 use crate::kafka::Cluster;
 use crate::monitor::Monitor;
 use view::ClusterView;
@@ -51,7 +57,6 @@ fn plan_from(
     monitor: &dyn Monitor,
 ) -> Result<Plan, PlanError> {
     monitor.stage("plan");
-    refuse_unknown_origins(config)?;
     let source_cluster_id = source.cluster_id();
     let target_cluster_id = target.cluster_id();
     let noise_floor = config.range.noise_floor;
@@ -69,8 +74,8 @@ fn plan_from(
     if noise_floor {
         out.remarks.push("noise floor: the source is compared with itself; `target` is not used".into());
     }
-    let context = groups::Context { config, names, source, target, source_topics, target_topics };
-    let (groups, notes) = groups::groups(&context, &out.pairs, &out.units)?;
+    let context = groups::Context { config, names, source, target, source_topics, target_topics, now_ms };
+    let (groups, notes) = groups::groups(&context, &mut out.pairs, &out.units)?;
     out.remarks.extend(notes.remarks);
     out.ignored.extend(notes.ignored);
     pairs::set_starts(config, source, now_ms, &mut out.pairs, &groups)?;
@@ -86,15 +91,4 @@ fn plan_from(
     }
     let pairs::Paired { pairs, units, ignored, remarks } = out;
     Ok(Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks })
-}
-
-fn refuse_unknown_origins(config: &ProofConfig) -> Result<(), PlanError> {
-    match config.positions.origin {
-        OriginChoice::OffsetSyncs | OriginChoice::Header | OriginChoice::Timestamp => {
-            let key = "positions.origin";
-            let lines = config.unsupported().into_iter().filter(|line| line.starts_with(key)).collect();
-            Err(PlanError::Unsupported(lines))
-        }
-        _ => Ok(()),
-    }
 }

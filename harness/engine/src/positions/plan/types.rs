@@ -1,6 +1,6 @@
 //! The plan as plain data.
 
-use super::super::{Origin, PositionState};
+use super::super::{Origin, OtherPosition, PositionState};
 use crate::record::{Contract, Side, TopicPartition};
 
 /// What a run is going to read and judge. Offsets of the two sides are not comparable.
@@ -100,6 +100,14 @@ impl UnitPlan {
         }
     }
 
+    /// The partitions of one side, by lane.
+    pub fn partitions(&self, side: Side) -> Vec<&TopicPartition> {
+        match side {
+            Side::Source => self.sources.iter().map(|lane| &lane.partition).collect(),
+            Side::Target => self.targets.iter().map(|lane| &lane.partition).collect(),
+        }
+    }
+
     /// Records that are read of the source at most: offsets, so gaps count too.
     pub fn source_offsets(&self) -> u64 {
         self.sources.iter().map(|lane| lane.end.saturating_sub(lane.log_start).max(0).unsigned_abs()).sum()
@@ -152,6 +160,8 @@ pub struct LaneResume {
     pub offset: Option<i64>,
     /// Where `offset` came from.
     pub origin: Origin,
+    /// What the other origins say that were read.
+    pub also: Vec<OtherPosition>,
     /// [`PositionState::Judged`] where nothing speaks against judging it, else what does.
     pub state: PositionState,
     /// For people.
@@ -180,6 +190,8 @@ pub struct GroupPosition {
     pub resume: Option<i64>,
     /// Where `resume` came from.
     pub origin: Origin,
+    /// What the other origins say that were read.
+    pub also: Vec<OtherPosition>,
     /// [`PositionState::Judged`] where nothing speaks against judging it, else what does.
     pub state: PositionState,
     /// For people: where `resume` came from and why, or what is wrong and what to do.

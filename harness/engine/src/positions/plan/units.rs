@@ -1,15 +1,16 @@
 //! Topics whose records may change partitions: which partitions belong together, and where each group stands on them.
-//! Reads no user's topic.
+//! Reads no user's topic, unless positions come by timestamp.
 
 use std::collections::BTreeMap;
 
-use super::super::{Origin, PositionState};
-use super::PlanError;
-use super::csv_file::CsvPositions;
+use super::super::{Origin, OtherPosition, PositionState};
+use super::evidence::Evidence;
 use super::groups::Context;
-use super::resume::Rule;
+use super::lookups::{self, Found};
+use super::origins::Rule;
 use super::types::{GroupPlan, LaneResume, SourceLane, TargetLane, UnitPlan, UnitPosition};
 use super::view::ClusterView;
+use super::{PlanError, words};
 use crate::config::{ProofConfig, RangeStart};
 use crate::record::{Partitioning, TopicPartition};
 
@@ -60,52 +61,50 @@ pub(super) fn units(
     Ok(units)
 }
 
-/// Where one group stands on each unit of which it has committed anything.
+/// Where each group stands on the units of which it has committed anything, in the order of `evidence.standings`.
 pub(super) fn positions(
     context: &Context<'_>,
     rule: Rule,
-    csv: &CsvPositions,
+    evidence: &Evidence,
     units: &[UnitPlan],
-    group: &str,
-) -> Result<Vec<UnitPosition>, PlanError> {
-    let mut out = Vec::new();
+) -> Result<Vec<Vec<UnitPosition>>, PlanError> {
+    let mut out = vec![Vec::new(); evidence.standings.len()];
     for (unit, plan) in units.iter().enumerate() {
-        let sources: Vec<_> = plan.sources.iter().map(|lane| lane.partition.clone()).collect();
-        let committed = context.source.committed(group, &sources)?;
-        if committed.iter().all(Option::is_none) {
-            continue;
-        }
-        let targets: Vec<_> = plan.targets.iter().map(|lane| lane.partition.clone()).collect();
-        let target_commits = match rule.asks(Origin::GroupCommits) {
-            true => context.target.committed(group, &targets)?,
-            false => vec![None; targets.len()],
+        let mut reader = match rule.reads(Origin::Timestamp) {
+            true => Some(context.source.reader(plan.contract.isolation)?),
+            false => None,
         };
-        let resumes = plan
-            .targets
-            .iter()
-            .zip(target_commits)
-            .map(|(lane, target_commit)| {
-                let same_partition = plan
-                    .sources
-                    .iter()
-                    .position(|source| source.partition == lane.partition)
-                    .and_then(|at| committed[at]);
+        for (standing, found) in evidence.standings.iter().zip(&mut out) {
+            let [committed, on_target] = &standing.on_units[unit];
+            if committed.iter().all(Option::is_none) {
+                continue;
+            }
+            let by_timestamp = match &mut reader {
+                Some(reader) => lookups::unit_by_timestamp(&mut **reader, context.target, plan, committed)?,
+                None => Vec::new(),
+            };
+            let resume = |(at, lane): (usize, &TargetLane)| {
+                let key = (standing.group.clone(), lane.partition.clone());
+                let same = plan.sources.iter().position(|source| source.partition == lane.partition);
                 let known = Known {
                     lane,
-                    target_commit,
-                    csv: csv.get(&(group.to_owned(), lane.partition.clone())).copied(),
-                    same_partition,
+                    target_commit: on_target[at],
+                    csv: evidence.csv.get(&key).copied(),
+                    by_timestamp: by_timestamp.get(at),
+                    same_partition: same.and_then(|at| committed[at]),
+                    active: standing.active,
                 };
                 resume(rule, &known)
-            })
-            .collect();
-        let commit_states = plan
-            .sources
-            .iter()
-            .zip(&committed)
-            .map(|(lane, committed)| commit_state(lane, *committed))
-            .collect();
-        out.push(UnitPosition { unit, committed, commit_states, resumes });
+            };
+            let resumes = plan.targets.iter().enumerate().map(resume).collect();
+            let commit_states = plan
+                .sources
+                .iter()
+                .zip(committed)
+                .map(|(lane, committed)| commit_state(lane, *committed))
+                .collect();
+            found.push(UnitPosition { unit, committed: committed.clone(), commit_states, resumes });
+        }
     }
     Ok(out)
 }
@@ -115,42 +114,69 @@ struct Known<'a> {
     lane: &'a TargetLane,
     target_commit: Option<i64>,
     csv: Option<i64>,
+    by_timestamp: Option<&'a Found>,
     /// The commit on the source partition of the same name: only where the source is compared with itself.
     same_partition: Option<i64>,
+    /// Somebody consumes with the group on the target.
+    active: bool,
 }
 
-/// Only what says where to go on in a target partition as such can be used: no origin translates a single source
-/// position where records change partitions.
+impl Known<'_> {
+    /// Where an origin puts the group, and why. Only what says where to go on in a target partition as such can be
+    /// used: no origin translates a single source position where records change partitions.
+    fn offset(&self, rule: Rule, origin: Origin) -> Option<(i64, &str)> {
+        match origin {
+            Origin::GroupCommits => {
+                self.target_commit.map(|offset| (offset, "the group's own commit on the target"))
+            }
+            Origin::Csv => self.csv.map(|offset| (offset, "from the CSV file")),
+            Origin::Earliest => Some((self.lane.log_start, "the target's log start")),
+            Origin::Timestamp => match self.by_timestamp? {
+                Found::At { offset, why } => Some((*offset, why)),
+                Found::Nothing { .. } => None,
+            },
+            Origin::Identity if rule.noise_floor => {
+                self.same_partition.map(|offset| (offset, "the source is compared with itself"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Takes the first origin that gives a position, and lists the others.
 fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
     let TargetLane { partition, log_start, end } = known.lane;
-    let origins = rule.origins();
-    let found = origins.iter().find_map(|&origin| match origin {
-        Origin::GroupCommits => {
-            known.target_commit.map(|offset| (offset, origin, "the group's own commit on the target"))
-        }
-        Origin::Csv => known.csv.map(|offset| (offset, origin, "from the CSV file")),
-        Origin::Earliest => Some((*log_start, origin, "the target's log start")),
-        Origin::Identity if rule.noise_floor => {
-            known.same_partition.map(|offset| (offset, origin, "the source is compared with itself"))
-        }
-        _ => None,
-    });
+    let origins = rule.judged();
+    let found = origins
+        .iter()
+        .find_map(|&origin| known.offset(rule, origin).map(|(offset, why)| (offset, origin, why)));
+    let judged = found.map(|(_, origin, _)| origin);
+    let also = rule
+        .read()
+        .into_iter()
+        .filter(|other| Some(*other) != judged)
+        .filter_map(|origin| known.offset(rule, origin).map(|(offset, _)| OtherPosition { origin, offset }))
+        .collect();
     let Some((offset, origin, why)) = found else {
         let mut reasons: Vec<String> = Vec::new();
         for &origin in &origins {
             reasons.push(match origin {
                 Origin::GroupCommits => format!("the group has no commit on {partition} of the target"),
                 Origin::Csv => format!("the CSV file has no row for it on {partition}"),
+                Origin::Timestamp => match known.by_timestamp {
+                    Some(Found::Nothing { why } | Found::At { why, .. }) => why.clone(),
+                    None => "no timestamp was looked up".to_owned(),
+                },
                 origin if rule.noise_floor => format!("the group has no commit on {partition} ({origin:?})"),
                 origin => format!(
                     "{} translates a position partition by partition, which `partitions: by_key` rules out: commit \
-                     on the target and use positions.origin group_commits, or csv, or earliest",
+                     on the target and use positions.origin group_commits, or csv, timestamp, earliest",
                     origin.as_str()
                 ),
             });
         }
         let (origin, state) = (Origin::None, PositionState::NoCheckpoint);
-        return LaneResume { offset: None, origin, state, detail: reasons.join("; ") };
+        return LaneResume { offset: None, origin, also, state, detail: reasons.join("; ") };
     };
     let (state, trouble) = if offset > *end {
         let text = format!(
@@ -164,10 +190,12 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
              its auto.offset.reset"
         );
         (PositionState::BelowTargetLogStart, text)
+    } else if known.active && !rule.noise_floor {
+        (PositionState::TargetGroupActive, format!("; {}", words::ACTIVE))
     } else {
         (PositionState::Judged, String::new())
     };
-    LaneResume { offset: Some(offset), origin, state, detail: format!("{why}{trouble}") }
+    LaneResume { offset: Some(offset), origin, also, state, detail: format!("{why}{trouble}") }
 }
 
 fn commit_state(lane: &SourceLane, committed: Option<i64>) -> (PositionState, String) {

@@ -2,22 +2,41 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::super::locate::LogBounds;
 use super::PlanError;
-use crate::kafka::{self, Cluster, GroupState, KafkaError, ReadEnd, ReadLimit, TopicConfig};
+use crate::kafka::{self, Cluster, GroupState, KafkaError, RangeReader, ReadEnd, ReadLimit, TopicConfig};
 use crate::record::{Isolation, OffsetRange, Record, TopicPartition};
 
 /// How long reading one of the replicator's topics may take.
 const READ_LIMIT: Duration = Duration::from_secs(300);
+/// How long a small read may take.
+const SMALL_READ_LIMIT: Duration = Duration::from_secs(30);
+/// Requests under way at once.
+const AT_ONCE: usize = 16;
 
 /// A consumer group that a cluster lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListedGroup {
     pub name: String,
-    /// Somebody consumes with it now.
-    pub active: bool,
+    /// Whether somebody consumes with it now; `None` where the list does not say.
+    pub active: Option<bool>,
+}
+
+/// One group's committed offsets, by partition.
+type Commits = Vec<Option<i64>>;
+
+/// An open client for small reads of one cluster.
+pub(super) trait SmallReader {
+    /// The first records of a range, at most so many; fewer only where the range, or what is left of it, has no more.
+    fn read(
+        &mut self,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        max_records: usize,
+    ) -> Result<Vec<Record>, PlanError>;
 }
 
 /// Questions to one cluster.
@@ -42,8 +61,13 @@ pub(super) trait ClusterView {
         partitions: &[TopicPartition],
         timestamp_ms: i64,
     ) -> Result<Vec<Option<i64>>, KafkaError>;
-    /// Committed offsets in the order asked.
-    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, KafkaError>;
+    /// Whether somebody consumes with a group now, where the list does not say.
+    fn has_members(&self, group: &str) -> Result<bool, KafkaError>;
+    /// Committed offsets, by group and partition in the order asked.
+    fn committed(&self, groups: &[String], partitions: &[TopicPartition])
+    -> Result<Vec<Commits>, KafkaError>;
+    /// For single records of a user's topic: only where an origin needs them.
+    fn reader(&self, isolation: Isolation) -> Result<Box<dyn SmallReader + '_>, PlanError>;
     /// Every committed record of a partition of the replicator's own topics, in order.
     fn read_all(&self, partition: &TopicPartition, visit: &mut dyn FnMut(&Record)) -> Result<(), PlanError>;
 }
@@ -65,7 +89,11 @@ impl ClusterView for Cluster {
     fn groups(&self) -> Result<Option<Vec<ListedGroup>>, KafkaError> {
         let Some(listed) = self.groups()? else { return Ok(None) };
         let named = listed.into_iter().map(|listing| ListedGroup {
-            active: matches!(listing.state, GroupState::Stable | GroupState::Rebalancing),
+            active: match listing.state {
+                GroupState::Stable | GroupState::Rebalancing => Some(true),
+                GroupState::Empty | GroupState::Dead => Some(false),
+                GroupState::Unknown => None,
+            },
             name: listing.group,
         });
         Ok(Some(named.collect()))
@@ -98,12 +126,45 @@ impl ClusterView for Cluster {
         Ok(partitions.iter().map(|partition| found.get(partition).copied().flatten()).collect())
     }
 
-    fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, KafkaError> {
-        let found = self.committed(group, Some(partitions))?;
-        Ok(partitions
-            .iter()
-            .map(|partition| found.get(partition).map(|committed| committed.offset))
-            .collect())
+    fn has_members(&self, group: &str) -> Result<bool, KafkaError> {
+        Ok(self.group_members(group)?.is_some_and(|members| members.is_active()))
+    }
+
+    fn committed(
+        &self,
+        groups: &[String],
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Commits>, KafkaError> {
+        // A broker answers for one group at a time, and most of the time is the way there and back.
+        let one = |group: &String| -> Result<Commits, KafkaError> {
+            let found = self.committed(group, Some(partitions))?;
+            Ok(partitions.iter().map(|p| found.get(p).map(|committed| committed.offset)).collect())
+        };
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<(usize, Commits)>, KafkaError> {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(group) = groups.get(at) else { return Ok(done) };
+                done.push((at, one(group).inspect_err(|_| next.store(groups.len(), Ordering::Relaxed))?));
+            }
+        };
+        let mut all: Vec<Commits> = vec![Vec::new(); groups.len()];
+        let parts = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..AT_ONCE.min(groups.len())).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        for part in parts {
+            for (at, commits) in part? {
+                all[at] = commits;
+            }
+        }
+        Ok(all)
+    }
+
+    fn reader(&self, isolation: Isolation) -> Result<Box<dyn SmallReader + '_>, PlanError> {
+        let reader = RangeReader::open_for_single_records(self, isolation)?;
+        Ok(Box::new(OpenReader { alias: self.alias(), reader }))
     }
 
     fn read_all(&self, partition: &TopicPartition, visit: &mut dyn FnMut(&Record)) -> Result<(), PlanError> {
@@ -130,5 +191,41 @@ impl ClusterView for Cluster {
             topic_partition: partition.to_string(),
             reason,
         })
+    }
+}
+
+struct OpenReader<'c> {
+    alias: &'c str,
+    reader: RangeReader<'c>,
+}
+
+impl SmallReader for OpenReader<'_> {
+    fn read(
+        &mut self,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        max_records: usize,
+    ) -> Result<Vec<Record>, PlanError> {
+        let mut records = Vec::new();
+        let mut range = range;
+        let limit = ReadLimit::within(SMALL_READ_LIMIT).at_most(max_records as u64);
+        while range.start < range.end {
+            let end = self.reader.read_range(partition, range, limit, |record| {
+                records.push(record);
+                ControlFlow::Continue(())
+            })?;
+            match end {
+                ReadEnd::OutOfRange { log_start, .. } if range.start < log_start => range.start = log_start,
+                ReadEnd::ReachedEnd | ReadEnd::Stopped | ReadEnd::OutOfRange { .. } => break,
+                ReadEnd::TimedOut { at } => {
+                    return Err(PlanError::Incomplete {
+                        alias: self.alias.to_owned(),
+                        topic_partition: partition.to_string(),
+                        reason: format!("no answer at offset {at} within {} s", SMALL_READ_LIMIT.as_secs()),
+                    });
+                }
+            }
+        }
+        Ok(records)
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
-use cutproof_reports::{Origin, PositionState};
+use cutproof_reports::{Origin, OtherPosition, PositionState};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::SoFar;
@@ -67,6 +67,7 @@ struct SavedPosition {
     committed: i64,
     resume: Option<i64>,
     origin: Origin,
+    also: Vec<OtherPosition>,
     state: PositionState,
     detail: String,
 }
@@ -78,8 +79,8 @@ impl SavedRun {
         let Plan { source_cluster_id: _, target_cluster_id: _, pairs, units, groups, ignored, remarks } =
             plan;
         let position = |position: &GroupPosition| {
-            let GroupPosition { pair, committed, resume, origin, state, detail } = position.clone();
-            SavedPosition { pair, committed, resume, origin, state, detail }
+            let GroupPosition { pair, committed, resume, origin, also, state, detail } = position.clone();
+            SavedPosition { pair, committed, resume, origin, also, state, detail }
         };
         let group = |GroupPlan { group, positions, units }: &GroupPlan| {
             let units = units.iter().map(SavedUnitPosition::of).collect();
@@ -101,13 +102,8 @@ impl SavedRun {
 
     pub fn plan(self, cluster_ids: [String; 2], config: &ProofConfig) -> Plan {
         let [source_cluster_id, target_cluster_id] = cluster_ids;
-        let position = |SavedPosition { pair, committed, resume, origin, state, detail }| GroupPosition {
-            pair,
-            committed,
-            resume,
-            origin,
-            state,
-            detail,
+        let position = |SavedPosition { pair, committed, resume, origin, also, state, detail }| {
+            GroupPosition { pair, committed, resume, origin, also, state, detail }
         };
         let group =
             |(group, positions, units): (String, Vec<SavedPosition>, Vec<SavedUnitPosition>)| GroupPlan {

@@ -1,6 +1,6 @@
 //! The plan's units as a checkpoint holds them: mirrors of the engine's own types, field by field.
 
-use cutproof_reports::{Origin, PositionState};
+use cutproof_reports::{Origin, OtherPosition, PositionState};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ProofConfig;
@@ -57,20 +57,22 @@ pub(super) struct SavedUnitPosition {
     unit: usize,
     committed: Vec<Option<i64>>,
     commit_states: Vec<(PositionState, String)>,
-    /// Offset, origin, state, detail.
-    resumes: Vec<(Option<i64>, Origin, PositionState, String)>,
+    /// Offset, origin, what other origins say, state, detail.
+    resumes: Vec<(Option<i64>, Origin, Vec<OtherPosition>, PositionState, String)>,
 }
 
 impl SavedUnitPosition {
     pub fn of(position: &UnitPosition) -> Self {
         let UnitPosition { unit, committed, commit_states, resumes } = position.clone();
-        let resume = |LaneResume { offset, origin, state, detail }| (offset, origin, state, detail);
+        let resume =
+            |LaneResume { offset, origin, also, state, detail }| (offset, origin, also, state, detail);
         Self { unit, committed, commit_states, resumes: resumes.into_iter().map(resume).collect() }
     }
 
     pub fn position(self) -> UnitPosition {
         let Self { unit, committed, commit_states, resumes } = self;
-        let resume = |(offset, origin, state, detail)| LaneResume { offset, origin, state, detail };
+        let resume =
+            |(offset, origin, also, state, detail)| LaneResume { offset, origin, also, state, detail };
         UnitPosition { unit, committed, commit_states, resumes: resumes.into_iter().map(resume).collect() }
     }
 }

@@ -13,7 +13,7 @@ use crate::positions::{
 };
 use crate::record::{Contract, OffsetRange, OrderPromise};
 use crate::run::same::TopicIds;
-use cutproof_reports::{Origin, PositionState};
+use cutproof_reports::{Origin, OtherPosition, PositionState};
 
 fn config(more: &str) -> ProofConfig {
     let text = format!(
@@ -43,6 +43,7 @@ fn plan(contract: Contract) -> Plan {
         committed: 8,
         resume: Some(9),
         origin: Origin::GroupCommits,
+        also: vec![OtherPosition { origin: Origin::Checkpoints, offset: 10 }],
         state: PositionState::Judged,
         detail: "detail".into(),
     };
@@ -64,6 +65,7 @@ fn plan(contract: Contract) -> Plan {
         resumes: vec![LaneResume {
             offset: Some(16),
             origin: Origin::Csv,
+            also: vec![OtherPosition { origin: Origin::Csv, offset: 11 }],
             state: PositionState::BeyondTargetEnd,
             detail: "far".into(),
         }],

@@ -104,6 +104,7 @@ fn positions_of_pair(plan: &Plan, at: usize) -> Vec<(usize, UnitPosition)> {
             let resume = LaneResume {
                 offset: position.resume,
                 origin: position.origin,
+                also: position.also.clone(),
                 state: position.state,
                 detail: position.detail.clone(),
             };

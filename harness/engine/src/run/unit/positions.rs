@@ -55,7 +55,7 @@ impl Rows<'_> {
                 ..self.blank()
             };
             match &trouble {
-                Some(trouble) if row.state == PositionState::Judged => {
+                Some(trouble) if row.state.stands() => {
                     (row.state, row.detail) = (trouble.state, trouble.detail.clone());
                 }
                 None => row.missing_records = self.copies.map(|copies| copies.missing_from(at, commit)),
@@ -71,6 +71,7 @@ impl Rows<'_> {
                 target_partition: Some(lane.partition.partition),
                 target_offset: resume.offset,
                 origin: resume.origin,
+                also: resume.also.clone(),
                 state: resume.state,
                 detail: resume.detail.clone(),
                 ..self.blank()
@@ -96,6 +97,7 @@ impl Rows<'_> {
             source_offset: commit,
             target_offset: resume.offset,
             origin: resume.origin,
+            also: resume.also.clone(),
             state: resume.state,
             detail: resume.detail.clone(),
             ..self.blank()
@@ -118,6 +120,7 @@ impl Rows<'_> {
             source_offset: None,
             target_offset: None,
             origin: Origin::None,
+            also: Vec::new(),
             image_offset: None,
             skip_records: None,
             replay_records: None,
@@ -137,7 +140,7 @@ impl Rows<'_> {
     ) {
         let Some(counts) = counts.filter(|_| trouble.is_none()) else {
             if let Some(Trouble { state, detail }) = trouble
-                && row.state == PositionState::Judged
+                && row.state.stands()
             {
                 (row.state, row.detail) = (*state, detail.clone());
             }
@@ -157,7 +160,7 @@ impl Rows<'_> {
                 "replay not provable: target records may be copies of source records that retention has deleted",
             );
         }
-        if !why.is_empty() && row.state == PositionState::Judged {
+        if !why.is_empty() && row.state.stands() {
             row.state = PositionState::NotLocated;
             row.detail = why.join("; ");
         }

@@ -1,0 +1,247 @@
+//! Positions that only records can give: by the header that carries the source offset, and by timestamp. Reads single
+//! records of the topics that are compared, around the commits; judges nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Origin;
+use super::super::header::{self, Marked, MarkedLog, Paired, SOURCE_OFFSET_HEADER};
+use super::super::locate::LogBounds;
+use super::PlanError;
+use super::types::{PairPlan, TargetLane, UnitPlan};
+use super::view::{ClusterView, SmallReader};
+use crate::record::{Isolation, OffsetRange, Record, TimestampType, TopicPartition};
+
+/// What a look-up gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A position and how it came about.
+    At { offset: i64, why: String },
+    /// None, and why.
+    Nothing { why: String },
+}
+
+/// By index of the pair and commit on the source.
+pub(super) type LookUps = BTreeMap<(usize, i64), Found>;
+
+/// Looks up each commit by `origin`: the header or the timestamp.
+pub(super) fn look_up(
+    origin: Origin,
+    (source, target): (&dyn ClusterView, &dyn ClusterView),
+    pairs: &[PairPlan],
+    commits: &BTreeSet<(usize, i64)>,
+) -> Result<LookUps, PlanError> {
+    let mut out = LookUps::new();
+    for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
+        let mut here = commits.iter().filter(|(at, _)| pairs[*at].contract.isolation == isolation).peekable();
+        if here.peek().is_none() {
+            continue;
+        }
+        let mut readers = (source.reader(isolation)?, target.reader(isolation)?);
+        for &(at, commit) in here {
+            let mut one = LookUp { target, pair: &pairs[at], readers: (&mut *readers.0, &mut *readers.1) };
+            let found = match origin {
+                Origin::Header => one.by_header(commit)?,
+                _ => one.by_timestamp(commit)?,
+            };
+            out.insert((at, commit), found);
+        }
+    }
+    Ok(out)
+}
+
+/// By timestamp, for each target partition of a unit: the first record at or after the earliest of the records that the
+/// group would read next on its source partitions, since any of them may be anywhere.
+pub(super) fn unit_by_timestamp(
+    source: &mut dyn SmallReader,
+    target: &dyn ClusterView,
+    unit: &UnitPlan,
+    committed: &[Option<i64>],
+) -> Result<Vec<Found>, PlanError> {
+    let mut next: Option<(i64, String)> = None;
+    for (lane, commit) in unit.sources.iter().zip(committed) {
+        let Some(commit) = *commit else { continue };
+        let range = OffsetRange { start: commit.max(lane.log_start), end: lane.end };
+        for record in source.read(&lane.partition, range, 1)? {
+            let name = format!("source record {} of {}", record.offset, lane.partition);
+            next = [next, Some((record.timestamp, name))].into_iter().flatten().min();
+        }
+    }
+    let all = |found: &dyn Fn(&TargetLane) -> Found| Ok(unit.targets.iter().map(found).collect());
+    let Some((timestamp, name)) = next else {
+        let why = "by timestamp: nothing is left to read on the source, so the target's log end";
+        return all(&|lane| Found::At { offset: lane.end, why: why.to_owned() });
+    };
+    if timestamp < 0 {
+        return all(&|_| Found::Nothing { why: format!("{name} has no timestamp to look up") });
+    }
+    let partitions: Vec<TopicPartition> = unit.targets.iter().map(|lane| lane.partition.clone()).collect();
+    let found = target.offsets_at(&partitions, timestamp)?;
+    let holds_records = unit.targets.iter().any(|lane| lane.log_start < lane.end);
+    if holds_records
+        && found.iter().all(Option::is_none)
+        && target.offsets_at(&partitions, 0)?.iter().all(Option::is_none)
+    {
+        let why = format!("the brokers of target \"{}\" look up no timestamps", target.alias());
+        return all(&|_| Found::Nothing { why: why.clone() });
+    }
+    let when = format!("{timestamp} ms, the timestamp of {name}, the earliest that it would read next");
+    let of = |(lane, found): (&TargetLane, Option<i64>)| match found {
+        Some(offset) => Found::At {
+            offset,
+            why: format!(
+                "by timestamp: the first target record at or after {when}; records with equal timestamps, or out of \
+                 order, are not told apart"
+            ),
+        },
+        None => Found::At {
+            offset: lane.end,
+            why: format!("by timestamp: no target record is at or after {when}: the target's log end"),
+        },
+    };
+    Ok(unit.targets.iter().zip(found).map(of).collect())
+}
+
+struct LookUp<'a> {
+    target: &'a dyn ClusterView,
+    pair: &'a PairPlan,
+    readers: (&'a mut dyn SmallReader, &'a mut dyn SmallReader),
+}
+
+impl LookUp<'_> {
+    fn by_header(&mut self, commit: i64) -> Result<Found, PlanError> {
+        if let Some(record) = self.at_or_after(commit)? {
+            let found = self.pair_up(&record)?;
+            return Ok(match found {
+                Paired::At { first, last, copies } => {
+                    let others = match copies {
+                        1 => String::new(),
+                        _ => format!("; {copies} copies stand from there to {last}, the first is taken"),
+                    };
+                    let why = format!(
+                        "paired with source record {} by the header {SOURCE_OFFSET_HEADER}{others}",
+                        record.offset
+                    );
+                    Found::At { offset: first, why }
+                }
+                Paired::Absent { why } => Found::Nothing {
+                    why: format!("no copy of source record {} was found by its header: {why}", record.offset),
+                },
+            });
+        }
+        let Some(record) = self.last_before(commit)? else {
+            return Ok(Found::Nothing { why: "the source partition holds no record to pair".to_owned() });
+        };
+        Ok(match self.pair_up(&record)? {
+            Paired::At { last, .. } => Found::At {
+                offset: last.saturating_add(1),
+                why: format!(
+                    "the place after the copy of source record {}, the last one, by the header \
+                     {SOURCE_OFFSET_HEADER}",
+                    record.offset
+                ),
+            },
+            Paired::Absent { why } => Found::Nothing {
+                why: format!(
+                    "no copy of source record {}, the last one, was found by its header: {why}",
+                    record.offset
+                ),
+            },
+        })
+    }
+
+    fn by_timestamp(&mut self, commit: i64) -> Result<Found, PlanError> {
+        let end = self.pair.target_end;
+        let Some(record) = self.at_or_after(commit)? else {
+            let why =
+                "by timestamp: nothing is left to read on the source, so the target's log end".to_owned();
+            return Ok(Found::At { offset: end, why });
+        };
+        if record.timestamp < 0 {
+            let why = format!("source record {} has no timestamp to look up", record.offset);
+            return Ok(Found::Nothing { why });
+        }
+        let when = format!("{} ms, the timestamp of source record {}", record.timestamp, record.offset);
+        let partition = std::slice::from_ref(&self.pair.target);
+        let found = self.target.offsets_at(partition, record.timestamp)?.into_iter().flatten().next();
+        if let Some(offset) = found {
+            let there = self.readers.1.read(&self.pair.target, OffsetRange { start: offset, end }, 1)?;
+            let own = there.first().is_some_and(|r| r.timestamp_type == TimestampType::LogAppendTime);
+            let weakness = match own {
+                true => {
+                    "the target sets its own timestamps, so this is when the copy arrived, not which record it is"
+                }
+                false => "records with equal timestamps, or out of order, are not told apart",
+            };
+            let why = format!("by timestamp: the first target record at or after {when}; {weakness}");
+            return Ok(Found::At { offset, why });
+        }
+        let is_empty = self.pair.target_log_start >= end;
+        let answers =
+            is_empty || self.target.offsets_at(partition, 0)?.into_iter().flatten().next().is_some();
+        Ok(match answers {
+            true => Found::At {
+                offset: end,
+                why: format!("by timestamp: no target record is at or after {when}: the target's log end"),
+            },
+            false => Found::Nothing {
+                why: format!("the brokers of target \"{}\" look up no timestamps", self.target.alias()),
+            },
+        })
+    }
+
+    /// The first record on the source that the group has not read.
+    fn at_or_after(&mut self, commit: i64) -> Result<Option<Record>, PlanError> {
+        let range = OffsetRange { start: commit.max(self.pair.source_log_start), end: self.pair.source_end };
+        Ok(self.readers.0.read(&self.pair.source, range, 1)?.into_iter().next())
+    }
+
+    fn last_before(&mut self, commit: i64) -> Result<Option<Record>, PlanError> {
+        let start = self.pair.source_log_start;
+        let mut end = commit.min(self.pair.source_end);
+        let mut back = 64;
+        while end > start {
+            let from = end.saturating_sub(back).max(start);
+            let seen =
+                self.readers.0.read(&self.pair.source, OffsetRange { start: from, end }, usize::MAX)?;
+            if let Some(last) = seen.into_iter().last() {
+                return Ok(Some(last));
+            }
+            (end, back) = (from, back.saturating_mul(8));
+        }
+        Ok(None)
+    }
+
+    fn pair_up(&mut self, record: &Record) -> Result<Paired, PlanError> {
+        let mut log = TargetLog { cluster: self.target, reader: &mut *self.readers.1, pair: self.pair };
+        header::pair_by_header(&mut log, record.offset, record.timestamp)
+    }
+}
+
+struct TargetLog<'a> {
+    cluster: &'a dyn ClusterView,
+    reader: &'a mut dyn SmallReader,
+    pair: &'a PairPlan,
+}
+
+impl MarkedLog for TargetLog<'_> {
+    type Error = PlanError;
+
+    fn bounds(&mut self) -> Result<LogBounds, PlanError> {
+        Ok(LogBounds { start: self.pair.target_log_start, end: self.pair.target_end })
+    }
+
+    fn offset_at_or_after(&mut self, timestamp_ms: i64) -> Result<Option<i64>, PlanError> {
+        let partition: &TopicPartition = &self.pair.target;
+        let found = self.cluster.offsets_at(std::slice::from_ref(partition), timestamp_ms)?;
+        Ok(found.into_iter().flatten().next())
+    }
+
+    fn read(&mut self, from_offset: i64, max_records: usize) -> Result<Vec<Marked>, PlanError> {
+        let range = OffsetRange { start: from_offset, end: self.pair.target_end };
+        let records = self.reader.read(&self.pair.target, range, max_records)?;
+        Ok(records
+            .iter()
+            .map(|r| Marked { offset: r.offset, source_offset: header::source_offset(&r.headers) })
+            .collect())
+    }
+}

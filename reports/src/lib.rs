@@ -20,7 +20,8 @@ pub use manifest::{
     PositionState, PositionSummary, RunManifest, RunState, SCHEMA_VERSION, Scorecard, SelfCheck, Verdict,
 };
 pub use markdown::report_markdown;
-pub use resume_offsets::{ResumeRow, resume_rows};
+pub use resume_offsets::{ResumeRow, resume_csv, resume_rows};
+pub use rows::{grouped, plain};
 pub use tables::{
     FindingsSummary, FindingsWriter, OffsetMapWriter, OffsetRun, read_findings, read_offset_map, read_pairs,
     read_positions, stream_findings,

@@ -1,4 +1,5 @@
-//! `resume_offsets.csv`: where each group can resume so that it skips nothing. Pure; commits nothing.
+//! `resume_offsets.csv`: where each group can resume so that it skips nothing, and the format of such files. Pure;
+//! commits nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,11 @@ use crate::GroupSummary;
 pub struct ResumeRow {
     /// Group id.
     pub group: String,
-    /// Topic on the target.
+    /// Topic on the cluster that the file is for.
     pub topic: String,
-    /// Partition on the target.
+    /// Partition on that cluster.
     pub partition: i32,
-    /// The image: resuming here skips nothing.
+    /// Where the group goes on: on the target the image, on the source where it returns to.
     pub offset: i64,
 }
 
@@ -47,7 +48,7 @@ pub fn resume_rows(groups: &[GroupSummary]) -> Vec<ResumeRow> {
 
 /// Lines `group,topic,partition,offset` without a header, quoted where RFC 4180 asks for it, each ended by a line
 /// feed: Kafka's tool splits the file there.
-pub(crate) fn resume_csv(rows: &[ResumeRow]) -> Vec<u8> {
+pub fn resume_csv(rows: &[ResumeRow]) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for ResumeRow { group, topic, partition, offset } in rows {
         writer

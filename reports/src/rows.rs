@@ -187,7 +187,7 @@ pub(crate) fn shout(verdict: Verdict) -> String {
 }
 
 /// `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -200,7 +200,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// On one line, with control and direction-changing characters written out: names come from clusters, not from us.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let unsafe_to_print = |character: char| {
         character.is_control()
             || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,6 +1,7 @@
 //! What can be typed. Parses only; commands say what it means.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -28,10 +29,12 @@ pub enum Command {
     Plan(PlanArguments),
     /// The proof: plan, read, compare, report, gate
     Run(RunArguments),
-    /// Translate offsets by a finished run's offset map; asks no cluster
+    /// Translate offsets by a finished run's offset map, or see how the groups get on on the target
     Offsets(OffsetsArguments),
     /// Play failure-injection scenarios, and compare what the proof says with what it must say
     Scenario(ScenarioArguments),
+    /// The way back after a cutover: where each group goes on on the source, and what it leaves behind
+    Rollback(RollbackArguments),
     /// Say what a finding, cause, position state, exit code or error means and what to do
     Explain(ExplainArguments),
 }
@@ -111,6 +114,8 @@ pub struct OffsetsArguments {
 pub enum OffsetsCommand {
     /// What offsets of one side are on the other, both ways, many at once
     Translate(TranslateArguments),
+    /// What the groups do on the target between two looks, and what remains for them
+    Progress(ProgressArguments),
 }
 
 /// `cutproof offsets translate`.
@@ -128,6 +133,49 @@ pub struct TranslateArguments {
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
+}
+
+/// `cutproof offsets progress`.
+#[derive(Debug, Args)]
+pub struct ProgressArguments {
+    /// The directory of a finished run
+    #[arg(value_name = "RUN_DIR")]
+    pub run: PathBuf,
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Between the two looks
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = cutproof::config::parse_duration)]
+    pub interval: Duration,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `cutproof rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArguments {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The directory of a finished run; without it the newest complete one between the same clusters
+    #[arg(long, value_name = "RUN_DIR")]
+    pub run: Option<PathBuf>,
+    /// Where run directories are looked for
+    #[arg(long, value_name = "DIR", default_value = "cutproof.out", conflicts_with = "run")]
+    pub out: PathBuf,
+    /// Write group,topic,partition,offset for the source here, as kafka-consumer-groups --from-file reads it
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+    /// No progress on stderr; warnings and errors stay
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// One of the two clusters.

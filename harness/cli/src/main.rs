@@ -8,6 +8,7 @@ mod logs;
 mod output;
 mod progress;
 mod signals;
+mod table;
 
 use std::process::ExitCode;
 

@@ -19,3 +19,4 @@ pub mod monitor;
 pub mod positions;
 pub mod record;
 pub mod run;
+pub mod watch;

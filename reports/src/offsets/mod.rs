@@ -153,6 +153,16 @@ impl Offsets {
         translation
     }
 
+    /// Target records at or after `offset` that copy a source record, further copies included. `None` before the
+    /// compared range, and where the run did not compare the partition; beyond the range there are none.
+    pub fn copies_from(&self, target_topic: &str, partition: i32, offset: i64) -> Option<u64> {
+        let found = self
+            .pairs
+            .iter()
+            .find(|(pair, _)| pair.target_topic == target_topic && pair.target_partition == Some(partition));
+        found.and_then(|(_, offsets)| offsets.copies_from(offset))
+    }
+
     /// The pairs that were compared.
     pub fn pairs(&self) -> impl Iterator<Item = &PairSummary> {
         self.pairs.iter().map(|(pair, _)| pair)

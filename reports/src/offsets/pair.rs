@@ -107,6 +107,15 @@ impl PairOffsets {
         self.answer(record, in_order.into_iter().chain(further).min(), 0)
     }
 
+    /// Target records at or after `target` that copy a source record; `None` before the compared range.
+    pub fn copies_from(&self, target: i64) -> Option<u64> {
+        let past = |stretch: &Stretch| (stretch.target + stretch.count - target.max(stretch.target)).max(0);
+        let in_order: i64 = self.stretches.iter().map(past).sum();
+        let out_of_order = |copy: &&i64| **copy >= target && at_target(&self.stretches, **copy).is_none();
+        let further = self.copies.values().flatten().filter(out_of_order).count();
+        (target >= self.ranges[1].start).then_some(in_order.unsigned_abs() + further as u64)
+    }
+
     /// The first record in order at or after `target` that has no copy before it.
     fn first_unread_in_order(&self, target: i64) -> Option<i64> {
         let mut at = target;
@@ -222,6 +231,9 @@ mod tests {
                 prop_assert_eq!(answer.state, TranslationState::AfterRange);
             }
 
+            let at_or_after = copies.iter().flat_map(|(_, t)| *t).filter(|t| **t >= ask).count();
+            prop_assert_eq!(pair.copies_from(ask), Some(at_or_after as u64));
+
             let answer = pair.return_to_source(ask);
             if ask <= ranges[1].end {
                 let unread = copies.iter().filter(|(_, t)| t[0] >= ask).map(|(s, _)| *s).min();
@@ -249,6 +261,10 @@ mod tests {
         assert_eq!((at(106).record, at(106).resume), (Some(55), Some(55)));
         assert_eq!((at(111).record, at(111).resume, at(111).state), (None, Some(61), TranslationState::End));
         assert_eq!(at(99).state, TranslationState::BeforeRange);
+        assert_eq!(
+            [49, 50, 55, 61, 99].map(|offset| pair.copies_from(offset)),
+            [None, Some(10), Some(5), Some(0), Some(0)]
+        );
         assert_eq!(pair.return_to_source(55).resume, Some(106));
         assert_eq!(
             pair.return_to_source(60),

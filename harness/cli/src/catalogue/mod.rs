@@ -6,6 +6,7 @@ mod errors;
 mod exits;
 mod findings;
 mod positions;
+mod way_back;
 
 /// One word. The same word may have several entries, of different kinds.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub enum Kind {
     Column,
     /// `state` of a group's position.
     PositionState,
+    /// `way_back` of a group's position after a cutover.
+    WayBack,
+    /// `movement` of a group on the target.
+    Movement,
     /// `scorecard` of a group.
     Scorecard,
     /// `verdict` of a run.
@@ -45,12 +50,14 @@ pub enum Kind {
 
 impl Kind {
     /// All sorts.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 11] = [
         Self::Finding,
         Self::Part,
         Self::Cause,
         Self::Column,
         Self::PositionState,
+        Self::WayBack,
+        Self::Movement,
         Self::Scorecard,
         Self::Verdict,
         Self::ExitCode,
@@ -65,6 +72,8 @@ impl Kind {
             Self::Cause => "cause of a finding",
             Self::Column => "column of the ledger",
             Self::PositionState => "state of a group's position",
+            Self::WayBack => "way back of a group",
+            Self::Movement => "movement of a group on the target",
             Self::Scorecard => "scorecard of a group",
             Self::Verdict => "verdict",
             Self::ExitCode => "exit code",
@@ -79,6 +88,7 @@ fn all() -> impl Iterator<Item = &'static Entry> {
         causes::ENTRIES,
         columns::ENTRIES,
         positions::ENTRIES,
+        way_back::ENTRIES,
         exits::ENTRIES,
         errors::ENTRIES,
     ]
@@ -110,6 +120,7 @@ pub fn nearest(code: &str) -> &'static str {
 mod tests {
     use std::collections::HashSet;
 
+    use cutproof::watch::{Movement, WayBack};
     use cutproof_reports::{FindingKind, Part, PositionState, Scorecard, Verdict};
 
     use super::*;
@@ -123,6 +134,8 @@ mod tests {
         assert_eq!(codes(Kind::Finding), FindingKind::ALL.map(FindingKind::as_str));
         assert_eq!(codes(Kind::Part), Part::ALL.map(Part::as_str));
         assert_eq!(codes(Kind::PositionState), PositionState::ALL.map(PositionState::as_str));
+        assert_eq!(codes(Kind::WayBack), WayBack::ALL.map(WayBack::as_str));
+        assert_eq!(codes(Kind::Movement), Movement::ALL.map(Movement::as_str));
         assert_eq!(codes(Kind::Scorecard), Scorecard::ALL.map(Scorecard::as_str));
         assert_eq!(codes(Kind::Verdict), Verdict::ALL.map(Verdict::as_str));
         assert_eq!(codes(Kind::ExitCode), ["0", "1", "2", "10", "11", "12", "130", "143"]);

@@ -5,7 +5,10 @@ mod explain;
 mod init;
 mod offsets;
 mod plan;
+mod progress;
 mod refusals;
+mod reset;
+mod rollback;
 mod run;
 mod scenario;
 
@@ -21,6 +24,7 @@ pub fn perform(arguments: Arguments) -> Result<i32, Failure> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Offsets(arguments) => offsets::offsets(&arguments),
         Command::Scenario(arguments) => scenario::scenario(&arguments),
+        Command::Rollback(arguments) => rollback::rollback(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
     }
 }

@@ -1,4 +1,5 @@
-//! `cutproof offsets translate`: what offsets of one side are on the other, by a finished run's map. Asks no cluster.
+//! `cutproof offsets translate`: what offsets of one side are on the other, by a finished run's map. Asks no cluster;
+//! `progress`, which does, is next door.
 
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use crate::output;
 pub fn offsets(arguments: &OffsetsArguments) -> Result<i32, Failure> {
     match &arguments.command {
         OffsetsCommand::Translate(arguments) => translate(arguments),
+        OffsetsCommand::Progress(arguments) => super::progress::progress(arguments),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `cutproof plan`: what a run would read and judge. Reads no record of a topic that is compared, writes no file.
 
-use comfy_table::{CellAlignment, Table, presets};
 use cutproof::config::ProofConfig;
 use cutproof::positions::{
     GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
@@ -14,6 +13,7 @@ use crate::args::{Format, PlanArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
+use crate::table::table;
 
 /// Asks both clusters and prints what a run would do.
 pub fn plan(arguments: &PlanArguments) -> Result<i32, Failure> {
@@ -177,25 +177,6 @@ fn unit_rows(group: &str, position: &UnitPosition, units: &[UnitPlan]) -> Vec<[S
 
 fn offset(offset: Option<i64>) -> String {
     offset.map_or_else(|| "-".to_owned(), |offset| offset.to_string())
-}
-
-fn table<const N: usize>(
-    header: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-    right: &[usize],
-) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row.to_vec());
-    }
-    for &column in right {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt() + "\n"
 }
 
 fn json(config: &ProofConfig, plan: &Plan) -> Value {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use cutproof::cancel::CancelToken;
+use cutproof::config::ProofConfig;
 use cutproof::run::{CheckpointEvery, RunOptions, RunOutcome};
-use cutproof_reports::{FileEntry, Finding, FindingKind, RunManifest, RunState, show};
+use cutproof_reports::{FileEntry, Finding, FindingKind, RunManifest, RunState, resume_rows, show};
 
-use super::refusals;
+use super::{refusals, reset};
 use crate::args::{Format, RunArguments};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -40,13 +41,26 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     })?;
     let text = match arguments.output {
         Format::Json => manifest_text(&directory)?,
-        Format::Text => text(&manifest, &sample, &directory),
+        Format::Text => text(&manifest, &sample, &directory) + &to_the_images(&manifest, &directory, &config),
     };
     output::result(&text)?;
     if manifest.state == RunState::Partial {
         crate::logs::line(&how_to_go_on(&arguments.config, &directory));
     }
     Ok(manifest.exit_code)
+}
+
+/// How the groups are set to their images: the run itself commits nothing.
+fn to_the_images(manifest: &RunManifest, directory: &Path, config: &ProofConfig) -> String {
+    let rows = resume_rows(&manifest.groups);
+    if manifest.state != RunState::Complete || rows.is_empty() {
+        return String::new();
+    }
+    let groups: Vec<&str> = rows.iter().map(|row| row.group.as_str()).collect();
+    let command = reset::command(&config.target, &groups, &directory.join("resume_offsets.csv"));
+    format!(
+        "\nTo start every group at its image on the target (stopped; only where the proof is a go)\n{command}"
+    )
 }
 
 /// What a run that was stopped ends with on stderr.

@@ -12,6 +12,7 @@ mod yaml;
 
 pub use error::ConfigError;
 pub use filter::NameFilter;
+pub use scalars::parse_duration;
 pub use template::init_template;
 pub use types::{
     BasicAuth, ClusterConfig, ContractRule, Limits, NamePolicy, OriginChoice, PositionsConfig, ProofConfig,

@@ -31,7 +31,7 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 /// A length of time, written `500ms`, `10s`, `5m`, `2h`, `1d` or several of them (`1h30m`).
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {

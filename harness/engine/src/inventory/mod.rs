@@ -93,7 +93,8 @@ impl SideInventory {
     }
 }
 
-fn topic_info(partitions: usize, internal: bool, config: &BTreeMap<String, String>) -> TopicInfo {
+/// The settings that matter to a copy, out of all that the brokers tell of a topic.
+pub(crate) fn topic_info(partitions: usize, internal: bool, config: &BTreeMap<String, String>) -> TopicInfo {
     let number = |key: &str| config.get(key).and_then(|value| value.parse().ok());
     TopicInfo {
         partitions,

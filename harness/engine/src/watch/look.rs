@@ -1,0 +1,86 @@
+//! Reads parts of both clusters' logs and says why a part could not be read whole. Interprets nothing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::cancel::CancelToken;
+use crate::consume::{ReadEnd, Reader};
+use crate::kafka::Cluster;
+use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
+use crate::run::RunError;
+
+/// A partition that gives nothing for so long is given up.
+const STALL_LIMIT: Duration = Duration::from_secs(45);
+
+/// One open client for each side and isolation level.
+pub(super) struct Look<'a> {
+    clusters: [&'a Cluster; 2],
+    open: HashMap<(Side, bool), Reader>,
+    cancel: CancelToken,
+}
+
+impl<'a> Look<'a> {
+    pub fn new(clusters: [&'a Cluster; 2]) -> Self {
+        Self { clusters, open: HashMap::new(), cancel: CancelToken::default() }
+    }
+
+    pub fn cluster(&self, side: Side) -> &'a Cluster {
+        self.clusters[side as usize]
+    }
+
+    /// Visits the records of `range` until `visit` returns `false`. A sentence where not all could be read.
+    pub fn read(
+        &mut self,
+        side: Side,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<Option<String>, RunError> {
+        if range.start >= range.end {
+            return Ok(None);
+        }
+        let key = (side, isolation == Isolation::ReadCommitted);
+        if !self.open.contains_key(&key) {
+            let config = self.cluster(side).reader_config(isolation);
+            self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
+        }
+        let reader = self.open.get_mut(&key).expect("opened above");
+        let mut holes = Vec::new();
+        let end = reader.read_range(partition, range, &self.cancel, &mut holes, visit)?;
+        let place = format!("{partition} of the {side}");
+        Ok(match (end, holes.first()) {
+            (ReadEnd::ReachedEnd, None) => None,
+            (ReadEnd::ReachedEnd, Some(hole)) => Some(format!(
+                "{place}: offsets {} to {} cannot be read: {}",
+                hole.range.start, hole.range.end, hole.detail
+            )),
+            (ReadEnd::OutOfRange { asked, detail }, _) => {
+                Some(format!("{place}: offset {asked} is not there any more: {detail}"))
+            }
+            (ReadEnd::Stalled { at }, _) => {
+                Some(format!("{place} gave no record for {} s at offset {at}", STALL_LIMIT.as_secs()))
+            }
+            (ReadEnd::Failed { at, detail }, _) => {
+                Some(format!("{place} cannot be read on from offset {at}: {detail}"))
+            }
+        })
+    }
+
+    /// The record at `offset`; `None` where none can be read there.
+    pub fn record(
+        &mut self,
+        side: Side,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        offset: i64,
+    ) -> Result<Option<Record>, RunError> {
+        let mut found = None;
+        let range = OffsetRange { start: offset, end: offset + 1 };
+        let unread = self.read(side, isolation, partition, range, |view| {
+            found = (view.offset == offset).then(|| view.to_record());
+            false
+        })?;
+        Ok(found.filter(|_| unread.is_none()))
+    }
+}

@@ -38,6 +38,7 @@ pub const OWNED: [(&str, &[&str]); 12] = [
     ("apache_avro", &["decode"]),
     ("arrow", &[]),
     ("blake3", &["fingerprint"]),
+    ("memmap2", &["run"]),
     ("parquet", &[]),
     ("postcard", &["run"]),
     ("prost_reflect", &["decode"]),

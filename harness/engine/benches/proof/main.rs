@@ -1,7 +1,7 @@
 //! `cutproof run` against the limit: a bare librdkafka batch drain of both topics, on the same brokers, in turn.
 //!
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
-//! [--rounds N] [--compression none|lz4] [--brokers real|embedded]`
+//! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded]`
 //!
 //! Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
 

@@ -1,12 +1,13 @@
 //! `cutproof run` against the limit: a bare librdkafka batch drain of both topics, on the same brokers, in turn.
 //!
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
-//! [--rounds N] [--compression none|lz4] [--brokers real|embedded] [--keys N] [--lag N] [--duplicate-block N]
+//! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N] [--duplicate-block N]
 //! [--diverging-every N] [--memory TEXT] [--against-limit yes|no]`
 //!
 //! `--keys 0`: every key once. The target lacks the last `--lag` records, holds the first `--duplicate-block` ones a
 //! second time after its middle, and every `--diverging-every`-th record changed. `--memory` is `limits.memory`.
-//! `--against-limit no` measures the runs alone. Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
+//! `--against-limit no` measures the runs alone. Prints medians of interleaved rounds as ratios, and the answers beside
+//! the times. Asserts the answers, never a time.
 
 use std::process::{Command, ExitCode};
 

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::num::NonZeroU64;
 
-use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Runs, Snapshot, Tuning};
+use cutproof::align::{
+    InMemory, Item, Outcome, Overflow, PairAligner, Rules, Runs, Snapshot, StoreError, Tuning,
+};
 use cutproof::ledger::{Intake, check_progress};
 use cutproof::record::Side;
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
@@ -25,6 +27,23 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 16) % n
+    }
+}
+
+/// Takes so many records in all.
+struct Limited(Vec<Item>, usize);
+
+impl Overflow for Limited {
+    fn append(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        self.1 = self.1.checked_sub(items.len()).ok_or_else(|| StoreError("full".to_owned()))?;
+        self.0.extend_from_slice(items);
+        Ok(())
+    }
+    fn items(&self) -> &[Item] {
+        &self.0
+    }
+    fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -154,23 +173,35 @@ fn engine_findings(
         Tuning {
             agreeing: 1 + random.below(3) as usize,
             near: random.below(4) as usize,
-            watched_max: [0, 3, 1 << 20][random.below(3) as usize],
+            watched_max: [0, 6, 1 << 20][random.below(3) as usize],
             pairs_max: 1 << 20,
+            window: [1, 4, 16, 1 << 16][random.below(4) as usize],
+            indexed_max: [2, 1 << 17][random.below(2) as usize],
         }
     };
     let mut aligner = PairAligner::new(rules, tuning, [0, 0]);
+    if random.below(3) > 0 {
+        let limit = [10, 100_000][random.below(2) as usize];
+        let store = || -> Box<dyn Overflow> { Box::new(Limited(Vec::new(), limit)) };
+        aligner.overflow_to([store(), store()], random.below(6) as usize);
+    }
     let mut rest = [source, target];
     let favour = random.below(8);
     // Each may throw far back, so only some.
     let mut restarts = if restarts == Restarts::AtRandom { 1 + random.below(5) } else { 0 };
+    let mut end_target = random.below(2) == 0;
     while rest.iter().any(|items| !items.is_empty()) {
+        if rest[1].is_empty() && end_target {
+            aligner.end_target();
+            end_target = false;
+        }
         let side = Side::BOTH[usize::from(random.below(8) < favour)];
         let side = if rest[side as usize].is_empty() { Side::BOTH[1 - side as usize] } else { side };
         let n = (1 + random.below(9) as usize).min(rest[side as usize].len());
         let (now, later) = rest[side as usize].split_at(n);
         aligner.push(side, now);
         rest[side as usize] = later;
-        if restarts > 0 && random.below(6) == 0 {
+        if restarts > 0 && random.below(6) == 0 && aligner.has_snapshot() {
             restarts -= 1;
             aligner = restarted(&aligner, rules, tuning, [source, target], &mut rest);
         }
@@ -202,6 +233,9 @@ fn engine_findings(
             Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
         })
         .collect();
+    let counted = log.0[0].iter().filter(|item| alignment.tail.contains(item.offset));
+    findings.extend(counted.map(|source| OracleFinding::Missing { source: at(s(source)) }));
+    assert!(alignment.unsolved.iter().all(|unsolved| unsolved.is_empty()));
     findings.sort_unstable();
     findings
 }

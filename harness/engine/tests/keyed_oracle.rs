@@ -213,6 +213,8 @@ fn any_tuning(random: &mut Random) -> KeyedTuning {
         near: random.upto(4),
         watched_max: [0, 3, 1 << 20][random.upto(3)],
         pairs_max: 1 << 20,
+        window: [1, 8, 1 << 16][random.upto(3)],
+        indexed_max: [2, 1 << 17][random.upto(2)],
     };
     KeyedTuning {
         pair,

@@ -1,11 +1,15 @@
 //! `cutproof run` against the limit: a bare librdkafka batch drain of both topics, on the same brokers, in turn.
 //!
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
-//! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded]`
+//! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N] [--duplicate-block N]
+//! [--diverging-every N] [--memory TEXT] [--against-limit yes|no]`
 //!
-//! Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
+//! `--keys 0`: every key once. The target lacks the last `--lag` records, holds the first `--duplicate-block` ones a
+//! second time after its middle, and every `--diverging-every`-th record changed. `--memory` is `limits.memory`.
+//! `--against-limit no` measures the runs alone. Prints medians of interleaved rounds as ratios, and the answers beside
+//! the times. Asserts the answers, never a time.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 mod drain;
 mod measure;
@@ -18,6 +22,9 @@ fn main() -> ExitCode {
     if args.first().is_some_and(|arg| arg == "--drain") {
         drain::drain_both(&args[1..]);
         return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "--measure") {
+        return measure::measure_child(&args[1..]);
     }
     match bench(&Settings::parse(&args)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,6 +42,12 @@ struct Settings {
     rounds: usize,
     compression: String,
     real: bool,
+    keys: u64,
+    lag: usize,
+    duplicate_block: usize,
+    diverging_every: usize,
+    memory: Option<String>,
+    against_limit: bool,
 }
 
 impl Settings {
@@ -46,6 +59,12 @@ impl Settings {
             rounds: 5,
             compression: "none".to_owned(),
             real: true,
+            keys: 100_000,
+            lag: 0,
+            duplicate_block: 0,
+            diverging_every: 0,
+            memory: None,
+            against_limit: true,
         };
         for pair in args.chunks(2) {
             let [name, value] = pair else { panic!("{} wants a value", pair[0]) };
@@ -57,10 +76,25 @@ impl Settings {
                 "--rounds" => settings.rounds = number(),
                 "--compression" => settings.compression = value.clone(),
                 "--brokers" => settings.real = value == "real",
+                "--keys" => settings.keys = number() as u64,
+                "--lag" => settings.lag = number(),
+                "--duplicate-block" => settings.duplicate_block = number(),
+                "--diverging-every" => settings.diverging_every = number(),
+                "--memory" => settings.memory = Some(value.clone()),
+                "--against-limit" => settings.against_limit = value == "yes",
                 _ => panic!("unknown option {name}"),
             }
         }
         settings
+    }
+
+    /// What a run must end with: divergent, else inconclusive, else a go.
+    fn exit_code(&self) -> i32 {
+        match (self.duplicate_block + self.diverging_every, self.lag) {
+            (0, 0) => 0,
+            (0, _) => 12,
+            _ => 10,
+        }
     }
 }
 
@@ -68,7 +102,7 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let clusters = setup::clusters(settings)?;
     let [source, target] = clusters.bootstrap_servers();
     let directory = tempfile::tempdir()?;
-    let config = setup::config(directory.path(), &source, &target)?;
+    let config = setup::config(directory.path(), &source, &target, settings.memory.as_deref())?;
     let own = std::env::current_exe()?;
     let binary = own.ancestors().nth(2).ok_or("no target directory")?.join("cutproof");
     if !binary.exists() {
@@ -82,32 +116,37 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     };
     let run = || {
         let mut command = Command::new(&binary);
-        command
-            .args(["run", "--quiet", "-c"])
-            .arg(&config)
-            .arg("--out")
-            .arg(directory.path())
-            .stderr(Stdio::null());
+        command.args(["run", "--quiet", "-c"]).arg(&config).arg("--out").arg(directory.path());
         command
     };
     println!(
-        "{} records a side, {} B, {} partitions, compression {}, {} brokers, {} rounds",
+        "{} records a side, {} keys, lag {}, duplicates {}, diverging every {}, {} B, {} partitions, compression {}, \
+         {} brokers, {} rounds",
         settings.records,
+        settings.keys,
+        settings.lag,
+        settings.duplicate_block,
+        settings.diverging_every,
         settings.bytes,
         settings.partitions,
         settings.compression,
         if settings.real { "real" } else { "embedded" },
         settings.rounds
     );
-    // Warm-up, not counted.
-    measure(drain())?;
-    measure(run())?;
     let (mut drains, mut runs) = (Vec::new(), Vec::new());
+    if settings.against_limit {
+        // Warm-up, not counted.
+        measure(drain())?;
+        measure(run())?;
+    }
     for _ in 0..settings.rounds {
-        drains.push(measure(drain())?);
+        if settings.against_limit {
+            drains.push(measure(drain())?);
+        }
         runs.push(measure(run())?);
     }
-    for (name, rows) in [("drain", &drains), ("run", &runs)] {
+    for (name, rows) in [("drain", &drains), ("run", &runs)].into_iter().filter(|(_, rows)| !rows.is_empty())
+    {
         let wall = median(rows, |row| row.wall.as_secs_f64());
         let cpu = median(rows, |row| row.cpu.as_secs_f64());
         let rss = median(rows, |row| row.rss_kib as f64) / 1024.0;
@@ -117,22 +156,25 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         );
         println!("        answer: {}", rows[0].answer());
     }
-    let ratio = |of: fn(&Measured) -> f64| {
-        let mut ratios: Vec<f64> = runs.iter().zip(&drains).map(|(run, drain)| of(run) / of(drain)).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
-    };
-    println!(
-        "throughput {:.2}x of the limit's, client CPU {:.2}x, peak RSS {:.2}x (medians of the rounds' ratios)",
-        1.0 / ratio(|row| row.wall.as_secs_f64()),
-        ratio(|row| row.cpu.as_secs_f64()),
-        ratio(|row| row.rss_kib as f64),
-    );
-    let expected = format!("{} records", settings.records * 2);
+    if settings.against_limit {
+        let ratio = |of: fn(&Measured) -> f64| {
+            let mut ratios: Vec<f64> =
+                runs.iter().zip(&drains).map(|(run, drain)| of(run) / of(drain)).collect();
+            ratios.sort_by(f64::total_cmp);
+            ratios[ratios.len() / 2]
+        };
+        println!(
+            "throughput {:.2}x of the limit's, client CPU {:.2}x, peak RSS {:.2}x (medians of the rounds' ratios)",
+            1.0 / ratio(|row| row.wall.as_secs_f64()),
+            ratio(|row| row.cpu.as_secs_f64()),
+            ratio(|row| row.rss_kib as f64),
+        );
+    }
+    let expected = format!("{} records", settings.records * 2 - settings.lag + settings.duplicate_block);
     if let Some(wrong) = drains.iter().find(|row| !row.answer().starts_with(&expected)) {
         return Err(format!("the drain read {:?}, not {expected}", wrong.answer()).into());
     }
-    if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(0)) {
+    if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(settings.exit_code())) {
         return Err(format!("a run ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
     }
     Ok(())

@@ -1,5 +1,6 @@
-//! Two clusters that hold the same records in topic `bench`: what a copy without divergence looks like.
+//! Two clusters that hold the same records in topic `bench`, but for what the settings say of the target.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use cutproof_testcontainers::{
@@ -48,15 +49,35 @@ pub fn clusters(settings: &Settings) -> Fallible<Clusters> {
             Clusters::Real(_) => create_topic(bootstrap, &Topic::new("bench", settings.partitions))?,
             Clusters::Embedded(embedded) => embedded[at].create_topic("bench", settings.partitions)?,
         }
-        produce_with(bootstrap, "bench", &options, records(settings))?;
+        match at {
+            0 => produce_with(bootstrap, "bench", &options, records(settings, 0..settings.records as u64))?,
+            _ => produce_with(bootstrap, "bench", &options, copies(settings))?,
+        };
     }
     Ok(clusters)
 }
 
-/// Keyed by one of 100,000 keys; values that neither repeat nor compress to nothing.
-fn records(settings: &Settings) -> impl Iterator<Item = PlainRecord> + use<> {
-    let Settings { records, bytes, partitions, .. } = *settings;
-    (0..records as u64).map(move |n| {
+/// What the target holds.
+fn copies(settings: &Settings) -> impl Iterator<Item = PlainRecord> + use<> {
+    let end = settings.records.saturating_sub(settings.lag) as u64;
+    let middle = end / 2;
+    let every = settings.diverging_every;
+    records(settings, 0..middle)
+        .chain(records(settings, 0..settings.duplicate_block as u64))
+        .chain(records(settings, middle..end))
+        .enumerate()
+        .map(move |(n, mut record)| {
+            if every > 0 && n % every == every / 2 {
+                record.value.get_or_insert_default().push(b'!');
+            }
+            record
+        })
+}
+
+/// Keyed by one of the keys in turn; values that neither repeat nor compress to nothing.
+fn records(settings: &Settings, range: Range<u64>) -> impl Iterator<Item = PlainRecord> + use<> {
+    let Settings { bytes, partitions, keys, .. } = *settings;
+    range.map(move |n| {
         let mut value = format!("{n:016x}").into_bytes();
         let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         while value.len() + 6 < bytes {
@@ -67,7 +88,7 @@ fn records(settings: &Settings) -> impl Iterator<Item = PlainRecord> + use<> {
         }
         PlainRecord {
             partition: (n % partitions as u64) as i32,
-            key: Some(format!("{:06}", n % 100_000).into_bytes()),
+            key: Some(format!("{:06}", if keys == 0 { n } else { n % keys }).into_bytes()),
             value: Some(value),
             headers: vec![],
             timestamp: 1_793_606_400_000 + (n / 10) as i64,
@@ -76,14 +97,17 @@ fn records(settings: &Settings) -> impl Iterator<Item = PlainRecord> + use<> {
 }
 
 /// A configuration that compares all of `bench` under the same name.
-pub fn config(directory: &Path, source: &str, target: &str) -> Fallible<PathBuf> {
+pub fn config(directory: &Path, source: &str, target: &str, memory: Option<&str>) -> Fallible<PathBuf> {
     let path = directory.join("cutproof.yaml");
-    let text = format!(
+    let mut text = format!(
         "apiVersion: cutproof/v1\nkind: Proof\n\
          source: {{ alias: src, bootstrap_servers: \"{source}\" }}\n\
          target: {{ alias: dst, bootstrap_servers: \"{target}\" }}\n\
          replication: {{ policy: identity }}\ntopics: {{ include: [\"bench\"] }}\nrange: {{ start: earliest }}\n"
     );
+    if let Some(memory) = memory {
+        text += &format!("limits: {{ memory: {memory} }}\n");
+    }
     std::fs::write(&path, text)?;
     Ok(path)
 }

@@ -19,10 +19,11 @@
 
 use std::collections::HashSet;
 
-use super::pair::{Region, solve};
+use super::pair::solve;
+use super::region::{NEVER, Regions, Solution};
 use super::runs::Runs;
 use super::watch::PassThrough;
-use super::{Item, Log, LogError, Rules, Tuning};
+use super::{Counted, Item, Log, LogError, Rules, Tuning};
 use crate::record::{OffsetRange, Side};
 
 /// How many records a side's horizon check reads between two looks at the bound.
@@ -38,77 +39,66 @@ pub(super) struct Frame<'a> {
 
 pub(super) fn certify(
     runs: &mut Runs,
-    regions: &mut Vec<Region>,
+    regions: &mut Regions,
     frame: &Frame<'_>,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
-    let end = frame.end;
-    let mut left_over = LeftOver::collect(regions);
     let mut at = 0;
     while at < regions.len() {
-        regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
-        while let Some(reach) = sighting_in_reach(&regions[at], runs, &left_over) {
+        look_ahead(regions, at, runs, frame.end, log)?;
+        while let Some(reach) = sighting_in_reach(regions, at, runs) {
             enlarge(runs, regions, at, reach, frame, log)?;
-            left_over = LeftOver::collect(regions);
-            regions[at].sighted = look_ahead(&regions[at], runs, &left_over, end, log)?;
+            look_ahead(regions, at, runs, frame.end, log)?;
         }
         at += 1;
     }
     Ok(())
 }
 
-/// Offsets of all left-over records, ascending, by side.
-struct LeftOver([Vec<i64>; 2]);
-
-impl LeftOver {
-    fn collect(regions: &[Region]) -> Self {
-        Self([0, 1].map(|side| {
-            regions.iter().flat_map(|region| region.left_over[side].iter().map(|item| item.offset)).collect()
-        }))
-    }
-
-    fn after(&self, side: Side, offset: i64) -> u64 {
-        let offsets = &self.0[side as usize];
-        (offsets.len() - offsets.partition_point(|&other| other <= offset)) as u64
-    }
-}
-
-/// Whether a common subsequence that crosses the region's end at `offset` of `side` could be as long as ours.
-fn could_cross(region: &Region, side: Side, offset: i64, runs: &Runs, left_over: &LeftOver) -> bool {
+/// Whether a common subsequence that crosses the end of region `at` at `offset` of `side` could be as long as ours.
+fn could_cross(regions: &Regions, at: usize, side: Side, offset: i64, runs: &Runs) -> bool {
     let below = |offset| match side {
         Side::Source => runs.matched_below_source(offset),
         Side::Target => runs.matched_below_target(offset),
     };
-    let between = below(offset).saturating_sub(below(region.range[side as usize].end));
-    let given_up = region.left_over[1 - side as usize].len() as u64;
-    between <= given_up + left_over.after(side, offset)
+    let between = below(offset).saturating_sub(below(regions.get(at).range[side as usize].end));
+    between <= regions.given_up(at, other(side)) + regions.left_over_after(side, offset)
 }
 
-fn sighting_in_reach(region: &Region, runs: &Runs, left_over: &LeftOver) -> Option<(Side, i64)> {
+fn other(side: Side) -> Side {
+    match side {
+        Side::Source => Side::Target,
+        Side::Target => Side::Source,
+    }
+}
+
+fn sighting_in_reach(regions: &Regions, at: usize, runs: &Runs) -> Option<(Side, i64)> {
     Side::BOTH.into_iter().find_map(|side| {
-        let offset = region.sighted[side as usize]?;
-        could_cross(region, side, offset, runs, left_over).then_some((side, offset))
+        let offset = regions.get(at).sighted[side as usize];
+        (offset != NEVER && could_cross(regions, at, side, offset, runs)).then_some((side, offset))
     })
 }
 
 /// Lets region `at` reach past the sighting, and past as many records again as it holds.
 fn enlarge(
     runs: &mut Runs,
-    regions: &mut Vec<Region>,
+    regions: &mut Regions,
     at: usize,
     (side, sighting): (Side, i64),
     frame: &Frame<'_>,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
-    let start = [0, 1].map(|side: usize| regions[at].range[side].start);
+    let start = regions.get(at).range.map(|range| range.start);
     let first = runs.matched_below_source(start[0]);
-    let inside = runs.matched_below_source(regions[at].range[0].end) - first;
-    let given_up = regions[at].left_over.iter().map(|items| items.len() as u64).sum::<u64>();
+    let inside = runs.matched_below_source(regions.get(at).range[0].end) - first;
+    let given_up = Side::BOTH.map(|side| regions.given_up(at, side)).iter().sum::<u64>();
     let past_sighting = match side {
         Side::Source => runs.matched_below_source(sighting + 1),
         Side::Target => runs.matched_below_target(sighting + 1),
     };
     let rank = past_sighting.max(first + inside + inside + given_up + 1);
+    // What could not be solved cannot be solved with more records either.
+    let rank = if regions.get(at).solved { rank } else { u64::MAX };
     let mut cut = match rank.checked_sub(1).and_then(|last| runs.pair(last)) {
         Some((source, target)) if rank < runs.matched() => [source + 1, target + 1],
         _ => frame.end,
@@ -116,8 +106,8 @@ fn enlarge(
     cut[side as usize] = cut[side as usize].max(sighting + 1);
     // Whole regions only: a region that begins before the cut is taken in to its end.
     let mut absorbed = at + 1;
-    while absorbed < regions.len() && (0..2).any(|side| regions[absorbed].range[side].start < cut[side]) {
-        cut = [0, 1].map(|side: usize| cut[side].max(regions[absorbed].range[side].end));
+    while absorbed < regions.len() && (0..2).any(|side| regions.get(absorbed).range[side].start < cut[side]) {
+        cut = [0, 1].map(|side: usize| cut[side].max(regions.get(absorbed).range[side].end));
         absorbed += 1;
     }
     // Both cuts must lie after the same pair.
@@ -126,55 +116,98 @@ fn enlarge(
         cut = [cut[0].max(source + 1), cut[1].max(target + 1)];
     }
     let range = [0, 1].map(|side: usize| OffsetRange { start: start[side], end: cut[side] });
-    let mut items = [Vec::new(), Vec::new()];
-    for side in Side::BOTH {
-        let items: &mut Vec<Item> = &mut items[side as usize];
-        log.read(side, range[side as usize], &mut |item| {
-            items.push(*item);
-            true
-        })?;
-    }
-    let (pairs, region) = solve([&items[0], &items[1]], range, frame.rules, frame.tuning);
+    let sparse_from = (at..absorbed).find_map(|at| regions.sparse_from(at));
+    let held = if sparse_from.is_some() { &Side::BOTH[1..] } else { &Side::BOTH };
+    let left_over = |&side: &Side| (at..absorbed).map(|at| regions.given_up(at, side)).sum::<u64>();
+    let records = 2 * (rank - first) + held.iter().map(left_over).sum::<u64>();
+    let (pairs, solution) = if records > frame.tuning.pairs_max as u64 {
+        (Vec::new(), count(range, log)?)
+    } else {
+        let (items, counted) = read(range, sparse_from, log)?;
+        solve([&items[0], &items[1]], counted, frame.rules, frame.tuning)
+    };
     runs.replace(first..rank, &pairs);
-    regions.splice(at..absorbed, [region]);
+    regions.splice(at..absorbed, range, solution, cut);
     Ok(())
 }
 
-/// The first record on each side, after the region and near enough to matter, that equals one inside it. Reads only
-/// what was not watched.
+/// Both stretches in memory. Of the source's part from `sparse_from` on, only what equals a record of the target's
+/// stretch; the others are counted.
+fn read(
+    range: [OffsetRange; 2],
+    sparse_from: Option<i64>,
+    log: &mut dyn Log,
+) -> Result<([Vec<Item>; 2], Counted), LogError> {
+    let [mut source, mut target] = [Vec::new(), Vec::new()];
+    let mut counted = Counted::default();
+    log.read(Side::Target, range[1], &mut |item| {
+        target.push(*item);
+        true
+    })?;
+    let mut present: HashSet<u64, PassThrough> = HashSet::default();
+    if sparse_from.is_some() {
+        present.extend(target.iter().map(|item| item.identity as u64));
+    }
+    log.read(Side::Source, range[0], &mut |item| {
+        if sparse_from.is_some_and(|from| item.offset >= from) && !present.contains(&(item.identity as u64)) {
+            counted.add(item.offset, item.identity);
+        } else {
+            source.push(*item);
+        }
+        true
+    })?;
+    Ok(([source, target], counted))
+}
+
+/// Both stretches, only counted: they are too large to solve.
+fn count(range: [OffsetRange; 2], log: &mut dyn Log) -> Result<Solution, LogError> {
+    let mut counted = [Counted::default(), Counted::default()];
+    for side in Side::BOTH {
+        let counted = &mut counted[side as usize];
+        log.read(side, range[side as usize], &mut |item| {
+            counted.add(item.offset, item.identity);
+            true
+        })?;
+    }
+    Ok(Solution { left_over: [Vec::new(), Vec::new()], counted, solved: false })
+}
+
+/// Looks for the first record on each side, after the region and near enough to matter, that equals one inside it,
+/// from where nobody has looked for it so far.
 fn look_ahead(
-    region: &Region,
+    regions: &mut Regions,
+    at: usize,
     runs: &Runs,
-    left_over: &LeftOver,
     end: [i64; 2],
     log: &mut dyn Log,
-) -> Result<[Option<i64>; 2], LogError> {
-    let mut sighted = region.sighted;
+) -> Result<(), LogError> {
     for side in Side::BOTH {
-        let other = if side == Side::Source { Side::Target } else { Side::Source };
+        let region = regions.get(at);
         let from = region.watched_to[side as usize];
-        let seen_or_read = sighted[side as usize].is_some() || from >= end[side as usize];
-        // The bound only gets tighter: where it holds for a crossing at `from`, no later one can matter.
-        if seen_or_read || !could_cross(region, side, from, runs, left_over) {
+        if region.sighted[side as usize] != NEVER
+            || from >= end[side as usize]
+            || !could_cross(regions, at, side, from, runs)
+        {
             continue;
         }
         let mut inside: HashSet<u64, PassThrough> = HashSet::default();
-        log.read(other, region.range[other as usize], &mut |item| {
+        log.read(other(side), region.range[other(side) as usize], &mut |item| {
             inside.insert(item.identity as u64);
             true
         })?;
         if inside.is_empty() {
             continue;
         }
-        let mut seen = 0;
+        let (mut seen, mut sighted) = (0, NEVER);
         log.read(side, OffsetRange { start: from, end: end[side as usize] }, &mut |item| {
             seen += 1;
             if inside.contains(&(item.identity as u64)) {
-                sighted[side as usize] = Some(item.offset);
+                sighted = item.offset;
                 return false;
             }
-            seen % STRIDE != 0 || could_cross(region, side, item.offset, runs, left_over)
+            seen % STRIDE != 0 || could_cross(regions, at, side, item.offset, runs)
         })?;
+        regions.get_mut(at).sighted[side as usize] = sighted;
     }
-    Ok(sighted)
+    Ok(())
 }

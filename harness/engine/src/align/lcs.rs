@@ -2,7 +2,7 @@
 
 use super::{Item, Rules};
 
-/// The slices have more equal pairs than the caller allows to hold.
+/// The slices have more equal pairs, or are longer, than the caller's limit allows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooManyPairs;
 
@@ -43,12 +43,16 @@ pub(super) fn leftmost_lcs(
 
 /// For every source index the target indices that match it, ascending.
 struct Candidates {
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     targets: Vec<u32>,
 }
 
 impl Candidates {
     fn find(source: &[Item], target: &[Item], rules: &Rules, max_pairs: usize) -> Result<Self, TooManyPairs> {
+        // 4 bytes for each record, 8 for each equal pair.
+        if source.len() + target.len() > 4 * max_pairs {
+            return Err(TooManyPairs);
+        }
         let mut by_identity: Vec<u32> = (0..target.len() as u32).collect();
         by_identity.sort_unstable_by_key(|&j| (target[j as usize].identity, j));
         let mut starts = Vec::with_capacity(source.len() + 1);
@@ -62,13 +66,13 @@ impl Candidates {
             if targets.len() > max_pairs {
                 return Err(TooManyPairs);
             }
-            starts.push(targets.len());
+            starts.push(targets.len() as u32);
         }
         Ok(Self { starts, targets })
     }
 
     fn row(&self, i: usize) -> std::ops::Range<usize> {
-        self.starts[i]..self.starts[i + 1]
+        self.starts[i] as usize..self.starts[i + 1] as usize
     }
 }
 

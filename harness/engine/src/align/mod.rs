@@ -12,20 +12,26 @@
 //! How that stays exact without holding both logs is told in [`certify`].
 
 mod certify;
+mod counted;
 mod in_memory;
 pub mod keyed;
 mod lcs;
 mod pair;
 mod queue;
+mod region;
 mod resync;
 mod runs;
 mod settle;
+mod snapshot;
 mod watch;
 
+pub use counted::Counted;
 pub use in_memory::InMemory;
-pub use pair::{PairAligner, Region, Snapshot};
+pub use keyed::StoreError;
+pub use pair::PairAligner;
 pub use runs::{Run, Runs};
 pub use settle::Outcome;
+pub use snapshot::{Region, Snapshot};
 
 use std::num::NonZeroU64;
 
@@ -72,15 +78,28 @@ pub struct Tuning {
     pub agreeing: usize,
     /// Cuts that leave out at most this many records on both sides together are tried first.
     pub near: usize,
-    /// A region with more records is not watched while reading on, but read again where that is needed.
+    /// So many records of closed regions are watched for while reading on; for the oldest ones, and for a region with
+    /// more than half of it, a part is read again where that is needed. About 50 bytes each.
     pub watched_max: usize,
-    /// Most equal pairs that one region may hold (12 bytes each); beyond that it is not solved.
+    /// Most equal pairs that one region may hold, and most records that it may leave over; beyond that it is not
+    /// solved. About 100 bytes each.
     pub pairs_max: usize,
+    /// A search through so many records on both sides is cut short where most of them match.
+    pub window: usize,
+    /// Most records that a search has an index of, by side; it makes do with a part of them. About 20 bytes each.
+    pub indexed_max: usize,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { agreeing: 8, near: 32, watched_max: 1 << 20, pairs_max: 8 << 20 }
+        Self {
+            agreeing: 8,
+            near: 32,
+            watched_max: 1 << 19,
+            pairs_max: 1 << 20,
+            window: 1 << 16,
+            indexed_max: 1 << 17,
+        }
     }
 }
 
@@ -100,13 +119,29 @@ pub trait Log {
 #[error("{0}")]
 pub struct LogError(pub String);
 
+/// Holds records outside of memory.
+pub trait Overflow: Send {
+    /// Appends records; they keep their order.
+    fn append(&mut self, items: &[Item]) -> Result<(), StoreError>;
+    /// All that was appended since the last `clear`.
+    fn items(&self) -> &[Item];
+    /// Lets go of everything.
+    fn clear(&mut self);
+}
+
 /// How two sequences relate.
 #[derive(Debug)]
 pub struct Alignment {
     /// Records matched in order.
     pub runs: Runs,
-    /// One entry for every record that is not matched in order, by source offset, then target offset.
+    /// One entry for every record that is not matched in order and not only counted, by source offset, then target
+    /// offset.
     pub outcomes: Vec<Outcome>,
+    /// Source records after the last matched one that were only counted: they have no copy, and stand for no record of
+    /// the target. [`Outcome::Missing`] in all but memory.
+    pub tail: Counted,
+    /// Records of stretches with too many differences to solve, by side. [`Outcome::Unsolved`] in all but memory.
+    pub unsolved: [Counted; 2],
     /// Records read again to come to this result.
     pub records_read_again: u64,
 }

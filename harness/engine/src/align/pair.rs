@@ -1,41 +1,18 @@
 //! Follows two streams side by side: in lockstep while they agree, in a region where they differ.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::lcs::leftmost_lcs;
 use super::queue::Queue;
+use super::region::{NEVER, Regions, Solution};
 use super::resync::Search;
 use super::runs::Runs;
-use super::watch::Watch;
-use super::{Alignment, Item, Log, LogError, Rules, Tuning, certify, settle};
+use super::watch::{PassThrough, Watch};
+use super::{
+    Alignment, Counted, Item, Log, LogError, Overflow, Rules, Snapshot, StoreError, Tuning, certify, settle,
+};
 use crate::record::{OffsetRange, Side};
-
-/// A stretch in which the two sequences differ, between two stretches matched in lockstep.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region {
-    /// Offsets on the source and the target.
-    pub range: [OffsetRange; 2],
-    /// What the longest common subsequence of the two stretches leaves out.
-    pub left_over: [Vec<Item>; 2],
-    /// Offset of the first later record on that side that equals a record of this region on the other side.
-    pub sighted: [Option<i64>; 2],
-    /// Below this offset of that side every record that could be sighted was looked at: the region's end where it was
-    /// too large to look for its records while reading on, `i64::MAX` where they are looked for up to the end.
-    pub watched_to: [i64; 2],
-    /// False where the stretches were too large to solve.
-    pub solved: bool,
-}
-
-/// What a [`PairAligner`] has consumed, as plain data. What it holds back is not in it: that is read again.
-#[derive(Clone, Debug)]
-pub struct Snapshot<'a> {
-    /// One past the last offset that was consumed: source, target.
-    pub next_offset: [i64; 2],
-    /// Records matched in order so far.
-    pub runs: Cow<'a, Runs>,
-    /// Closed stretches in which the sides differ, ascending.
-    pub regions: Cow<'a, [Region]>,
-}
 
 /// Aligns one pair. Feed both sides in any interleaving, then [`finish`](Self::finish).
 pub struct PairAligner {
@@ -46,9 +23,21 @@ pub struct PairAligner {
     /// One past the last offset that was consumed, by side.
     next_offset: [i64; 2],
     search: Option<Search>,
+    /// Both windows must hold so much before a long search is cut short once more.
+    cut_short_at: usize,
     runs: Runs,
-    regions: Vec<Region>,
+    regions: Regions,
     watch: Watch,
+    target_ended: bool,
+    tail: Option<Tail>,
+}
+
+/// The end of the source, while the target has no further record.
+struct Tail {
+    /// Low halves of the identities that the target still holds.
+    waiting: HashSet<u64, PassThrough>,
+    /// Source records that equal none of them.
+    counted: Counted,
 }
 
 impl PairAligner {
@@ -61,15 +50,45 @@ impl PairAligner {
             source_start: start[0],
             next_offset: start,
             search: None,
+            cut_short_at: tuning.window,
             runs: Runs::default(),
-            regions: Vec::new(),
+            regions: Regions::default(),
             watch: Watch::default(),
+            target_ended: false,
+            tail: None,
         }
+    }
+
+    /// Beyond `in_memory_max` held records, a side lies in its `store` (source, target).
+    pub fn overflow_to(&mut self, stores: [Box<dyn Overflow>; 2], in_memory_max: usize) {
+        for (queue, store) in self.queues.iter_mut().zip(stores) {
+            queue.overflow_to(store, in_memory_max);
+        }
+    }
+
+    /// Why a store took no more. Nothing is lost then, but what follows is held in memory.
+    pub fn full(&self) -> Option<&StoreError> {
+        self.queues.iter().find_map(Queue::full)
+    }
+
+    /// No target record follows. From here on, source records that no held target record equals are only counted:
+    /// however far the source is ahead, that costs no memory. The result is the same.
+    pub fn end_target(&mut self) {
+        self.target_ended = true;
+        self.advance();
+    }
+
+    /// Records that closed regions leave over, and that are held until the end: source, target.
+    pub fn left_over(&self) -> [usize; 2] {
+        self.regions.left_over()
     }
 
     /// The next records of one side, in offset order.
     pub fn push(&mut self, side: Side, items: &[Item]) {
-        self.queues[side as usize].extend(items);
+        match &mut self.tail {
+            Some(_) if side == Side::Source => self.count(items),
+            _ => self.queues[side as usize].extend(items),
+        }
         self.advance();
     }
 
@@ -88,12 +107,17 @@ impl PairAligner {
         self.runs.matched()
     }
 
+    /// Whether a snapshot holds all that was consumed: not where records were only counted.
+    pub fn has_snapshot(&self) -> bool {
+        self.tail.is_none() && !self.regions.is_counting()
+    }
+
     /// All that has been consumed, for another process to go on from, and what is still held back.
     pub fn snapshot(&self) -> (Snapshot<'_>, [&[Item]; 2]) {
         let snapshot = Snapshot {
             next_offset: self.next_offset,
             runs: Cow::Borrowed(&self.runs),
-            regions: Cow::Borrowed(&self.regions),
+            regions: Cow::Owned(self.regions.to_plain()),
         };
         (snapshot, [self.queues[0].as_slice(), self.queues[1].as_slice()])
     }
@@ -101,33 +125,81 @@ impl PairAligner {
     /// Goes on from a snapshot of an aligner with the same rules and start: push what follows its `next_offset`.
     pub fn restore(rules: Rules, tuning: Tuning, start: [i64; 2], snapshot: Snapshot<'_>) -> Self {
         let Snapshot { next_offset, runs, regions } = snapshot;
-        let mut regions = regions.into_owned();
         // The hashes that were looked for are not kept: from here on the end proves what is still open.
-        for region in &mut regions {
-            region.watched_to = [0, 1].map(|side: usize| region.watched_to[side].min(next_offset[side]));
-        }
-        Self { next_offset, runs: runs.into_owned(), regions, ..Self::new(rules, tuning, start) }
+        let regions = Regions::from_plain(regions.into_owned(), next_offset);
+        let watch = Watch::after(regions.len());
+        Self { next_offset, runs: runs.into_owned(), regions, watch, ..Self::new(rules, tuning, start) }
     }
 
     fn advance(&mut self) {
-        loop {
+        while self.tail.is_none() {
             if self.search.is_none() {
                 self.lockstep();
+                if self.target_ended && self.queues[1].is_empty() {
+                    return self.begin_tail();
+                }
                 if self.queues[0].is_empty() || self.queues[1].is_empty() {
                     return;
                 }
                 self.search = Some(Search::default());
+                self.cut_short_at = self.tuning.window;
             }
-            let [source, target] = &self.queues;
+            let [source, target] = self.queues.each_ref().map(Queue::as_slice);
             let search = self.search.as_mut().expect("set above");
-            match search.step(source.as_slice(), target.as_slice(), &self.rules, &self.tuning) {
-                None => return,
+            let cut = search.step(source, target, &self.rules, &self.tuning);
+            match cut.or_else(|| self.cut_short()) {
                 Some((i, j)) => {
                     self.search = None;
                     self.close_region([i, j]);
                 }
+                None if self.target_ended && self.queues[0].len() > self.tuning.window => {
+                    return self.begin_tail();
+                }
+                None => return,
             }
         }
+    }
+
+    /// Where differences are so dense that no search ends: a place up to which most records match, if there is one.
+    fn cut_short(&mut self) -> Option<(usize, usize)> {
+        let held = self.held();
+        if held[0].min(held[1]) < self.cut_short_at {
+            return None;
+        }
+        let window = self.cut_short_at;
+        self.cut_short_at *= 2;
+        let [source, target] = self.queues.each_ref().map(|queue| &queue.as_slice()[..window]);
+        let pairs = leftmost_lcs(source, target, &self.rules, self.tuning.pairs_max).ok()?;
+        let &(i, j) = pairs.last().filter(|_| pairs.len() >= window / 2)?;
+        Some((i as usize + 1, j as usize + 1))
+    }
+
+    fn begin_tail(&mut self) {
+        self.search = None;
+        let waiting = self.queues[1].as_slice().iter().map(|item| item.identity as u64).collect();
+        self.tail = Some(Tail { waiting, counted: Counted::default() });
+        let held = self.queues[0].len();
+        for from in (0..held).step_by(TAIL_STEP) {
+            let items = self.queues[0].as_slice()[..TAIL_STEP.min(held - from)].to_vec();
+            self.queues[0].take(items.len());
+            self.count(&items);
+        }
+    }
+
+    /// Takes the next source records of the tail: keeps what the target waits for, counts the others.
+    fn count(&mut self, items: &[Item]) {
+        let Some(tail) = &mut self.tail else { return };
+        let mut kept = Vec::new();
+        for item in items {
+            let regions = &mut self.regions;
+            self.watch.see(Side::Source, item, |region| sight(regions, region, Side::Source, item));
+            if tail.waiting.contains(&(item.identity as u64)) {
+                kept.push(*item);
+            } else {
+                tail.counted.add(item.offset, item.identity);
+            }
+        }
+        self.queues[0].extend(&kept);
     }
 
     fn lockstep(&mut self) {
@@ -150,7 +222,7 @@ impl PairAligner {
                 matched += 1;
                 for (side, item) in [(Side::Source, s), (Side::Target, t)] {
                     let regions = &mut self.regions;
-                    self.watch.see(side, item, |region| sight(&mut regions[region], side, item));
+                    self.watch.see(side, item, |region| sight(regions, region, side, item));
                 }
             }
         }
@@ -168,30 +240,45 @@ impl PairAligner {
     }
 
     fn close_region(&mut self, counts: [usize; 2]) {
+        let tail = self.tail.take();
         let items = [&self.queues[0].as_slice()[..counts[0]], &self.queues[1].as_slice()[..counts[1]]];
         for side in Side::BOTH {
+            // What belongs to the tail was looked at when it came.
+            if side == Side::Source && tail.is_some() {
+                continue;
+            }
             for item in items[side as usize] {
                 let regions = &mut self.regions;
-                self.watch.see(side, item, |region| sight(&mut regions[region], side, item));
+                self.watch.see(side, item, |region| sight(regions, region, side, item));
             }
         }
-        let end = |side: usize| items[side].last().map_or(self.next_offset[side], |item| item.offset + 1);
-        let range = [0, 1].map(|side| OffsetRange { start: self.next_offset[side], end: end(side) });
-        let (pairs, mut region) = solve(items, range, &self.rules, &self.tuning);
+        let counted = tail.map(|tail| tail.counted).unwrap_or_default();
+        let mut end = [0, 1]
+            .map(|side: usize| items[side].last().map_or(self.next_offset[side], |item| item.offset + 1));
+        end[0] = end[0].max(counted.end().unwrap_or(end[0]));
+        let range = [0, 1].map(|side: usize| OffsetRange { start: self.next_offset[side], end: end[side] });
+        let (pairs, solution) = solve(items, counted, &self.rules, &self.tuning);
         for (source, target) in pairs {
             self.runs.push(source, target);
         }
         let at = self.regions.len();
-        if counts[0] + counts[1] <= self.tuning.watched_max {
-            region.watched_to = [i64::MAX; 2];
+        let watched = counts[0] + counts[1] <= self.tuning.watched_max / 2;
+        if watched {
             for side in Side::BOTH {
                 for item in items[side as usize] {
                     self.watch.add(at, side, item);
                 }
             }
         }
-        self.regions.push(region);
+        self.regions.push(range, solution, if watched { [NEVER; 2] } else { end });
+        for gone in self.watch.shrink(self.tuning.watched_max, at + 1) {
+            let region = self.regions.get_mut(gone);
+            for side in [0, 1] {
+                region.watched_to[side] = region.watched_to[side].min(end[side]);
+            }
+        }
         self.consume(counts);
+        self.next_offset = end;
     }
 
     /// Both sequences are complete. `source_history_start`: from which source offset on a target record's
@@ -211,36 +298,48 @@ impl PairAligner {
         let mut log = Counting { log, records: records_read_again };
         let rules = self.rules;
         let (runs, regions) = self.certified(&mut log)?;
-        let outcomes = settle::settle(&runs, regions, &rules, source_starts, &mut log)?;
-        Ok(Alignment { runs, outcomes, records_read_again: *records_read_again })
+        let (left_over, tail, unsolved) = regions.into_parts();
+        let (outcomes, tail) = settle::settle(&runs, left_over, tail, &rules, source_starts, &mut log)?;
+        Ok(Alignment { runs, outcomes, tail, unsolved, records_read_again: *records_read_again })
     }
 
     /// The longest common subsequence of the two complete sequences, and what it leaves over.
-    pub(super) fn certified(mut self, log: &mut dyn Log) -> Result<(Runs, Vec<Region>), LogError> {
-        if self.queues.iter().any(|queue| !queue.is_empty()) {
+    pub(super) fn certified(mut self, log: &mut dyn Log) -> Result<(Runs, Regions), LogError> {
+        let counted = self.tail.as_ref().is_some_and(|tail| !tail.counted.is_empty());
+        if counted || self.queues.iter().any(|queue| !queue.is_empty()) {
             let counts = self.held();
             self.close_region(counts);
         }
-        let frame = certify::Frame { end: self.next_offset, rules: &self.rules, tuning: &self.tuning };
-        certify::certify(&mut self.runs, &mut self.regions, &frame, log)?;
-        Ok((self.runs, self.regions))
+        // What only the reading needs is let go here.
+        let Self { mut runs, mut regions, rules, tuning, next_offset, .. } = { self };
+        let frame = certify::Frame { end: next_offset, rules: &rules, tuning: &tuning };
+        certify::certify(&mut runs, &mut regions, &frame, log)?;
+        Ok((runs, regions))
     }
 }
 
-fn sight(region: &mut Region, side: Side, item: &Item) {
-    region.sighted[side as usize].get_or_insert(item.offset);
+/// Records that are moved at a time.
+const TAIL_STEP: usize = 4_096;
+
+fn sight(regions: &mut Regions, region: usize, side: Side, item: &Item) {
+    let sighted = &mut regions.get_mut(region).sighted[side as usize];
+    *sighted = item.offset.min(*sighted);
 }
 
-/// Offset pairs matched inside the two stretches, and the region that remains.
+/// Offset pairs matched inside the two stretches, and what remains. `counted`: source records of the stretch that
+/// equal none of its target records.
 pub(super) fn solve(
     items: [&[Item]; 2],
-    range: [OffsetRange; 2],
+    counted: Counted,
     rules: &Rules,
     tuning: &Tuning,
-) -> (Vec<(i64, i64)>, Region) {
-    let solution = leftmost_lcs(items[0], items[1], rules, tuning.pairs_max);
-    let solved = solution.is_ok();
-    let pairs = solution.unwrap_or_default();
+) -> (Vec<(i64, i64)>, Solution) {
+    let Ok(pairs) = leftmost_lcs(items[0], items[1], rules, tuning.pairs_max) else {
+        return (Vec::new(), unsolved(items, counted));
+    };
+    if items[0].len() + items[1].len() - 2 * pairs.len() > tuning.pairs_max {
+        return (Vec::new(), unsolved(items, counted));
+    }
     let mut left_over = [Vec::new(), Vec::new()];
     let mut next = [0, 0];
     let end = (items[0].len() as u32, items[1].len() as u32);
@@ -251,8 +350,17 @@ pub(super) fn solve(
     }
     let offsets = |&(i, j): &(u32, u32)| (items[0][i as usize].offset, items[1][j as usize].offset);
     let pairs = pairs.iter().map(offsets).collect();
-    let watched_to = range.map(|range| range.end);
-    (pairs, Region { range, left_over, sighted: [None, None], watched_to, solved })
+    (pairs, Solution { left_over, counted: [counted, Counted::default()], solved: true })
+}
+
+/// All of two stretches, only counted.
+fn unsolved(items: [&[Item]; 2], apart: Counted) -> Solution {
+    let mut counted = [Counted::default(), Counted::default()];
+    for (counted, items) in counted.iter_mut().zip(items) {
+        items.iter().for_each(|item| counted.add(item.offset, item.identity));
+    }
+    counted[0] = counted[0].merged(&apart);
+    Solution { left_over: [Vec::new(), Vec::new()], counted, solved: false }
 }
 
 struct Counting<'a> {

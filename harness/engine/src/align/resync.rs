@@ -10,6 +10,8 @@ pub(super) struct Search {
     near_done: bool,
     first_seen: [HashMap<u64, u32, PassThrough>; 2],
     indexed: [usize; 2],
+    /// Only identities with these bits at zero are indexed: fewer, the longer the search goes on.
+    skipped_bits: u64,
     /// Cuts whose agreement reaches past what has been read.
     open: Vec<(usize, usize)>,
 }
@@ -60,19 +62,34 @@ impl Search {
                 let at = self.indexed[side];
                 self.indexed[side] += 1;
                 let identity = windows[side][at].identity as u64;
-                if self.first_seen[side].contains_key(&identity) {
+                if spread(identity) & self.skipped_bits != 0 || self.first_seen[side].contains_key(&identity)
+                {
                     continue;
                 }
                 self.first_seen[side].insert(identity, at as u32);
                 if let Some(&other) = self.first_seen[1 - side].get(&identity) {
-                    let cut = if side == 0 { (at, other as usize) } else { (other as usize, at) };
-                    if self.try_cut(source, target, cut, rules, tuning) {
-                        return Some(cut);
+                    let (mut i, mut j) = if side == 0 { (at, other as usize) } else { (other as usize, at) };
+                    // Where not every record is indexed, the two run alike from before this one on.
+                    while i > 0 && j > 0 && rules.matches(&source[i - 1], &target[j - 1]) {
+                        (i, j) = (i - 1, j - 1);
                     }
+                    if self.try_cut(source, target, (i, j), rules, tuning) {
+                        return Some((i, j));
+                    }
+                }
+                if self.first_seen[side].len() > tuning.indexed_max {
+                    self.thin_out();
                 }
             }
         }
         None
+    }
+
+    fn thin_out(&mut self) {
+        self.skipped_bits = self.skipped_bits << 1 | 1;
+        for seen in &mut self.first_seen {
+            seen.retain(|&identity, _| spread(identity) & self.skipped_bits == 0);
+        }
     }
 
     fn try_cut(
@@ -92,6 +109,11 @@ impl Search {
             }
         }
     }
+}
+
+/// Bits that depend on all of an identity's.
+fn spread(identity: u64) -> u64 {
+    identity.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 #[derive(PartialEq, Eq)]

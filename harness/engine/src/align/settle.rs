@@ -1,11 +1,11 @@
 //! Says what became of each record that is not matched in order. Knows no cause and no importance.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
-use super::pair::Region;
 use super::runs::Runs;
-use super::{Item, Log, LogError, Rules};
+use super::watch::PassThrough;
+use super::{Counted, Item, Log, LogError, Rules};
 use crate::record::{OffsetRange, Side};
 
 /// What became of one record (or pair of records) that is not matched in order.
@@ -79,223 +79,332 @@ impl Outcome {
     }
 }
 
+/// Says it of all left-over records (ascending offsets), and of the ones in `tail` that something is left over for;
+/// returns what remains of that.
 pub(super) fn settle(
     runs: &Runs,
-    regions: Vec<Region>,
+    left_over: [Vec<Item>; 2],
+    tail: Counted,
     rules: &Rules,
     source_starts: [i64; 2],
     log: &mut dyn Log,
-) -> Result<Vec<Outcome>, LogError> {
-    let mut source = Vec::new();
-    let mut target = Vec::new();
-    let mut outcomes = Vec::new();
-    for Region { left_over: [s, t], solved, .. } in regions {
-        if solved {
-            source.extend(s);
-            target.extend(t);
-        } else {
-            outcomes.extend(s.into_iter().map(|record| Outcome::Unsolved { side: Side::Source, record }));
-            outcomes.extend(t.into_iter().map(|record| Outcome::Unsolved { side: Side::Target, record }));
+) -> Result<(Vec<Outcome>, Counted), LogError> {
+    let [mut source, target] = left_over;
+    let tail = take_from_tail(tail, runs, &mut source, &target, log)?;
+    let mut partners = Partners {
+        of_source: vec![Partner::None; source.len()],
+        of_target: vec![Partner::None; target.len()],
+    };
+    let by_identity = ByIdentity::new(&target);
+    let reordered = take_reordered(&source, &target, &by_identity, rules, &mut partners);
+    let originals = take_duplicates(&target, &by_identity, rules, source_starts, &mut partners, log)?;
+    drop(by_identity);
+    take_mismatched(&source, &target, runs, &mut partners);
+    let broken = key_order_broken(&reordered, &source, &target, runs, log)?;
+
+    let mut outcomes = Vec::with_capacity(partners.outcomes());
+    let (mut i, mut j) = (0, 0);
+    let (mut originals, mut broken) = (originals.into_iter(), broken.into_iter());
+    // By place: source records before the target's own in each gap.
+    let mut take_target = |j: usize, outcomes: &mut Vec<Outcome>| match partners.of_target[j] {
+        Partner::None => outcomes.push(Outcome::Extraneous { target: target[j] }),
+        Partner::Original => outcomes
+            .extend(originals.next().map(|(_, original)| Outcome::Duplicate { original, target: target[j] })),
+        Partner::Reordered(_) | Partner::Mismatched(_) => {}
+    };
+    while i < source.len() {
+        let rank = runs.matched_below_source(source[i].offset);
+        while j < target.len() && runs.matched_below_target(target[j].offset) < rank {
+            take_target(j, &mut outcomes);
+            j += 1;
+        }
+        let item = source[i];
+        outcomes.push(match partners.of_source[i] {
+            Partner::Reordered(j) => Outcome::Reordered {
+                source: item,
+                target: target[j as usize],
+                key_order_broken: broken.next().unwrap_or_default(),
+            },
+            Partner::Mismatched(j) => Outcome::Mismatched { source: item, target: target[j as usize] },
+            Partner::None | Partner::Original => Outcome::Missing { source: item },
+        });
+        i += 1;
+    }
+    (j..target.len()).for_each(|j| take_target(j, &mut outcomes));
+    Ok((outcomes, tail))
+}
+
+/// Whom a left-over record goes with: an index into the other side's list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Partner {
+    None,
+    Reordered(u32),
+    Mismatched(u32),
+    /// A source record that has its copy elsewhere.
+    Original,
+}
+
+struct Partners {
+    of_source: Vec<Partner>,
+    of_target: Vec<Partner>,
+}
+
+impl Partners {
+    fn outcomes(&self) -> usize {
+        let own = |partner: &&Partner| matches!(partner, Partner::None | Partner::Original);
+        self.of_source.len() + self.of_target.iter().filter(own).count()
+    }
+}
+
+/// Reads the counted tail again and moves into `source` what may go with a left-over target record, and what has a
+/// matched record after it: that is no tail.
+fn take_from_tail(
+    tail: Counted,
+    runs: &Runs,
+    source: &mut Vec<Item>,
+    target: &[Item],
+    log: &mut dyn Log,
+) -> Result<Counted, LogError> {
+    let (Some(start), Some(end)) = (tail.start(), tail.end()) else { return Ok(tail) };
+    let matched = runs.matched();
+    let last = matched.checked_sub(1).and_then(|last| runs.pair(last)).map_or(i64::MIN, |(source, _)| source);
+    let in_last_gap = target.partition_point(|item| runs.matched_below_target(item.offset) < matched);
+    let read_to = if target.is_empty() { end.min(last) } else { end };
+    if read_to <= start {
+        return Ok(tail);
+    }
+    let identities: HashSet<u64, PassThrough> = target.iter().map(|item| item.identity as u64).collect();
+    let (mut keys, mut timestamps, mut values) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for item in &target[in_last_gap..] {
+        match item.key {
+            Some(key) => drop(keys.insert(key)),
+            None => {
+                timestamps.insert(item.timestamp);
+                values.insert(item.value);
+            }
         }
     }
-    let unsolved = outcomes.iter().filter_map(Outcome::source).map(|item| item.offset);
-    let unsolved: Vec<i64> = unsolved.collect();
-    let reordered = take_reordered(&mut source, &mut target, rules);
-    let duplicates = take_duplicates(&mut target, rules, source_starts, log)?;
-    let mismatched = take_mismatched(&mut source, &mut target, runs);
-    let left_over_source: HashSet<i64> = source
-        .iter()
-        .chain(reordered.iter().map(|(s, _)| s))
-        .chain(mismatched.iter().map(|(s, _)| s))
-        .map(|item| item.offset)
-        .chain(unsolved)
-        .collect();
-    let broken = key_order_broken(&reordered, runs, &left_over_source, log)?;
+    let mut taken = Vec::new();
+    log.read(Side::Source, OffsetRange { start, end: read_to }, &mut |item| {
+        let goes_with_one = identities.contains(&(item.identity as u64))
+            || match item.key {
+                Some(key) => keys.contains(&key),
+                None => timestamps.contains(&item.timestamp) || values.contains(&item.value),
+            };
+        if (item.offset < last || goes_with_one) && tail.contains(item.offset) {
+            taken.push(*item);
+        }
+        true
+    })?;
+    let tail = tail.without(&taken);
+    source.extend(taken);
+    source.sort_unstable_by_key(|item| item.offset);
+    Ok(tail)
+}
 
-    let mut outcomes = Vec::new();
-    outcomes.extend(
-        reordered.into_iter().zip(broken).map(|((source, target), key_order_broken)| Outcome::Reordered {
-            source,
-            target,
-            key_order_broken,
-        }),
-    );
-    outcomes.extend(duplicates.into_iter().map(|(original, target)| Outcome::Duplicate { original, target }));
-    outcomes.extend(mismatched.into_iter().map(|(source, target)| Outcome::Mismatched { source, target }));
-    outcomes.extend(source.into_iter().map(|source| Outcome::Missing { source }));
-    outcomes.extend(target.into_iter().map(|target| Outcome::Extraneous { target }));
-    outcomes.sort_by_key(|outcome| {
-        let target = outcome.target().map(|item| item.offset);
-        match outcome {
-            Outcome::Duplicate { .. }
-            | Outcome::Extraneous { .. }
-            | Outcome::Unsolved { side: Side::Target, .. } => {
-                (runs.matched_below_target(target.unwrap_or_default()), i64::MAX, target)
-            }
-            _ => {
-                let source = outcome.source().map_or(i64::MAX, |item| item.offset);
-                (runs.matched_below_source(source), source, target)
+/// Target records in the order of their identities, and, of equal ones, of their offsets.
+struct ByIdentity {
+    order: Vec<u32>,
+    /// Where the identities with each value of the highest bits begin.
+    starts: Vec<u32>,
+    bits: u32,
+}
+
+impl ByIdentity {
+    fn new(target: &[Item]) -> Self {
+        let mut order: Vec<u32> = (0..target.len() as u32).collect();
+        order.sort_unstable_by_key(|&j| (target[j as usize].identity, j));
+        let bits = (target.len().max(1)).ilog2().min(20);
+        let bucket = |j: &u32| (target[*j as usize].identity.checked_shr(128 - bits).unwrap_or(0)) as usize;
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        let mut at = 0;
+        for n in 0..1 << bits {
+            at += order[at..].iter().take_while(|j| bucket(j) < n).count();
+            starts.push(at as u32);
+        }
+        starts.push(order.len() as u32);
+        Self { order, starts, bits }
+    }
+
+    /// The first place in `order` of a target record with this identity.
+    #[inline]
+    fn first(&self, identity: u128, target: &[Item]) -> Option<usize> {
+        let bucket = identity.checked_shr(128 - self.bits).unwrap_or(0) as usize;
+        let (from, to) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
+        let among = &self.order[from..to];
+        let first = from + among.partition_point(|&j| target[j as usize].identity < identity);
+        let found = self.order[first..to].first()?;
+        (target[*found as usize].identity == identity).then_some(first)
+    }
+
+    fn first_free(&self, source: &[Item], target: &[Item], rules: &Rules) -> Vec<(u32, u32)> {
+        let mut taken = vec![false; target.len()];
+        // By the first place of an identity: how many of its first records are taken.
+        let mut front = vec![0_u32; target.len()];
+        let mut pairs = Vec::new();
+        for (i, item) in source.iter().enumerate() {
+            let Some(first) = self.first(item.identity, target) else { continue };
+            let front = &mut front[first];
+            for at in first + *front as usize..self.order.len() {
+                let j = self.order[at];
+                if target[j as usize].identity != item.identity {
+                    break;
+                }
+                let taken = &mut taken[j as usize];
+                let found = !*taken && rules.matches(item, &target[j as usize]);
+                *taken |= found;
+                if *taken && at == first + *front as usize {
+                    *front += 1;
+                }
+                if found {
+                    pairs.push((i as u32, j));
+                    break;
+                }
             }
         }
-    });
-    Ok(outcomes)
-}
-
-/// Moves the items at `indices` (any order, no repeats) out of `items`.
-fn take(items: &mut Vec<Item>, indices: &HashSet<usize>) {
-    let mut at = 0;
-    items.retain(|_| {
-        at += 1;
-        !indices.contains(&(at - 1))
-    });
-}
-
-fn take_pairs(source: &mut Vec<Item>, target: &mut Vec<Item>, pairs: &[(usize, usize)]) -> Vec<(Item, Item)> {
-    let taken = pairs.iter().map(|&(i, j)| (source[i], target[j])).collect();
-    take(source, &pairs.iter().map(|pair| pair.0).collect());
-    take(target, &pairs.iter().map(|pair| pair.1).collect());
-    taken
+        pairs
+    }
 }
 
 /// Equal identity on both sides: in order of the source, each with the first unused equal target record.
-fn take_reordered(source: &mut Vec<Item>, target: &mut Vec<Item>, rules: &Rules) -> Vec<(Item, Item)> {
-    let pairs = first_free(source, target, rules);
-    take_pairs(source, target, &pairs)
-}
-
-/// Index pairs: each source item in turn with the first target item that matches it and is still free.
-pub(super) fn first_free(source: &[Item], target: &[Item], rules: &Rules) -> Vec<(usize, usize)> {
-    let mut unused: HashMap<u128, VecDeque<usize>> = HashMap::new();
-    for (j, item) in target.iter().enumerate() {
-        unused.entry(item.identity).or_default().push_back(j);
-    }
-    let mut pairs = Vec::new();
-    for (i, item) in source.iter().enumerate() {
-        let Some(candidates) = unused.get_mut(&item.identity) else { continue };
-        if let Some(at) = candidates.iter().position(|&j| rules.matches(item, &target[j]))
-            && let Some(j) = candidates.remove(at)
-        {
-            pairs.push((i, j));
-        }
+fn take_reordered(
+    source: &[Item],
+    target: &[Item],
+    by_identity: &ByIdentity,
+    rules: &Rules,
+    partners: &mut Partners,
+) -> Vec<(u32, u32)> {
+    let pairs = by_identity.first_free(source, target, rules);
+    for &(i, j) in &pairs {
+        partners.of_source[i as usize] = Partner::Reordered(j);
+        partners.of_target[j as usize] = Partner::Reordered(i);
     }
     pairs
 }
 
+/// Index pairs: each source item in turn with the first target item that matches it and is still free.
+pub(super) fn first_free(source: &[Item], target: &[Item], rules: &Rules) -> Vec<(usize, usize)> {
+    let pairs = ByIdentity::new(target).first_free(source, target, rules);
+    pairs.into_iter().map(|(i, j)| (i as usize, j as usize)).collect()
+}
+
 /// Target records of which any source record is the original: the first one in scope, else the first one before.
+/// By ascending index of the target record.
 fn take_duplicates(
-    target: &mut Vec<Item>,
+    target: &[Item],
+    by_identity: &ByIdentity,
     rules: &Rules,
     [history_start, scope_start]: [i64; 2],
+    partners: &mut Partners,
     log: &mut dyn Log,
-) -> Result<Vec<(Item, Item)>, LogError> {
-    let mut wanted: HashMap<u128, Vec<usize>> = HashMap::new();
-    for (j, item) in target.iter().enumerate() {
-        wanted.entry(item.identity).or_default().push(j);
-    }
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut originals: BTreeMap<usize, Item> = BTreeMap::new();
+) -> Result<Vec<(u32, Item)>, LogError> {
+    let mut wanted = partners.of_target.iter().filter(|&&partner| partner == Partner::None).count();
+    let mut originals = Vec::new();
+    // By the first place of an identity: how many of its first records have theirs.
+    let mut found = vec![0_u32; target.len()];
     for (start, end) in [(scope_start, i64::MAX), (history_start, scope_start)] {
-        if wanted.is_empty() || start >= end {
+        if wanted == 0 || start >= end {
             continue;
         }
         log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
-            if let Some(copies) = wanted.get_mut(&item.identity) {
-                copies.retain(|&j| {
-                    let found = rules.matches(item, &target[j]);
-                    if found {
-                        originals.insert(j, *item);
-                    }
-                    !found
-                });
-                if copies.is_empty() {
-                    wanted.remove(&item.identity);
+            let Some(first) = by_identity.first(item.identity, target) else { return true };
+            let found = &mut found[first];
+            for at in first + *found as usize..by_identity.order.len() {
+                let j = by_identity.order[at] as usize;
+                if target[j].identity != item.identity {
+                    break;
+                }
+                let wants = partners.of_target[j] == Partner::None && rules.matches(item, &target[j]);
+                if wants {
+                    partners.of_target[j] = Partner::Original;
+                    originals.push((j as u32, *item));
+                    wanted -= 1;
+                }
+                if partners.of_target[j] != Partner::None && at == first + *found as usize {
+                    *found += 1;
                 }
             }
-            !wanted.is_empty()
+            wanted > 0
         })?;
     }
-    let duplicates = originals.iter().map(|(&j, original)| (*original, target[j])).collect();
-    take(target, &originals.into_keys().collect());
-    Ok(duplicates)
+    originals.sort_unstable_by_key(|(j, _)| *j);
+    Ok(originals)
 }
 
 /// Left over on both sides between the same two records matched in order: same key, in order. Without a key:
 /// same timestamp, then same value.
-fn take_mismatched(source: &mut Vec<Item>, target: &mut Vec<Item>, runs: &Runs) -> Vec<(Item, Item)> {
-    #[derive(PartialEq, Eq, Hash, Clone, Copy)]
-    enum Place {
-        Key(NonZeroU64),
-        Timestamp(i64),
-        Value(u64),
-    }
-    let source_gaps: Vec<u64> = source.iter().map(|item| runs.matched_below_source(item.offset)).collect();
-    let target_gaps: Vec<u64> = target.iter().map(|item| runs.matched_below_target(item.offset)).collect();
-    let by_key: fn(&Item) -> Option<Place> = |item| item.key.map(Place::Key);
-    let by_timestamp: fn(&Item) -> Option<Place> =
-        |item| item.key.is_none().then_some(Place::Timestamp(item.timestamp));
-    let by_value: fn(&Item) -> Option<Place> = |item| item.key.is_none().then_some(Place::Value(item.value));
-    let mut pairs = Vec::new();
-    let mut used_source = vec![false; source.len()];
-    let mut used_target = vec![false; target.len()];
+fn take_mismatched(source: &[Item], target: &[Item], runs: &Runs, partners: &mut Partners) {
+    let by_key: fn(&Item) -> Option<u64> = |item| item.key.map(NonZeroU64::get);
+    let by_timestamp: fn(&Item) -> Option<u64> =
+        |item| item.key.is_none().then_some(item.timestamp.cast_unsigned());
+    let by_value: fn(&Item) -> Option<u64> = |item| item.key.is_none().then_some(item.value);
     for place in [by_key, by_timestamp, by_value] {
-        // Ascending indices, taken from the front.
-        let mut waiting: HashMap<(u64, Place), VecDeque<usize>> = HashMap::new();
-        for (j, item) in target.iter().enumerate().filter(|&(j, _)| !used_target[j]) {
-            if let Some(place) = place(item) {
-                waiting.entry((target_gaps[j], place)).or_default().push_back(j);
-            }
+        // Gap, place, index: the k-th of each gap and place go together.
+        let places = |items: &[Item], partners: &[Partner], below: &dyn Fn(i64) -> u64| {
+            let mut places: Vec<(u64, u64, u32)> = items
+                .iter()
+                .enumerate()
+                .filter(|&(n, _)| partners[n] == Partner::None)
+                .filter_map(|(n, item)| Some((below(item.offset), place(item)?, n as u32)))
+                .collect();
+            places.sort_unstable();
+            places
+        };
+        let targets = places(target, &partners.of_target, &|offset| runs.matched_below_target(offset));
+        if targets.is_empty() {
+            continue;
         }
-        for (i, item) in source.iter().enumerate() {
-            let Some(place) = place(item).filter(|_| !used_source[i]) else { continue };
-            if let Some(j) = waiting.get_mut(&(source_gaps[i], place)).and_then(|queue| queue.pop_front()) {
-                (used_source[i], used_target[j]) = (true, true);
-                pairs.push((i, j));
+        let sources = places(source, &partners.of_source, &|offset| runs.matched_below_source(offset));
+        let mut targets = targets.into_iter().peekable();
+        for (gap, at, i) in sources {
+            while targets.next_if(|&(other_gap, other, _)| (other_gap, other) < (gap, at)).is_some() {}
+            if let Some((.., j)) = targets.next_if(|&(other_gap, other, _)| (other_gap, other) == (gap, at)) {
+                partners.of_source[i as usize] = Partner::Mismatched(j);
+                partners.of_target[j as usize] = Partner::Mismatched(i);
             }
         }
     }
-    pairs.sort_unstable();
-    take_pairs(source, target, &pairs)
 }
 
 /// For each reordered pair: is there a copy of the same key that comes before it on one side and after it on
 /// the other? Looks at the other reordered pairs, and at the records matched in order between its two places.
 fn key_order_broken(
-    reordered: &[(Item, Item)],
+    reordered: &[(u32, u32)],
+    source: &[Item],
+    target: &[Item],
     runs: &Runs,
-    left_over_source: &HashSet<i64>,
     log: &mut dyn Log,
 ) -> Result<Vec<bool>, LogError> {
+    let pair = |n: usize| (&source[reordered[n].0 as usize], &target[reordered[n].1 as usize]);
     let mut broken = vec![false; reordered.len()];
     let mut by_key: HashMap<NonZeroU64, Vec<usize>> = HashMap::new();
-    for (n, (source, _)) in reordered.iter().enumerate() {
-        if let Some(key) = source.key {
+    for n in 0..reordered.len() {
+        if let Some(key) = pair(n).0.key {
             by_key.entry(key).or_default().push(n);
         }
     }
     for pairs in by_key.values_mut() {
-        pairs.sort_unstable_by_key(|&n| reordered[n].0.offset);
+        pairs.sort_unstable_by_key(|&n| pair(n).0.offset);
         let mut latest = i64::MIN;
         for &n in pairs.iter() {
-            broken[n] |= latest > reordered[n].1.offset;
-            latest = latest.max(reordered[n].1.offset);
+            broken[n] |= latest > pair(n).1.offset;
+            latest = latest.max(pair(n).1.offset);
         }
         let mut earliest = i64::MAX;
         for &n in pairs.iter().rev() {
-            broken[n] |= earliest < reordered[n].1.offset;
-            earliest = earliest.min(reordered[n].1.offset);
+            broken[n] |= earliest < pair(n).1.offset;
+            earliest = earliest.min(pair(n).1.offset);
         }
     }
 
     // Ranks of the records matched in order that lie between a pair's two places.
     let span = |n: usize| {
-        let (source, target) = &reordered[n];
+        let (source, target) = pair(n);
         let [a, b] = [runs.matched_below_source(source.offset), runs.matched_below_target(target.offset)];
         a.min(b)..a.max(b)
     };
     let mut open: Vec<usize> = (0..reordered.len())
-        .filter(|&n| reordered[n].0.key.is_some() && !broken[n] && !span(n).is_empty())
+        .filter(|&n| pair(n).0.key.is_some() && !broken[n] && !span(n).is_empty())
         .collect();
     open.sort_unstable_by_key(|&n| span(n).start);
     let mut at = 0;
@@ -308,14 +417,14 @@ fn key_order_broken(
         }
         let mut wanted: HashMap<NonZeroU64, Vec<usize>> = HashMap::new();
         for &n in &open[first..at] {
-            wanted.entry(reordered[n].0.key.expect("filtered above")).or_default().push(n);
+            wanted.entry(pair(n).0.key.expect("filtered above")).or_default().push(n);
         }
         let (Some((from, _)), Some((to, _))) = (runs.pair(ranks.start), runs.pair(ranks.end - 1)) else {
             continue;
         };
         let mut rank = ranks.start;
         log.read(Side::Source, OffsetRange { start: from, end: to + 1 }, &mut |item| {
-            if left_over_source.contains(&item.offset) {
+            if runs.pair(rank).is_none_or(|(matched, _)| item.offset < matched) {
                 return true;
             }
             if let Some(pairs) = item.key.and_then(|key| wanted.get_mut(&key)) {

@@ -84,7 +84,12 @@ fn sequences(random: &mut Random) -> [Vec<u8>; 2] {
 fn align(source: &[Item], target: &[Item], tuning: Tuning, random: &mut Random) -> Alignment {
     let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
     let mut rest = [source, target];
+    let mut end_target = random.below(2) == 0;
     while rest.iter().any(|items| !items.is_empty()) {
+        if rest[1].is_empty() && end_target {
+            aligner.end_target();
+            end_target = false;
+        }
         let side = Side::BOTH[random.below(2) as usize];
         let n = (random.below(9) as usize).min(rest[side as usize].len());
         let (now, later) = rest[side as usize].split_at(n);
@@ -107,8 +112,10 @@ fn matched_in_order_is_the_leftmost_longest_common_subsequence_however_the_strea
         let tuning = Tuning {
             agreeing: 1 + random.below(3) as usize,
             near: random.below(4) as usize,
-            watched_max: [0, 3, 1 << 20][random.below(3) as usize],
+            watched_max: [0, 6, 1 << 20][random.below(3) as usize],
             pairs_max: 1 << 20,
+            window: [1, 4, 16, 1 << 16][random.below(4) as usize],
+            indexed_max: [2, 1 << 17][random.below(2) as usize],
         };
         let alignment = align(&source, &target, tuning, &mut random);
         assert_eq!(
@@ -118,7 +125,9 @@ fn matched_in_order_is_the_leftmost_longest_common_subsequence_however_the_strea
         );
         let sources = alignment.outcomes.iter().filter(|o| !matches!(o, Outcome::Duplicate { .. }));
         assert_eq!(
-            sources.filter(|outcome| outcome.source().is_some()).count() as u64 + alignment.runs.matched(),
+            sources.filter(|outcome| outcome.source().is_some()).count() as u64
+                + alignment.runs.matched()
+                + alignment.tail.records(),
             source.len() as u64
         );
         let targets = alignment.outcomes.iter().filter(|outcome| outcome.target().is_some()).count() as u64;

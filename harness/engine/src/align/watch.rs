@@ -37,26 +37,21 @@ struct Entry {
 /// taken for one: that can only make a region be looked at again. Only the first sighting counts, so an entry
 /// is let go when it is seen.
 #[derive(Default)]
-pub(super) struct Watch {
+struct Generation {
     heads: HashMap<u64, [u32; 2], PassThrough>,
     entries: Vec<Entry>,
+    first_region: usize,
 }
 
-impl Watch {
-    pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
-    }
-
-    /// From now on, `item` of `side` is looked for on the other side.
-    pub fn add(&mut self, region: usize, side: Side, item: &Item) {
+impl Generation {
+    fn add(&mut self, region: usize, side: Side, item: &Item) {
         let at = self.entries.len() as u32;
         let heads = self.heads.entry(item.identity as u64).or_insert([NONE; 2]);
         self.entries.push(Entry { region: region as u32, next: heads[side as usize] });
         heads[side as usize] = at;
     }
 
-    /// Calls `hit` with every region that holds the identity of `item` on the side that is not `side`.
-    pub fn see(&mut self, side: Side, item: &Item, mut hit: impl FnMut(usize)) {
+    fn see(&mut self, side: Side, item: &Item, hit: &mut impl FnMut(usize)) {
         let Some(heads) = self.heads.get_mut(&(item.identity as u64)) else { return };
         let mut at = std::mem::replace(&mut heads[1 - side as usize], NONE);
         if *heads == [NONE; 2] {
@@ -68,6 +63,49 @@ impl Watch {
         }
         if self.heads.is_empty() {
             self.entries.clear();
+        }
+    }
+}
+
+/// The regions that are looked out for: all of the last ones. The oldest are let go where they hold too much together.
+#[derive(Default)]
+pub(super) struct Watch {
+    old: Generation,
+    new: Generation,
+}
+
+impl Watch {
+    /// For regions from the `regions`-th on.
+    pub fn after(regions: usize) -> Self {
+        let empty = || Generation { first_region: regions, ..Generation::default() };
+        Self { old: empty(), new: empty() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.new.heads.is_empty() && self.old.heads.is_empty()
+    }
+
+    /// From now on, `item` of `side` is looked for on the other side.
+    pub fn add(&mut self, region: usize, side: Side, item: &Item) {
+        self.new.add(region, side, item);
+    }
+
+    /// Lets go of the oldest regions where more than `max` records are looked for. Returns which ones they are.
+    pub fn shrink(&mut self, max: usize, regions: usize) -> std::ops::Range<usize> {
+        if self.new.entries.len() * 2 <= max {
+            return 0..0;
+        }
+        let gone = self.old.first_region..self.new.first_region;
+        self.old = std::mem::take(&mut self.new);
+        self.new.first_region = regions;
+        gone
+    }
+
+    /// Calls `hit` with every region that holds the identity of `item` on the side that is not `side`.
+    pub fn see(&mut self, side: Side, item: &Item, mut hit: impl FnMut(usize)) {
+        self.new.see(side, item, &mut hit);
+        if !self.old.heads.is_empty() {
+            self.old.see(side, item, &mut hit);
         }
     }
 }

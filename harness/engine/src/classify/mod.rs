@@ -6,5 +6,7 @@ mod scope;
 mod unit;
 
 pub use holes::HiddenGaps;
-pub use scope::{Classified, Misplacement, PairReading, Standing, classify, find_misplaced};
+pub use scope::{
+    Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,
+};
 pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};

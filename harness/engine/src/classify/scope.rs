@@ -1,9 +1,8 @@
 //! Which of alignment's outcomes are findings, which are pending or unverifiable, and which lie beyond the cut.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::align::{Alignment, Item, Outcome};
+use crate::align::{Alignment, Item, Outcome, Runs};
 use crate::record::{FindingKind, OffsetRange, Side};
 
 use super::holes::HiddenGaps;
@@ -51,6 +50,43 @@ pub struct Classified {
     pub cut: [i64; 2],
 }
 
+impl Classified {
+    /// Takes records out of the counted tail again: each is [`Outcome::Missing`] then, with the standing that it had.
+    /// `items`: some of `alignment.tail`, ascending.
+    pub fn take_from_tail(&mut self, items: &[Item]) {
+        self.alignment.tail = self.alignment.tail.without(items);
+        let standing = |item: &Item| match tail_standing(&self.reading, &self.alignment.runs) {
+            _ if item.offset >= self.reading.source_end => Standing::Beyond,
+            standing => standing,
+        };
+        // All lie after the last matched record; after them come only the target's own records of the last gap.
+        let outcomes = &mut self.alignment.outcomes;
+        let mut at = outcomes.len();
+        for item in items.iter().rev() {
+            let after = |outcome: &Outcome| match outcome {
+                Outcome::Duplicate { .. } | Outcome::Extraneous { .. } => {
+                    let target = outcome.target().map_or(0, |target| target.offset);
+                    self.alignment.runs.matched_below_target(target) == self.alignment.runs.matched()
+                }
+                Outcome::Unsolved { side, .. } => *side == Side::Target,
+                _ => outcome.source().is_some_and(|source| source.offset > item.offset),
+            };
+            while at > 0 && after(&outcomes[at - 1]) {
+                at -= 1;
+            }
+            outcomes.insert(at, Outcome::Missing { source: *item });
+            self.standings.insert(at, standing(item));
+        }
+    }
+}
+
+/// What the source records of the scope after the last matched one count as.
+pub fn tail_standing(reading: &PairReading, runs: &Runs) -> Standing {
+    // What the target holds there may be their copies.
+    let hidden = reading.holes[1].iter().any(|hole| runs.matched_below_target(hole.start) == runs.matched());
+    if reading.complete[1] && !hidden { Standing::Pending } else { Standing::Unverifiable }
+}
+
 /// Says of each outcome of one pair what it counts as.
 pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let runs = &alignment.runs;
@@ -72,10 +108,8 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
                     Standing::Beyond
                 } else if !nothing_after(rank) {
                     Standing::Finding(FindingKind::MissingRecord)
-                } else if reading.complete[1] {
-                    Standing::Pending
                 } else {
-                    Standing::Unverifiable
+                    tail_standing(&reading, runs)
                 }
             }
             Outcome::Reordered { source, .. } | Outcome::Mismatched { source, .. }
@@ -123,9 +157,24 @@ pub struct Misplacement {
     pub target: Item,
 }
 
+/// Identities of the extraneous records that are findings.
+pub fn extraneous<'p>(pairs: impl Iterator<Item = &'p Classified>) -> HashSet<u128> {
+    pairs
+        .flat_map(|pair| pair.alignment.outcomes.iter().zip(&pair.standings))
+        .filter_map(|(outcome, standing)| match (outcome, standing) {
+            (Outcome::Extraneous { target }, Standing::Finding(_)) => Some(target.identity),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence. The
 /// two outcomes are one finding then.
 pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacement> {
+    let extraneous = extraneous(pairs.iter().map(|(_, pair)| &**pair));
+    if extraneous.is_empty() {
+        return Vec::new();
+    }
     let mut missing: HashMap<u128, VecDeque<(usize, usize)>> = HashMap::new();
     for (at, (_, pair)) in pairs.iter().enumerate() {
         for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
@@ -133,7 +182,9 @@ pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacemen
                 pair.standings[n],
                 Standing::Finding(FindingKind::MissingRecord) | Standing::Pending
             );
-            if let (Outcome::Missing { source }, true) = (outcome, open) {
+            if let (Outcome::Missing { source }, true) = (outcome, open)
+                && extraneous.contains(&source.identity)
+            {
                 missing.entry(source.identity).or_default().push_back((at, n));
             }
         }

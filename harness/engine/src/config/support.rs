@@ -1,7 +1,6 @@
 //! What the format can say but this version does not do. A run refuses it; it never ignores it. Pure.
 
 use super::types::{OriginChoice, ProofConfig, ReplicationKind};
-use super::yaml::DEFAULT_SPILL_BYTES;
 use crate::record::{DecodeMode, LogKind, OrderPromise};
 
 impl ProofConfig {
@@ -36,9 +35,6 @@ impl ProofConfig {
                     refuse(format!("contracts[{index}].decode"), "all, where the order is not partition,");
                 }
             }
-        }
-        if self.limits.spill_bytes != DEFAULT_SPILL_BYTES {
-            refuse("limits.spill".into(), "a limit other than the default (nothing is spilled to disk)");
         }
         if !self.report.payload_fields.is_empty() {
             refuse("report.payload_fields".into(), "showing payload fields");

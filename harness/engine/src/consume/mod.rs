@@ -1,10 +1,12 @@
 //! Reads planned ranges of one side, each partition in order, and says how each ended. Compares nothing.
 
 mod poison;
+mod prefetch;
 mod raw;
 mod reader;
 
 pub use poison::Hole;
+pub use prefetch::bounded_prefetch;
 pub use reader::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 
 use cutproof_reports::{Counts, FindingKind};
 
-use crate::align::{Alignment, Outcome};
-use crate::classify::{Classified, PairReading, Standing};
+use crate::align::{Alignment, Counted, Outcome};
+use crate::classify::{Classified, PairReading, Standing, tail_standing};
 use crate::record::Side;
 
 /// Number and sum of identities, taken where records come in, before anything compares them. Additive, so that
@@ -34,6 +34,11 @@ impl Intake {
     pub fn add(&mut self, identity: u128) {
         self.records += 1;
         self.sum = self.sum.wrapping_add(identity);
+    }
+
+    /// Adds another intake's records to this one.
+    pub fn with(self, other: Intake) -> Intake {
+        Intake { records: self.records.wrapping_add(other.records), sum: self.sum.wrapping_add(other.sum) }
     }
 
     /// Takes another intake's records out of this one.
@@ -210,7 +215,7 @@ pub struct Judgement {
 /// Accounts for every record of a pair. `intake`: what came in, taken before alignment: source, target.
 pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, LedgerError> {
     let Classified { reading, alignment, standings, cut } = pair;
-    check_sums(&reading.name, intake, unmatched(&alignment.outcomes))?;
+    check_sums(&reading.name, intake, unmatched(&alignment))?;
     let total = alignment.runs.matched();
     let mut ledger =
         Ledger { matched: alignment.runs.matched_below_source(reading.source_end), ..Ledger::default() };
@@ -235,20 +240,41 @@ pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, Ledge
             Standing::Beyond => [0, 1].iter().for_each(|&side: &usize| beyond[side] += on[side]),
         }
     }
+    count_unlisted(&reading, &alignment, &mut ledger, &mut beyond);
     ledger.records = [0, 1].map(|side: usize| intake[side].records - beyond[side]);
     ledger.check(&reading.name)?;
     Ok(Judgement { reading, alignment, standings, cut, ledger })
 }
 
+/// Records that are counted and have no outcome of their own: the source's tail, and what was not solved.
+fn count_unlisted(reading: &PairReading, alignment: &Alignment, ledger: &mut Ledger, beyond: &mut [u64; 2]) {
+    let Alignment { tail, unsolved, .. } = alignment;
+    let in_scope = tail.below(reading.source_end);
+    match tail_standing(reading, &alignment.runs) {
+        Standing::Pending => ledger.pending += in_scope,
+        _ => ledger.unverifiable[0] += in_scope,
+    }
+    let unsolved_in_scope = unsolved[0].below(reading.source_end);
+    ledger.unverifiable[0] += unsolved_in_scope;
+    ledger.unverifiable[1] += unsolved[1].records();
+    beyond[0] += tail.records() - in_scope + unsolved[0].records() - unsolved_in_scope;
+}
+
 /// What is not matched on each side.
-fn unmatched(outcomes: &[Outcome]) -> [Intake; 2] {
+fn unmatched(alignment: &Alignment) -> [Intake; 2] {
+    let Alignment { outcomes, tail, unsolved, .. } = alignment;
     let source = outcomes
         .iter()
         .filter(|outcome| !matches!(outcome, Outcome::Duplicate { .. }))
         .filter_map(Outcome::source)
         .map(|item| item.identity);
     let target = outcomes.iter().filter_map(Outcome::target).map(|item| item.identity);
-    [source.collect(), target.collect()]
+    let counted = |counted: &Counted| Intake { records: counted.records(), sum: counted.sum() };
+    let [unsolved_source, unsolved_target] = unsolved.each_ref().map(counted);
+    [
+        source.collect::<Intake>().with(counted(tail)).with(unsolved_source),
+        target.collect::<Intake>().with(unsolved_target),
+    ]
 }
 
 #[cfg(test)]

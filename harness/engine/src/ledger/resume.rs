@@ -1,8 +1,6 @@
 //! What a group would skip and do again at its resume position, in records. Pure counting over copies.
 
-use std::collections::BTreeMap;
-
-use crate::align::{Outcome, Runs};
+use crate::align::{Counted, Outcome, Runs};
 use crate::record::FindingKind;
 
 use super::Judgement;
@@ -12,12 +10,15 @@ use crate::classify::Standing;
 #[derive(Debug)]
 pub struct Copies<'a> {
     runs: &'a Runs,
-    /// Copies apart from those matched in order: target offsets by source offset.
-    further: BTreeMap<i64, Vec<i64>>,
+    /// Copies apart from those matched in order: source and target offset, ascending.
+    further: Vec<(i64, i64)>,
     /// Source offsets without a copy that were judged missing, ascending.
     missing: Vec<i64>,
     /// Source offsets that the target has not reached, ascending.
     pending: Vec<i64>,
+    /// The same where they were only counted, in scope below `source_end`.
+    tail: &'a Counted,
+    source_end: i64,
     target_end: i64,
 }
 
@@ -39,14 +40,14 @@ pub struct Resume {
 impl<'a> Copies<'a> {
     /// All copies of one judged pair, the ones beyond the cut included: a resume offset may lie there.
     pub fn of(judgement: &'a Judgement) -> Self {
-        let mut further: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        let mut further = Vec::new();
         let (mut missing, mut pending) = (Vec::new(), Vec::new());
         for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
             match outcome {
                 Outcome::Duplicate { original: source, target }
                 | Outcome::Reordered { source, target, .. }
                 | Outcome::Mismatched { source, target } => {
-                    further.entry(source.offset).or_default().push(target.offset);
+                    further.push((source.offset, target.offset));
                 }
                 Outcome::Missing { source } => match standing {
                     Standing::Finding(FindingKind::MissingRecord) => missing.push(source.offset),
@@ -58,10 +59,18 @@ impl<'a> Copies<'a> {
                 Outcome::Extraneous { .. } | Outcome::Unsolved { .. } => {}
             }
         }
+        further.sort_unstable();
         missing.sort_unstable();
         pending.sort_unstable();
-        let target_end = judgement.reading.read_to[1];
-        Self { runs: &judgement.alignment.runs, further, missing, pending, target_end }
+        Self {
+            runs: &judgement.alignment.runs,
+            further,
+            missing,
+            pending,
+            tail: &judgement.alignment.tail,
+            source_end: judgement.reading.source_end,
+            target_end: judgement.reading.read_to[1],
+        }
     }
 
     /// Where `source` is matched in order, if it is.
@@ -78,20 +87,22 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
     let mut skip = before_resume.saturating_sub(before_commit);
     let mut replay = before_commit.saturating_sub(before_resume);
     let mut image = copies.runs.pair(before_commit).map(|(_, target)| target);
-    for (&source, targets) in &copies.further {
+    for targets in copies.further.chunk_by(|a, b| a.0 == b.0) {
+        let source = targets[0].0;
+        let targets = targets.iter().map(|&(_, target)| target);
         if source < commit {
-            replay += targets.iter().filter(|&&target| target >= resume).count() as u64;
+            replay += targets.filter(|&target| target >= resume).count() as u64;
             continue;
         }
         let in_order = copies.in_order(source);
-        let all_before = targets.iter().all(|&target| target < resume);
+        let all_before = targets.clone().all(|target| target < resume);
         match in_order {
             // Counted above as skipped, but a later copy is still to come.
             Some(target) if target < resume && !all_before => skip -= 1,
             None if all_before => skip += 1,
             _ => {}
         }
-        image = image.into_iter().chain(targets.iter().copied()).min();
+        image = image.into_iter().chain(targets).min();
     }
     let at_or_after = |offsets: &[i64]| offsets.partition_point(|&offset| offset < commit);
     Resume {
@@ -99,6 +110,7 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         skip,
         replay,
         missing: (copies.missing.len() - at_or_after(&copies.missing)) as u64,
-        pending_before: at_or_after(&copies.pending) as u64,
+        pending_before: at_or_after(&copies.pending) as u64
+            + copies.tail.below(commit.min(copies.source_end)),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::align::{Item, Log, LogError};
 use crate::cancel::CancelToken;
-use crate::consume::{ReadEnd, Reader, ReaderError};
+use crate::consume::{ReadEnd, Reader, ReaderError, bounded_prefetch};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
 use crate::positions::PairPlan;
@@ -15,6 +15,9 @@ use super::holes::Holes;
 
 /// Offsets nearer than this to each other are read in one go.
 const BRIDGE: i64 = 2_000;
+
+/// Bytes that a client fetches ahead: readings are short, or go over one partition only.
+const PREFETCH: u64 = 16 << 20;
 
 /// One open client a side and isolation level, for reading again.
 pub(super) struct Readers<'a> {
@@ -49,6 +52,7 @@ impl<'a> Readers<'a> {
         let key = (side, isolation == Isolation::ReadCommitted);
         if !self.open.contains_key(&key) {
             let config = self.clusters[side as usize].reader_config(isolation);
+            let config = bounded_prefetch(config, PREFETCH, 1);
             self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }
         let reader = self.open.get_mut(&key).expect("opened above");

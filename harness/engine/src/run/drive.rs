@@ -2,14 +2,16 @@
 //! Judges nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::align::{Item, PairAligner, Rules, Tuning};
+use crate::align::{Item, Overflow, PairAligner, Rules};
 use crate::cancel::CancelToken;
 use crate::classify::PairReading;
-use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+use crate::consume::{
+    Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, bounded_prefetch, read_side,
+};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::{Cluster, KafkaError};
 use crate::ledger::Intake;
@@ -20,14 +22,18 @@ use crate::record::{
 };
 
 use super::RunError;
+use super::budget::Budget;
 use super::checkpoint::{self, Checkpoints, PairSoFar};
 use super::holes;
 use super::meaning::schema_id;
+use super::spill::{SpillSpace, SpilledItems};
 
 /// Batches under way between the readers and alignment.
 pub(super) const BATCHES: usize = 32;
 /// How often the target's ends are asked for while records are still expected.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(400);
+/// How often the limits are looked at while records come in.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A reader without progress for so long gives the partition up.
 pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
 /// Records kept for the run's test of itself, payload included.
@@ -55,8 +61,10 @@ pub(super) struct Shared<'a> {
     pub source: &'a Cluster,
     pub target: &'a Cluster,
     pub isolation: Isolation,
-    /// Items that may be held in memory over all pairs.
-    pub held_max: usize,
+    /// What may be held in memory.
+    pub budget: Budget,
+    /// What may be held on disk.
+    pub spill: &'a Arc<SpillSpace>,
     /// How long the target may stand still before what is left over counts as left over.
     pub settle: Duration,
     pub seed: u64,
@@ -147,13 +155,13 @@ pub(super) fn drive(
     let mut states = Vec::with_capacity(pairs.len());
     let mut known_ids = vec![BTreeSet::new(); pairs.len()];
     for (at, pair) in pairs.iter().enumerate() {
-        let mut state = PairState::new(pair, source_ends[at], target_ends[at]);
+        let mut state = PairState::new(shared, pairs.len(), pair, [source_ends[at], target_ends[at]]);
         if let Some(so_far) = checkpoints.restored(chosen[at])? {
             let ends = [source_ends[at], target_ends[at]];
             checkpoint::check_ends([&pair.source, &pair.target], &so_far, ends)?;
             source_ends_at = source_ends_at.min(so_far.source_ends_at);
             known_ids[at].clone_from(&so_far.schema_ids);
-            state.go_on(pair, so_far);
+            state.go_on(shared, pairs.len(), pair, so_far);
         }
         states.push(state);
     }
@@ -217,7 +225,9 @@ fn reading<'a>(
         .collect();
     let cluster = cluster(shared, side);
     move || {
-        let reader = Reader::open(side, &cluster.reader_config(shared.isolation), STALL_LIMIT)?;
+        let config =
+            bounded_prefetch(cluster.reader_config(shared.isolation), shared.budget.prefetch(), ranges.len());
+        let reader = Reader::open(side, &config, STALL_LIMIT)?;
         let map = |at: usize, view: &RecordView<'_>| {
             if let Some(noticed) = &mut noticed {
                 noticed.notice(at, view);
@@ -242,6 +252,12 @@ fn ends(shared: &Shared<'_>, side: Side, pairs: &[&PairPlan]) -> Result<Vec<i64>
     Ok(pairs.iter().map(|pair| bounds.get(pair.partition(side)).map_or(0, |bounds| bounds.end)).collect())
 }
 
+/// Lets `aligner`, one of so many, hold on disk what is too much for memory.
+fn give_stores(aligner: &mut PairAligner, shared: &Shared<'_>, pairs: usize) {
+    let store = || -> Box<dyn Overflow> { Box::new(SpilledItems::new(shared.spill)) };
+    aligner.overflow_to([store(), store()], 2 * shared.budget.held_max(pairs));
+}
+
 struct PairState {
     aligner: PairAligner,
     start: [i64; 2],
@@ -251,16 +267,21 @@ struct PairState {
     next: [i64; 2],
     ended: [Option<ReadEnd>; 2],
     paused: [bool; 2],
+    /// The target stood still while the source waited for it: it is read no further.
+    target_ended: bool,
     intake: [Intake; 2],
     holes: [Vec<Hole>; 2],
 }
 
 impl PairState {
-    fn new(pair: &PairPlan, source_end: i64, target_end: i64) -> Self {
+    fn new(shared: &Shared<'_>, pairs: usize, pair: &PairPlan, [source_end, target_end]: [i64; 2]) -> Self {
         let start = [pair.source_start, pair.target_start.unwrap_or(target_end)];
         let end = [source_end.max(start[0]), target_end.max(start[1])];
+        let mut aligner = PairAligner::new(rules(&pair.contract), shared.budget.tuning(pairs), start);
+        give_stores(&mut aligner, shared, pairs);
         Self {
-            aligner: PairAligner::new(rules(&pair.contract), Tuning::default(), start),
+            aligner,
+            target_ended: false,
             start,
             end,
             source_barrier: end[0],
@@ -273,15 +294,16 @@ impl PairState {
     }
 
     /// Goes on from a checkpoint: the same barrier on the source, and what was consumed is not read again.
-    fn go_on(&mut self, pair: &PairPlan, so_far: PairSoFar<'_>) {
+    fn go_on(&mut self, shared: &Shared<'_>, pairs: usize, pair: &PairPlan, so_far: PairSoFar<'_>) {
         let next = so_far.snapshot.next_offset;
         self.next = next;
         self.source_barrier = so_far.source_barrier;
         self.end = [so_far.source_barrier.max(next[0]), self.end[1].max(next[1])];
         self.intake = so_far.intake;
         self.holes = so_far.holes;
-        self.aligner =
-            PairAligner::restore(rules(&pair.contract), Tuning::default(), self.start, so_far.snapshot);
+        let tuning = shared.budget.tuning(pairs);
+        self.aligner = PairAligner::restore(rules(&pair.contract), tuning, self.start, so_far.snapshot);
+        give_stores(&mut self.aligner, shared, pairs);
     }
 
     fn planned(&self, side: Side) -> u64 {
@@ -299,12 +321,14 @@ impl PairState {
 
     /// Nothing on the source waits for the target any more, or the pair was given up.
     fn settled(&self) -> bool {
-        !self.reached(Side::Source) || !self.reached(Side::Target) || self.aligner.held()[0] == 0
+        self.target_ended
+            || !self.reached(Side::Source)
+            || !self.reached(Side::Target)
+            || self.aligner.held()[0] == 0
     }
 
     /// Reads no more of one side.
-    fn give_up(&mut self, side: Side) {
-        let detail = "limits.memory is used up by records that wait for the other side".to_owned();
+    fn give_up(&mut self, side: Side, detail: String) {
         self.ended[side as usize] = Some(ReadEnd::Failed { at: self.next[side as usize], detail });
     }
 
@@ -380,6 +404,7 @@ struct Barrier<'a, 'c> {
     /// When the target's ends were last asked for, and last grew, while the source was paused for them.
     asked_at: Instant,
     grew_at: Instant,
+    looked_at: Instant,
 }
 
 /// What a drive needs to note how far it has come.
@@ -395,6 +420,10 @@ impl Noting<'_, '_> {
     fn checkpoint(&mut self, pairs: &[&PairPlan], states: &[PairState]) -> Result<(), RunError> {
         for (at, (state, pair)) in states.iter().zip(pairs).enumerate() {
             let PairState { aligner, intake, source_barrier, holes, .. } = state;
+            if !aligner.has_snapshot() {
+                // The last one stays.
+                continue;
+            }
             let schema_ids = ids(self.schema_ids)[at].clone();
             let so_far =
                 checkpoint::so_far(aligner, *intake, *source_barrier, self.source_ends_at, schema_ids, holes);
@@ -423,8 +452,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
         commands: &'a [Sender<Command>; 2],
         noting: Noting<'a, 'c>,
     ) -> Self {
-        // Half of the budget: a pair that searches for its continuation goes on on both sides.
-        let held_max = (shared.held_max / 2 / pairs.len().max(1)).max(4_096);
+        let held_max = shared.budget.held_max(pairs.len());
         let now = Instant::now();
         Self {
             noting,
@@ -436,6 +464,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
             rounds: 0,
             asked_at: now,
             grew_at: now,
+            looked_at: now,
         }
     }
 
@@ -459,7 +488,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
                     if self.noting.checkpoints.due_after(records) {
                         self.noting.checkpoint(self.pairs, states)?;
                     }
-                    if !states[at].at_rest() {
+                    if !states[at].at_rest() && self.looked_at.elapsed() < LOOK_AGAIN {
                         continue;
                     }
                 }
@@ -470,6 +499,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
             if self.shared.cancel.cancelled().is_some() {
                 break;
             }
+            self.looked_at = Instant::now();
             self.wait_for_target(states)?;
             self.relieve(states);
             if states.iter().all(PairState::at_rest) {
@@ -510,7 +540,9 @@ impl<'a, 'c> Barrier<'a, 'c> {
             let (own, other) = (held[side as usize], held[1 - side as usize]);
             // The source waits for a target that has reached its end: it may grow. Nothing else grows.
             let hopeless = match side {
-                Side::Source => state.ended[1].is_some() && !state.reached(Side::Target),
+                Side::Source => {
+                    state.target_ended || (state.ended[1].is_some() && !state.reached(Side::Target))
+                }
                 Side::Target => state.ended[0].is_some(),
             };
             if state.paused[side as usize] {
@@ -530,7 +562,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
     }
 
     /// A source that is paused because the target has reached its end waits for the target to grow. Where that
-    /// stands still, the rest of the source cannot be judged.
+    /// stands still, the target ends there, and the rest of the source needs not be held.
     fn wait_for_target(&mut self, states: &mut [PairState]) -> Result<(), RunError> {
         let waits = |state: &PairState| state.paused[0] && state.reached(Side::Target);
         if !states.iter().any(waits) || self.asked_at.elapsed() < ASK_AGAIN {
@@ -540,27 +572,49 @@ impl<'a, 'c> Barrier<'a, 'c> {
         if self.extend(Side::Target, states)? {
             self.grew_at = Instant::now();
         } else if self.grew_at.elapsed() > self.shared.settle {
-            for state in states.iter_mut().filter(|state| waits(state)) {
-                state.give_up(Side::Source);
+            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| waits(state)) {
+                state.target_ended = true;
+                state.aligner.end_target();
+                state.paused[0] = false;
+                self.send(Side::Source, Command::Resume { at });
             }
         }
         Ok(())
     }
 
-    /// Over the budget nothing more is read of the pair that holds most.
+    /// Over a limit nothing more is read of the pair that needs most.
     fn relieve(&self, states: &mut [PairState]) {
-        let held = |state: &PairState| state.aligner.held().iter().sum::<usize>();
-        if states.iter().map(held).sum::<usize>() <= self.shared.held_max {
+        for (at, state) in states.iter_mut().enumerate() {
+            if let Some(full) = state.aligner.full().filter(|_| !state.at_rest()) {
+                let held = state.aligner.held();
+                let detail = format!(
+                    "{full}; {} source and {} target records have not found each other again",
+                    held[0], held[1]
+                );
+                self.give_up(at, state, &detail);
+            }
+        }
+        let left_over = |state: &PairState| state.aligner.left_over().iter().sum::<usize>();
+        let max = self.shared.budget.left_over_max();
+        if states.iter().map(left_over).sum::<usize>() <= max {
             return;
         }
-        let largest =
-            states.iter_mut().enumerate().filter(|(_, state)| !state.at_rest()).max_by_key(|(_, s)| held(s));
-        if let Some((at, state)) = largest {
-            for side in Side::BOTH {
-                if state.ended[side as usize].is_none() {
-                    self.send(side, Command::Pause { at });
-                    state.give_up(side);
-                }
+        let most =
+            states.iter_mut().enumerate().filter(|(_, s)| !s.at_rest()).max_by_key(|(_, s)| left_over(s));
+        if let Some((at, state)) = most {
+            let detail = format!(
+                "limits.memory is used up by records that differ: {} of this pair; more than {max} in all are not held",
+                left_over(state)
+            );
+            self.give_up(at, state, &detail);
+        }
+    }
+
+    fn give_up(&self, at: usize, state: &mut PairState, detail: &str) {
+        for side in Side::BOTH {
+            if state.ended[side as usize].is_none() {
+                self.send(side, Command::Pause { at });
+                state.give_up(side, detail.to_owned());
             }
         }
     }
@@ -603,7 +657,8 @@ impl<'a, 'c> Barrier<'a, 'c> {
         }
         let mut grew = false;
         for (at, state) in states.iter_mut().enumerate() {
-            if state.reached(side) && ends[at] > state.end[side as usize] {
+            let ended = side == Side::Target && state.target_ended;
+            if state.reached(side) && !ended && ends[at] > state.end[side as usize] {
                 state.end[side as usize] = ends[at];
                 state.ended[side as usize] = None;
                 self.send(side, Command::Extend { at, end: ends[at] });

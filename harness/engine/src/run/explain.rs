@@ -54,8 +54,17 @@ impl Explainer<'_, '_> {
     ) -> Result<(), RunError> {
         let Some(judgement) = &judgements[at] else { return Ok(()) };
         let mut drafts = drafts(judgement, at, misplaced);
-        self.name_aborted(pairs[at], judgement, &mut drafts)?;
-        let equal_meaning = self.explain_drafts(pairs, &drafts, emit)?.len() as u64;
+        let aborted = aborted::aborted_originals(self.readers, pairs[at], judgement, self.seed)?;
+        let mut equal_meaning = 0;
+        loop {
+            let mut drafts: Vec<Draft> = drafts.by_ref().take(CHUNK).collect();
+            if drafts.is_empty() {
+                break;
+            }
+            name_aborted(&mut drafts, &aborted);
+            equal_meaning += self.explain_drafts(pairs, &drafts, emit)?.len() as u64;
+        }
+        drop(drafts);
         if let Some(judgement) = judgements[at].as_mut().filter(|_| equal_meaning > 0) {
             let ledger = &mut judgement.ledger;
             let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
@@ -66,22 +75,6 @@ impl Explainer<'_, '_> {
             ledger.matched += equal_meaning;
             ledger.equal_meaning += equal_meaning;
             ledger.check(&judgement.reading.name)?;
-        }
-        Ok(())
-    }
-
-    fn name_aborted(
-        &mut self,
-        pair: &PairPlan,
-        judgement: &Judgement,
-        drafts: &mut [Draft],
-    ) -> Result<(), RunError> {
-        let aborted = aborted::aborted_originals(self.readers, pair, judgement, self.seed)?;
-        for draft in drafts.iter_mut().filter(|draft| draft.kind == FindingKind::ExtraneousRecord) {
-            draft.aborted = draft.target.and_then(|(_, target)| aborted.get(&target.offset).copied());
-            if draft.aborted.is_some() {
-                draft.cause = Some(aborted::CAUSE);
-            }
         }
         Ok(())
     }
@@ -217,45 +210,78 @@ impl Fetched {
     }
 }
 
+/// `aborted`: target offsets of copies of aborted source records, with the offsets of these.
+fn name_aborted(drafts: &mut [Draft], aborted: &HashMap<i64, i64>) {
+    for draft in drafts.iter_mut().filter(|draft| draft.kind == FindingKind::ExtraneousRecord) {
+        draft.aborted = draft.target.and_then(|(_, target)| aborted.get(&target.offset).copied());
+        if draft.aborted.is_some() {
+            draft.cause = Some(aborted::CAUSE);
+        }
+    }
+}
+
 /// The findings of one pair, in the order of its outcomes. A misplaced record is told at the pair that misses it.
-fn drafts(judgement: &Judgement, at: usize, misplaced: &[Misplacement]) -> Vec<Draft> {
+fn drafts<'j>(
+    judgement: &'j Judgement,
+    at: usize,
+    misplaced: &'j [Misplacement],
+) -> impl Iterator<Item = Draft> + use<'j> {
     let by_source: HashMap<i64, &Misplacement> =
         misplaced.iter().filter(|m| m.source_pair == at).map(|m| (m.source.offset, m)).collect();
-    let mut drafts = Vec::new();
-    let mut last_duplicate: Option<(i64, i64)> = None;
-    for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
-        let Standing::Finding(kind) = *standing else { continue };
-        let mut draft = Draft {
-            kind,
-            source: outcome.source().map(|item| (at, *item)),
-            target: outcome.target().map(|item| (at, *item)),
-            order_broken: None,
-            cause: None,
-            aborted: None,
-        };
-        match outcome {
-            Outcome::Missing { source } if kind == FindingKind::MisplacedRecord => {
-                draft.target = by_source.get(&source.offset).map(|m| (m.target_pair, m.target));
-            }
-            Outcome::Extraneous { .. } if kind == FindingKind::MisplacedRecord => continue,
-            Outcome::Reordered { key_order_broken, .. } => {
-                draft.order_broken =
-                    Some(if *key_order_broken { OrderBroken::Key } else { OrderBroken::Partition });
-            }
-            Outcome::Duplicate { original, target } => {
-                let follows =
-                    last_duplicate.is_some_and(|(s, t)| original.offset > s && target.offset == t + 1);
-                last_duplicate = Some((original.offset, target.offset));
-                if follows {
-                    draft.cause = Some("resent_block");
-                    if let Some(Draft { kind: FindingKind::DuplicateRecord, cause, .. }) = drafts.last_mut() {
-                        *cause = Some("resent_block");
-                    }
-                }
-            }
-            _ => {}
+    let outcomes = judgement.alignment.outcomes.iter().zip(&judgement.standings);
+    let mut drafts =
+        outcomes.filter_map(move |(outcome, standing)| draft(outcome, *standing, at, &by_source));
+    let mut next = drafts.next();
+    let mut in_block = false;
+    std::iter::from_fn(move || {
+        let mut draft = next.take()?;
+        next = drafts.next();
+        // A duplicate is one of a block where it follows another one, or another one follows it.
+        let goes_on = next.as_ref().is_some_and(|next| follows(&draft, next));
+        if goes_on || in_block {
+            draft.cause = Some("resent_block");
         }
-        drafts.push(draft);
+        in_block = goes_on;
+        Some(draft)
+    })
+}
+
+/// Whether two findings in a row are further copies that lie side by side in the order of their originals.
+fn follows(one: &Draft, next: &Draft) -> bool {
+    let offsets = |draft: &Draft| match (draft.kind, draft.source, draft.target) {
+        (FindingKind::DuplicateRecord, Some((_, source)), Some((_, target))) => {
+            Some((source.offset, target.offset))
+        }
+        _ => None,
+    };
+    offsets(one).zip(offsets(next)).is_some_and(|(one, next)| next.0 > one.0 && next.1 == one.1 + 1)
+}
+
+fn draft(
+    outcome: &Outcome,
+    standing: Standing,
+    at: usize,
+    misplaced: &HashMap<i64, &Misplacement>,
+) -> Option<Draft> {
+    let Standing::Finding(kind) = standing else { return None };
+    let mut draft = Draft {
+        kind,
+        source: outcome.source().map(|item| (at, *item)),
+        target: outcome.target().map(|item| (at, *item)),
+        order_broken: None,
+        cause: None,
+        aborted: None,
+    };
+    match outcome {
+        Outcome::Missing { source } if kind == FindingKind::MisplacedRecord => {
+            draft.target = misplaced.get(&source.offset).map(|m| (m.target_pair, m.target));
+        }
+        Outcome::Extraneous { .. } if kind == FindingKind::MisplacedRecord => return None,
+        Outcome::Reordered { key_order_broken, .. } => {
+            draft.order_broken =
+                Some(if *key_order_broken { OrderBroken::Key } else { OrderBroken::Partition });
+        }
+        _ => {}
     }
-    drafts
+    Some(draft)
 }

@@ -2,6 +2,7 @@
 
 mod aborted;
 mod again;
+mod budget;
 mod checkpoint;
 mod drive;
 mod error;
@@ -14,7 +15,9 @@ mod meaning;
 mod same;
 mod samples;
 mod selfcheck;
+mod spill;
 mod stable;
+mod tails;
 mod uncompared;
 mod unit;
 
@@ -23,6 +26,7 @@ pub use error::RunError;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use cutproof_reports::{
     Barrier, ClusterSummary, Counts, Finding, FindingKind, OffsetRun, PairSummary, RunDirectory, RunManifest,
@@ -46,11 +50,13 @@ use crate::positions::{PairPlan, Plan};
 use crate::record::{Allowance, Contract, DecodeMode, Isolation, OffsetRange, Side};
 
 use again::{PairLog, Readers};
+use budget::Budget;
 use checkpoint::{Checkpoints, SoFar};
 use drive::{Driven, PairRead, Shared, drive};
 use explain::Explainer;
 use lead::{LeadIn, lead_in};
 use locate::Start;
+use spill::SpillSpace;
 use unit::{JudgedUnit, Planned, Unit};
 
 /// Findings of each kind that the report shows.
@@ -157,6 +163,7 @@ pub fn run(
         plan: so_far.plan.clone(),
         not_located: so_far.not_located.clone(),
         topic_ids: so_far.topic_ids.clone(),
+        spill: SpillSpace::new(config.limits.spill_bytes),
         schema_remarks: BTreeSet::new(),
     };
     let leads = run.locate(so_far.located)?;
@@ -193,6 +200,8 @@ struct Run<'a> {
     not_located: BTreeMap<usize, String>,
     /// What the registries say of the schemas that were seen.
     schema_remarks: BTreeSet<String>,
+    /// What pairs may hold on disk.
+    spill: Arc<SpillSpace>,
 }
 
 /// All pairs, read up to the barrier.
@@ -249,6 +258,7 @@ impl Run<'_> {
             schema_ids: vec![BTreeSet::new(); self.plan.pairs.len()],
             barrier: Barrier::default(),
         };
+        let spill = self.spill.clone();
         for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
             let chosen: Vec<usize> = (0..self.plan.pairs.len())
                 .filter(|&at| {
@@ -263,7 +273,8 @@ impl Run<'_> {
             }
             let pairs: Vec<&PairPlan> = chosen.iter().map(|&at| &self.plan.pairs[at]).collect();
             let cancel = self.cancel.clone();
-            let shared = shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation);
+            let shared =
+                shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
             let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
                 drive(&shared, &pairs, &chosen, checkpoints)?;
             edges(&mut self.readers, &shared, &pairs, &mut read)?;
@@ -278,6 +289,10 @@ impl Run<'_> {
             all.barrier.target_ends_at = rfc3339(target_ends_at);
             all.barrier.rounds += rounds;
         }
+        if spill.most_used() > 0 {
+            tracing::info!(bytes = spill.most_used(), "records were held on disk");
+        }
+        budget::give_back();
         Ok(all)
     }
 
@@ -324,6 +339,9 @@ impl Run<'_> {
             }
         }
         for pairs in topics.values_mut() {
+            for (at, error) in tails::take_misplaced(pairs, &self.plan, &mut self.readers, self.seed) {
+                judged.remarks[at].push(error.0);
+            }
             judged.misplaced.extend(find_misplaced(pairs));
         }
         for pair in classified {
@@ -381,10 +399,11 @@ impl Run<'_> {
                 continue;
             }
             self.monitor.stage("compare");
-            let cancel = self.cancel.clone();
-            let shared = shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation);
-            let spill = (directory.path(), self.config.limits.spill_bytes);
-            let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>(), spill)?;
+            let (cancel, spill) = (self.cancel.clone(), self.spill.clone());
+            let shared =
+                shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
+            let on_disk = (directory.path(), self.config.limits.spill_bytes);
+            let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>(), on_disk)?;
             if samples.is_empty() {
                 *samples = driven.samples;
             }
@@ -565,12 +584,14 @@ fn shared<'s>(
     cancel: &'s CancelToken,
     monitor: &'s dyn Monitor,
     isolation: Isolation,
+    spill: &'s Arc<SpillSpace>,
 ) -> Shared<'s> {
     Shared {
         source: clusters[0],
         target: clusters[1],
         isolation,
-        held_max: held_max(config.limits.memory_bytes),
+        budget: Budget { memory: config.limits.memory_bytes },
+        spill,
         settle: config.range.settle,
         seed,
         cancel,
@@ -718,12 +739,6 @@ fn totals(pairs: &[PairSummary]) -> Counts {
         }
     }
     totals
-}
-
-/// Items that `limits.memory` allows to hold: a quarter of it, because buffers double and indices come on top; the
-/// rest is the clients'.
-fn held_max(memory_bytes: u64) -> usize {
-    (memory_bytes / 4 / std::mem::size_of::<crate::align::Item>() as u64) as usize
 }
 
 fn rfc3339(at: OffsetDateTime) -> String {

@@ -34,10 +34,11 @@ pub const SIDEWAYS: [(&str, &[&str], &str); 2] = [
 ];
 
 /// Outside crates with an owner: they are named nowhere else. `run` and `watch` own what they are listed for, no more.
-pub const OWNED: [(&str, &[&str]); 12] = [
+pub const OWNED: [(&str, &[&str]); 13] = [
     ("apache_avro", &["decode"]),
     ("arrow", &[]),
     ("blake3", &["fingerprint"]),
+    ("memmap2", &["run"]),
     ("parquet", &[]),
     ("postcard", &["run"]),
     ("prost_reflect", &["decode"]),

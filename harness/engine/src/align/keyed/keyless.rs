@@ -41,7 +41,18 @@ impl Keyless {
                 sink.matched(LanePair { source, target });
             }
         }
-        Ok(alignment.outcomes.into_iter().map(in_only_lanes).collect())
+        let mut outcomes: Vec<LaneOutcome> = alignment.outcomes.into_iter().map(in_only_lanes).collect();
+        for side in Side::BOTH {
+            let unsolved = &alignment.unsolved[side as usize];
+            let (Some(start), Some(end)) = (unsolved.start(), unsolved.end()) else { continue };
+            log.read(side, OffsetRange { start, end }, &mut |item| {
+                if unsolved.contains(item.offset) {
+                    outcomes.push(in_only_lanes(Outcome::Unsolved { side, record: *item }));
+                }
+                true
+            })?;
+        }
+        Ok(outcomes)
     }
 }
 

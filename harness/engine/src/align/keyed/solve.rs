@@ -172,12 +172,8 @@ fn follow(
         let [source, target] = [run.source_offset as usize, run.target_offset as usize];
         pairs.extend((0..run.count as usize).map(|n| (indices[0][source + n], indices[1][target + n])));
     }
-    let mut unsolved = [Vec::new(), Vec::new()];
-    for region in regions.iter().filter(|region| !region.solved) {
-        for side in [0, 1] {
-            unsolved[side]
-                .extend(region.left_over[side].iter().map(|item| indices[side][item.offset as usize]));
-        }
-    }
+    let (.., unsolved) = regions.into_parts();
+    let unsolved =
+        [0, 1].map(|side: usize| unsolved[side].offsets().map(|rank| indices[side][rank as usize]).collect());
     (pairs, unsolved)
 }

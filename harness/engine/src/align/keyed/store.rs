@@ -3,7 +3,7 @@
 use super::Lane;
 use crate::align::Item;
 
-/// Why a record could not be put aside or read again.
+/// Why a record could not be put aside or read again: a store that is full, or a disk.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::align::Item;
 use crate::align::keyed::{KeyedAligner, KeyedTuning};
-use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+use crate::consume::{
+    Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, bounded_prefetch, read_side,
+};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::KafkaError;
 use crate::ledger::{Cells, SourceIntake, UnitIntake};
@@ -160,7 +162,9 @@ fn reading<'a>(
     }
     let cluster = cluster(shared, side);
     move || {
-        let reader = Reader::open(side, &cluster.reader_config(shared.isolation), STALL_LIMIT)?;
+        let config =
+            bounded_prefetch(cluster.reader_config(shared.isolation), shared.budget.prefetch(), ranges.len());
+        let reader = Reader::open(side, &config, STALL_LIMIT)?;
         let map = |at: usize, view: &RecordView<'_>| {
             if let Some(noticed) = &mut noticed {
                 noticed.notice(at, view);
@@ -390,7 +394,7 @@ impl<'a> Barrier<'a> {
         lanes: &'a [Vec<(usize, usize)>; 2],
         commands: &'a [Sender<Command>; 2],
     ) -> Self {
-        let held_max = (shared.held_max / 2 / units.len().max(1)).max(4_096);
+        let held_max = (shared.budget.held_by_units() / 2 / units.len().max(1)).max(4_096);
         let target_ends_at = time::OffsetDateTime::now_utc();
         Self { shared, units, lanes, commands, held_max, target_ends_at, rounds: 0 }
     }
@@ -482,7 +486,8 @@ impl<'a> Barrier<'a> {
         let held: usize = states.iter().map(State::held).sum();
         let largest = states.iter().enumerate().max_by_key(|(_, state)| state.held()).map(|(at, _)| at);
         for (at, state) in states.iter_mut().enumerate() {
-            let too_much = held > self.shared.held_max && largest == Some(at) && !state.at_rest();
+            let too_much =
+                held > self.shared.budget.held_by_units() && largest == Some(at) && !state.at_rest();
             if too_much && !std::mem::replace(&mut state.spilled, true) {
                 state.failed = state.aligner.spill().err().map(|error| error.to_string());
             } else if too_much && state.failed.is_none() {

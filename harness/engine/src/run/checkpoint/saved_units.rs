@@ -51,14 +51,16 @@ impl SavedUnit {
     }
 }
 
+/// Offset, origin, what other origins say, state, detail.
+type SavedResume = (Option<i64>, Origin, Vec<OtherPosition>, PositionState, String);
+
 /// A group's position at a unit.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct SavedUnitPosition {
     unit: usize,
     committed: Vec<Option<i64>>,
     commit_states: Vec<(PositionState, String)>,
-    /// Offset, origin, what other origins say, state, detail.
-    resumes: Vec<(Option<i64>, Origin, Vec<OtherPosition>, PositionState, String)>,
+    resumes: Vec<SavedResume>,
 }
 
 impl SavedUnitPosition {

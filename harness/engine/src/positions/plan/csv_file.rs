@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<CsvPositions, PlanError> {
 }
 
 /// Reads the rows; a first row of the column names is passed over.
-pub(super) fn parse(text: &str) -> Result<CsvPositions, String> {
+pub fn parse(text: &str) -> Result<CsvPositions, String> {
     let mut out = CsvPositions::new();
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)

@@ -14,6 +14,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)] // for fuzzers
+pub use csv_file::parse as parse_csv;
 pub use error::PlanError;
 pub use types::{
     GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,

@@ -68,7 +68,7 @@ fn plan_from(
     let target_topics = target.topics()?;
     let mut out = pairs::pair(config, names, (source, &source_topics), (target, &target_topics))?;
     if noise_floor {
-        out.remarks.push("noise floor: the source is compared with itself; `target` is not used".into());
+        out.remarks.push("noise floor: the source is compared with itself; this proves nothing about the target, which is not read".into());
     }
     let context = groups::Context { config, names, source, target, source_topics, target_topics };
     let (groups, notes) = groups::groups(&context, &out.pairs, &out.units)?;

@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+#[doc(hidden)] // for fuzzers
+pub use self::avro::read_twice as read_avro_twice;
 pub use self::framing::{Framed, FramingError, SchemaRef, Slot, parse as parse_framing};
 pub use self::outcome::{Check, Explanation, JsonComparison, SchemaAgreement};
 pub use self::registry::DecodeError;

@@ -22,6 +22,8 @@ mod tails;
 mod uncompared;
 mod unit;
 
+#[doc(hidden)] // for fuzzers
+pub use checkpoint::rewritten as rewritten_checkpoint;
 pub use checkpoint::{CheckpointEvery, ResumeError};
 pub use error::RunError;
 

@@ -80,3 +80,21 @@ pub(super) fn differences(source: (&AvroSchema, &Value), target: (&AvroSchema, &
     values::compare(a, b, &mut paths);
     paths.into_list()
 }
+
+/// For fuzzers: whether `body` is one datum of the schema in `text`, by the walk and by the library.
+///
+/// # Panics
+/// Where the library is asked about what the walk refuses, or a value or a schema differs from itself.
+#[doc(hidden)]
+pub fn read_twice(text: &str, body: &[u8]) -> bool {
+    let Ok(schema) = AvroSchema::parse(text, &[]) else { return false };
+    assert!(schema_differences(&schema, &schema).is_empty(), "a schema differs from itself");
+    let (checked, read) = (schema.check(body), schema.read(body));
+    if let Err(fault) = checked {
+        assert_eq!(read.err(), Some(fault), "what the walk refuses has no value");
+        return false;
+    }
+    let Ok(value) = read else { return false };
+    assert!(differences((&schema, &value), (&schema, &value)).is_empty(), "a value differs from itself");
+    true
+}

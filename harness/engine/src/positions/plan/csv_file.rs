@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path, single: Option<&str>) -> Result<CsvPositions, Pl
 }
 
 /// Reads the rows. Empty lines, lines that begin with `#`, and a first row of the column names are passed over.
-pub(super) fn parse(text: &str, single: Option<&str>) -> Result<CsvPositions, String> {
+pub fn parse(text: &str, single: Option<&str>) -> Result<CsvPositions, String> {
     let mut out = CsvPositions::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()

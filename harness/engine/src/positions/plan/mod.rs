@@ -21,6 +21,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)] // for fuzzers
+pub use csv_file::parse as parse_csv;
 pub use error::PlanError;
 pub use types::{
     GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
@@ -72,7 +74,7 @@ fn plan_from(
     let target_topics = target.topics()?;
     let mut out = pairs::pair(config, names, (source, &source_topics), (target, &target_topics))?;
     if noise_floor {
-        out.remarks.push("noise floor: the source is compared with itself; `target` is not used".into());
+        out.remarks.push("noise floor: the source is compared with itself; this proves nothing about the target, which is not read".into());
     }
     let context = groups::Context { config, names, source, target, source_topics, target_topics, now_ms };
     let (groups, notes) = groups::groups(&context, &mut out.pairs, &out.units)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cutproof_reports::{ReportError, RunDirectory};
 
-use super::saved::{Header, SavedRun, instant};
+use super::saved::{Header, PairToSave, SavedPair, SavedRun, instant};
 use super::{ResumeError, version};
 use crate::config::{ClusterConfig, ProofConfig};
 use crate::kafka::Cluster;
@@ -116,4 +116,26 @@ fn split_pair(content: &[u8]) -> Result<OnePair<'_>, postcard::Error> {
     let (len, rest) = rest.split_first_chunk::<8>().ok_or(short.clone())?;
     let (bytes, after) = rest.split_at_checked(u64::from_le_bytes(*len) as usize).ok_or(short)?;
     Ok(Some((u64::from_le_bytes(*at) as usize, bytes, after)))
+}
+
+/// For fuzzers: reads what follows a checkpoint's header, with every pair in it, and writes it again. `None` where it is
+/// refused.
+#[doc(hidden)]
+pub fn rewritten(after_header: &[u8]) -> Option<Vec<u8>> {
+    let text = "apiVersion: cutproof/v1\nkind: Proof\nsource: { bootstrap_servers: \"a:1\" }\n\
+                target: { bootstrap_servers: \"b:1\" }\n";
+    let config = crate::config::parse(text, Path::new("")).ok()?;
+    let header =
+        Header { version: version(), config_digest: config.digest.clone(), cluster_ids: Default::default() };
+    let mut content = postcard::to_stdvec(&header).ok()?;
+    content.extend(after_header);
+    let so_far = decode(Path::new("run"), &content, &config).ok()?;
+    let mut out = postcard::to_stdvec(&SavedRun::of(&so_far)).ok()?;
+    for (at, bytes) in &so_far.pairs {
+        let pair = postcard::from_bytes::<SavedPair>(bytes).ok()?.pair().ok()?;
+        let bytes = postcard::to_stdvec(&PairToSave::of(&pair)).ok()?;
+        out.extend(head(*at, bytes.len()));
+        out.extend(bytes);
+    }
+    Some(out)
 }

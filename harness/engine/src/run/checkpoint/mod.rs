@@ -13,6 +13,7 @@ mod saved_units;
 mod tests;
 
 pub use error::ResumeError;
+pub use load::rewritten;
 pub(super) use load::{SoFar, load};
 pub(super) use saved::PairSoFar;
 
@@ -111,7 +112,7 @@ impl<'a> Checkpoints<'a> {
     pub fn restored(&self, pair: usize) -> Result<Option<PairSoFar<'static>>, RunError> {
         let Some(bytes) = self.pairs.get(&pair) else { return Ok(None) };
         let saved: SavedPair = postcard::from_bytes(bytes).map_err(ResumeError::from)?;
-        Ok(Some(saved.pair()))
+        Ok(Some(saved.pair().map_err(ResumeError::from)?))
     }
 
     /// Counts records that were read. Whether it is time for a checkpoint.

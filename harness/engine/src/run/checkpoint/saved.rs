@@ -272,8 +272,12 @@ impl<'a> PairToSave<'a> {
 }
 
 impl SavedPair {
-    pub fn pair(self) -> PairSoFar<'static> {
+    /// An error where the runs are none that were ever matched: their numbers leave the range of offsets.
+    pub fn pair(self) -> Result<PairSoFar<'static>, postcard::Error> {
         let Self { facts, runs, regions } = self;
+        if !in_range(&runs) {
+            return Err(postcard::Error::SerdeDeCustom);
+        }
         let SavedFacts { source_ends_at, source_barrier, intake, schema_ids, next_offset, holes } = facts;
         let hole = |(start, end, detail)| Hole { range: OffsetRange { start, end }, detail };
         let item = |(identity, offset, timestamp, key, value): SavedItem| Item {
@@ -290,7 +294,7 @@ impl SavedPair {
             watched_to,
             solved,
         };
-        PairSoFar {
+        Ok(PairSoFar {
             source_ends_at: instant(source_ends_at),
             source_barrier,
             intake: intake.map(|(records, sum)| Intake { records, sum }),
@@ -301,8 +305,19 @@ impl SavedPair {
                 runs: Cow::Owned(Runs::from_spans(runs)),
                 regions: Cow::Owned(regions.into_iter().map(region).collect()),
             },
-        }
+        })
     }
+}
+
+/// Whether every run, and all of them together, end at numbers that offsets can have.
+fn in_range(runs: &[(i64, i64, u64)]) -> bool {
+    let mut all = 0_i64;
+    runs.iter().all(|&(source, target, count)| {
+        let Ok(count) = i64::try_from(count) else { return false };
+        let sum = all.checked_add(count);
+        all = sum.unwrap_or(i64::MAX);
+        sum.is_some() && source.checked_add(count).is_some() && target.checked_add(count).is_some()
+    })
 }
 
 /// Nanoseconds since the epoch as a time. What was written from a time is one.

@@ -114,7 +114,7 @@ fn pair() -> PairSoFar<'static> {
 fn a_pair_is_read_as_it_was_written() {
     let written = pair();
     let bytes = postcard::to_stdvec(&PairToSave::of(&written)).expect("written");
-    let read = postcard::from_bytes::<SavedPair>(&bytes).expect("read").pair();
+    let read = postcard::from_bytes::<SavedPair>(&bytes).expect("read").pair().expect("in range");
     let PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot } = read;
     assert_eq!(holes, written.holes);
     assert_eq!(
@@ -124,6 +124,34 @@ fn a_pair_is_read_as_it_was_written() {
     assert_eq!(snapshot.next_offset, written.snapshot.next_offset);
     assert_eq!(snapshot.runs.as_slice(), written.snapshot.runs.as_slice());
     assert_eq!(snapshot.regions, written.snapshot.regions);
+}
+
+#[test]
+fn runs_whose_numbers_overflow_are_refused_and_do_not_panic() {
+    for spans in [vec![(0, 0, u64::MAX)], vec![(0, 0, 1 << 62), (0, 0, 1 << 62)], vec![(i64::MAX, 0, 1)]] {
+        let mut written = pair();
+        written.snapshot.runs = Cow::Owned(Runs::from_spans(spans.iter().copied()));
+        let bytes = postcard::to_stdvec(&PairToSave::of(&written)).expect("written");
+        let read = postcard::from_bytes::<SavedPair>(&bytes).expect("well formed");
+        assert!(read.pair().is_err(), "{spans:?}");
+    }
+}
+
+/// After a change of the format, `CUTPROOF_WRITE_SEEDS=1` writes it anew.
+#[test]
+fn the_fuzzer_s_seed_is_a_whole_checkpoint_of_this_format() {
+    let so_far =
+        SoFar::begin(plan(Contract::default()), TopicIds::default(), time::OffsetDateTime::UNIX_EPOCH);
+    let mut content = postcard::to_stdvec(&SavedRun::of(&so_far)).expect("written");
+    let pair = postcard::to_stdvec(&PairToSave::of(&pair())).expect("written");
+    content.extend(head(1, pair.len()));
+    content.extend(pair);
+    assert_eq!(rewritten(&content).as_ref(), Some(&content));
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/checkpoint/valid-plan-and-pair");
+    if std::env::var_os("CUTPROOF_WRITE_SEEDS").is_some() {
+        std::fs::write(&seed, &content).expect("the seed is written");
+    }
+    assert_eq!(std::fs::read(&seed).expect("the seed is readable"), content);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Every exit code and refusal that needs clusters, by starting the binary against two embedded ones.
+//! Every exit code and refusal that needs clusters, and that equal runs end equally, by starting the binary against two
+//! embedded ones.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -134,6 +135,60 @@ fn a_match_ends_with_0_or_11_where_a_condition_was_asked_for_and_writes_every_fi
     // The checkpoint is a lower bound: the group would do some records twice.
     assert!(manifest.groups[0].positions.iter().any(|position| position.replay_records > Some(0)));
     expect(&lab.run(ORDERS, &["--conditional"]), 11, &["MATCH"]);
+}
+
+#[test]
+fn the_noise_floor_finds_nothing_and_says_that_it_proves_nothing_about_the_target() {
+    // A loss on the target: an ordinary run finds it (below), this one does not look there.
+    let lab = lab(|records| drop(records.remove(270)));
+    let said = "compared with itself; this proves nothing about the target";
+    let floor = format!("range: {{ noise_floor: true }}\n{ORDERS}");
+    expect(&lab.run(&floor, &[]), 0, &["MATCH", said]);
+    let run = only_run(&lab.out());
+    let manifest = read_manifest(&run).expect("run.json");
+    assert_eq!((manifest.verdict, manifest.exit_code), (Verdict::Match, 0));
+    assert!(manifest.reasons.iter().any(|reason| reason.contains(said)), "{:?}", manifest.reasons);
+    assert!(std::fs::read_to_string(run.join("report.md")).expect("a report").contains(said));
+    assert_eq!(manifest.source.cluster_id, manifest.target.cluster_id);
+    assert_eq!(read_findings(&run).expect("findings"), []);
+    assert!(manifest.totals.matched >= 100, "{:?}", manifest.totals);
+    let positions: Vec<_> = manifest.groups.iter().flat_map(|group| &group.positions).collect();
+    assert_eq!(positions.len(), 2);
+    for position in positions {
+        assert_eq!((position.skip_records, position.replay_records), (Some(0), Some(0)), "{position:?}");
+    }
+}
+
+#[test]
+fn two_runs_over_the_same_records_write_the_same_findings_whatever_memory_they_have() {
+    let lab = lab(|records| {
+        let late = records.remove(40);
+        records.insert(90, late);
+        let again = records[150].clone();
+        records.insert(200, again);
+        records[260].value = Some(b"changed".to_vec());
+        drop(records.drain(270..275));
+        records.swap(280, 281);
+    });
+    let findings = |memory: &str| {
+        let more = format!("limits: {{ memory: {memory} }}\nrange: {{ start: earliest }}\n{ORDERS}");
+        expect(&lab.run(&more, &[]), 10, &["DIVERGENT"]);
+        let out = lab.out();
+        let mut rows = read_findings(&only_run(&out)).expect("findings");
+        std::fs::remove_dir_all(&out).expect("room for the next run");
+        for row in &mut rows {
+            // The key of the hashes is the run's own.
+            for hash in [&mut row.key_hash, &mut row.source_value_hash, &mut row.target_value_hash] {
+                *hash = hash.take().map(|_| "a hash".to_owned());
+            }
+        }
+        rows
+    };
+    let roomy = findings("256MiB");
+    assert!(roomy.len() >= 9, "{roomy:?}");
+    for memory in ["256MiB", "2MiB"] {
+        assert_eq!(findings(memory), roomy, "{memory}");
+    }
 }
 
 #[test]

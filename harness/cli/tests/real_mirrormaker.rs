@@ -71,6 +71,34 @@ fn a_clean_copy_by_the_default_policy_is_a_match_and_every_group_is_counted_exac
     assert_eq!(ended.findings(), []);
     assert_eq!(ended.run["self_check"]["passed"], true);
     assert_eq!(expect_positions(&lab, &ended.run, |topic| format!("plain.{topic}")), 12);
+
+    // Kafka's own tool takes the proposed offsets as they are; with them every group is exact.
+    let target = lab.target.bootstrap_servers();
+    let csv = ended.directory.as_deref().expect("a run directory").join("resume_offsets.csv");
+    let reset = |mode: &str| {
+        let mut arguments = vec!["--bootstrap-server", &target, "--reset-offsets"];
+        arguments.extend(groups.iter().flat_map(|group| ["--group", group]));
+        arguments.extend(["--from-file", csv.to_str().expect("UTF-8"), mode]);
+        let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+        lab.target.run_tool(class, &arguments).expect("the tool accepts the file")
+    };
+    let told = reset("--dry-run");
+    assert!(groups.iter().all(|group| told.contains(group.as_str())), "{told}");
+    reset("--execute");
+    let again = tempfile::tempdir().expect("a directory");
+    let after = cutproof_run(again.path(), &config(&lab, "plain", &scope("orders-plain", "plain-.*")));
+    after.expect_code(0);
+    let groups = after.run["groups"].as_array().expect("groups");
+    assert_eq!(groups.len(), 3);
+    for position in groups.iter().flat_map(|group| group["positions"].as_array().expect("positions")) {
+        assert_eq!(
+            (&position["skip_records"], &position["replay_records"]),
+            (&0.into(), &0.into()),
+            "{position}"
+        );
+        assert_eq!(position["target_offset"], position["image_offset"], "{position}");
+        assert_eq!(position["origin"], "group_commits", "{position}");
+    }
 }
 
 #[test]

@@ -19,6 +19,10 @@ const BRIDGE: i64 = 2_000;
 /// Bytes that a client fetches ahead: readings are short, or go over one partition only.
 const PREFETCH: u64 = 16 << 20;
 
+/// Records in the client's queue at which it asks for no more. What a broker answers just after a partition was let go,
+/// librdkafka keeps until that partition is read again: short readings over many partitions should leave no question open.
+const ENOUGH: &str = "1000";
+
 /// One open client a side and isolation level, for reading again.
 pub(super) struct Readers<'a> {
     clusters: [&'a Cluster; 2],
@@ -51,7 +55,10 @@ impl<'a> Readers<'a> {
     ) -> Result<ReadEnd, ReaderError> {
         let key = (side, isolation == Isolation::ReadCommitted);
         if !self.open.contains_key(&key) {
-            let config = self.clusters[side as usize].reader_config(isolation);
+            let mut config = self.clusters[side as usize].reader_config(isolation);
+            if config.get("queued.min.messages").is_none() {
+                config.set("queued.min.messages", ENOUGH);
+            }
             let config = bounded_prefetch(config, PREFETCH, 1);
             self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }

@@ -121,7 +121,7 @@ fn before_a_retreat(known: &Known<'_>, syncs: &PartitionSyncs, origin: Origin) -
     is_older.then(|| {
         format!(
             "the checkpoint is from before the offset-syncs went back on the target, from {} to {}, while the source \
-             went from {} to {}: it is inferred that the target topic was recreated between",
+             went from {} to {}: it is inferred that the target topic was recreated, or lost the end of its log, between",
             retreat.before.downstream, retreat.after.downstream, retreat.before.upstream, retreat.after.upstream
         )
     })

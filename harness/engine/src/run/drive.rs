@@ -2,16 +2,14 @@
 //! Judges nothing.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::align::{Item, Overflow, PairAligner, Rules, Tuning};
 use crate::cancel::CancelToken;
 use crate::classify::PairReading;
-use crate::consume::{
-    Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, bounded_prefetch, read_side,
-};
+use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::{Cluster, KafkaError};
 use crate::ledger::Intake;
@@ -26,6 +24,7 @@ use super::budget::Budget;
 use super::checkpoint::{self, Checkpoints, PairSoFar};
 use super::holes;
 use super::meaning::schema_id;
+use super::reading::{self, RangeToRead, with_readers};
 use super::spill::{SpillSpace, SpilledItems};
 
 /// Batches under way between the readers and alignment.
@@ -177,29 +176,12 @@ pub(super) fn drive(
     shared.monitor.expect_offsets(
         states.iter().map(|state| Side::BOTH.map(|side| state.planned(side)).iter().sum::<u64>()).sum(),
     );
-    let (batches, incoming) = sync_channel::<Batch<Item>>(BATCHES);
-    let (to_source, source_commands) = channel();
-    let (to_target, target_commands) = channel();
-    let commands = [to_source, to_target];
     let shared_ids = Mutex::new(known_ids);
     let mut noticed = Noticed::new(&shared_ids);
     let noting = Noting { chosen, checkpoints, source_ends_at, schema_ids: &shared_ids };
-    let outcome = std::thread::scope(|scope| {
-        let noticed = &mut noticed;
-        let source =
-            reading(shared, Side::Source, pairs, &states, batches.clone(), source_commands, Some(noticed));
-        let target = reading(shared, Side::Target, pairs, &states, batches, target_commands, None);
-        let source = scope.spawn(source);
-        let target = scope.spawn(target);
-        let outcome = Barrier::new(shared, pairs, &commands, noting).run(&mut states, &incoming);
-        for command in &commands {
-            let _ = command.send(Command::Stop);
-        }
-        drop(incoming);
-        for thread in [source, target] {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        outcome
+    let ranges = Side::BOTH.map(|side| ranges(shared, side, pairs, &states));
+    let outcome = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
+        Barrier::new(shared, pairs, commands, noting).run(&mut states, incoming)
     })?;
     let pairs = states.into_iter().zip(pairs).map(|(state, pair)| state.finish(pair)).collect();
     Ok(Driven {
@@ -212,53 +194,22 @@ pub(super) fn drive(
     })
 }
 
-/// The work of one reader thread.
-fn reading<'a>(
-    shared: &'a Shared<'a>,
-    side: Side,
-    pairs: &[&'a PairPlan],
-    states: &[PairState],
-    batches: SyncSender<Batch<Item>>,
-    commands: Receiver<Command>,
-    mut noticed: Option<&'a mut Noticed<'_>>,
-) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
-    let fingerprinters: Vec<Fingerprinter> =
-        pairs.iter().map(|pair| Fingerprinter::new(&pair.contract, shared.seed)).collect();
-    let ranges: Vec<PlannedRange> = pairs
-        .iter()
-        .zip(states)
-        .map(|(pair, state)| PlannedRange {
+/// What is still to be read of one side.
+fn ranges(shared: &Shared<'_>, side: Side, pairs: &[&PairPlan], states: &[PairState]) -> Vec<RangeToRead> {
+    let range = |(pair, state): (&&PairPlan, &PairState)| {
+        let range = PlannedRange {
             partition: pair.partition(side).clone(),
             range: OffsetRange { start: state.next[side as usize], end: state.end[side as usize] },
-        })
-        .collect();
-    let cluster = cluster(shared, side);
-    move || {
-        let config =
-            bounded_prefetch(cluster.reader_config(shared.isolation), shared.budget.prefetch(), ranges.len());
-        let reader = Reader::open(side, &config, STALL_LIMIT)?;
-        let map = |at: usize, view: &RecordView<'_>| {
-            if let Some(noticed) = &mut noticed {
-                noticed.notice(at, view);
-            }
-            item(&fingerprinters[at], view)
         };
-        read_side(reader, &ranges, map, &batches, &commands, shared.cancel)
-    }
-}
-
-pub(super) fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
-    match side {
-        Side::Source => shared.source,
-        Side::Target => shared.target,
-    }
+        (range, Fingerprinter::new(&pair.contract, shared.seed))
+    };
+    pairs.iter().zip(states).map(range).collect()
 }
 
 /// The present end of each pair on one side.
 fn ends(shared: &Shared<'_>, side: Side, pairs: &[&PairPlan]) -> Result<Vec<i64>, KafkaError> {
     let partitions: Vec<TopicPartition> = pairs.iter().map(|pair| pair.partition(side).clone()).collect();
-    let bounds = cluster(shared, side).log_bounds(&partitions, shared.isolation)?;
-    Ok(pairs.iter().map(|pair| bounds.get(pair.partition(side)).map_or(0, |bounds| bounds.end)).collect())
+    reading::ends(shared, side, &partitions)
 }
 
 /// Lets `aligner`, one of so many, hold on disk what is too much for memory.

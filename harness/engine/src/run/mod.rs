@@ -13,6 +13,7 @@ mod holes;
 mod lead;
 mod locate;
 mod meaning;
+mod reading;
 mod same;
 mod samples;
 mod selfcheck;
@@ -203,7 +204,7 @@ struct Run<'a> {
     not_located: BTreeMap<usize, String>,
     /// What the registries say of the schemas that were seen.
     schema_remarks: BTreeSet<String>,
-    /// What pairs may hold on disk.
+    /// What may be held on disk.
     spill: Arc<SpillSpace>,
 }
 
@@ -415,8 +416,7 @@ impl Run<'_> {
             let (cancel, spill) = (self.cancel.clone(), self.spill.clone());
             let shared =
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
-            let on_disk = (directory.path(), self.config.limits.spill_bytes);
-            let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>(), on_disk)?;
+            let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>())?;
             if samples.is_empty() {
                 *samples = driven.samples;
             }

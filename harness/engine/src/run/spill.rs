@@ -18,7 +18,7 @@ const GIVE_BACK: Duration = Duration::from_millis(20);
 const LEAST_MAPPED: usize = 64 << 20;
 
 /// The disk space that a run may use.
-pub(super) struct SpillSpace {
+pub(in crate::run) struct SpillSpace {
     limit: u64,
     used: AtomicU64,
     most_used: AtomicU64,
@@ -43,11 +43,20 @@ impl SpillSpace {
         self.most_used.load(Ordering::Relaxed)
     }
 
+    /// Bytes in use now.
+    #[cfg(test)]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
     fn take(&self, bytes: u64) -> Result<(), StoreError> {
         let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if used > self.limit {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(StoreError(format!("limits.spill ({} bytes) is used up", self.limit)));
+            return Err(StoreError(format!(
+                "limits.spill ({} bytes) is used up; raise it, or compare fewer topics at once",
+                self.limit
+            )));
         }
         self.most_used.fetch_max(used, Ordering::Relaxed);
         Ok(())
@@ -87,7 +96,7 @@ fn give_back(map: &Mmap) {
 }
 
 /// A growing file without a name, in the directory for temporary files (`TMPDIR`).
-pub(super) struct SpillFile {
+pub(in crate::run) struct SpillFile {
     space: Arc<SpillSpace>,
     file: Option<File>,
     len: u64,
@@ -114,7 +123,6 @@ impl SpillFile {
     }
 
     /// Fills `bytes` with what begins at `at`.
-    #[allow(dead_code)] // a mapped file is read through its map; others are not
     pub fn read(&self, at: u64, bytes: &mut [u8]) -> Result<(), StoreError> {
         let file = self.file.as_ref().ok_or_else(|| StoreError("nothing was spilled".to_owned()))?;
         file.read_exact_at(bytes, at).map_err(|error| failed("read", &error))

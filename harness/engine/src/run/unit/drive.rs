@@ -2,27 +2,24 @@
 //! Judges nothing.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::align::Item;
 use crate::align::keyed::{KeyedAligner, KeyedTuning};
-use crate::consume::{
-    Batch, Command, Hole, PlannedRange, ReadEnd, Reader, ReaderError, bounded_prefetch, read_side,
-};
+use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::KafkaError;
 use crate::ledger::{Cells, SourceIntake, UnitIntake};
 use crate::record::{OffsetRange, Record, RecordView, Side};
 
 use super::super::RunError;
-use super::super::drive::{ASK_AGAIN, BATCHES, Noticed, STALL_LIMIT, Shared, cluster, item, rules, unread};
+use super::super::drive::{ASK_AGAIN, Noticed, STALL_LIMIT, Shared, rules, unread};
 use super::super::holes;
+use super::super::reading::{self, RangeToRead, with_readers};
 use super::Unit;
-use super::store::{Budget, SpillStore};
+use super::store::SpillStore;
 
 /// A unit that was read up to the barrier.
 pub(in crate::run) struct UnitRead {
@@ -56,17 +53,11 @@ pub(in crate::run) struct DrivenUnits {
     pub samples: Vec<Record>,
 }
 
-/// Reads all `units`, of one isolation level, up to the barrier. `spill`: where records may be put aside, and how many
-/// bytes of them.
-pub(in crate::run) fn drive_units(
-    shared: &Shared<'_>,
-    units: &[&Unit],
-    spill: (&Path, u64),
-) -> Result<DrivenUnits, RunError> {
+/// Reads all `units`, of one isolation level, up to the barrier.
+pub(in crate::run) fn drive_units(shared: &Shared<'_>, units: &[&Unit]) -> Result<DrivenUnits, RunError> {
     let lanes = Side::BOTH.map(|side| lanes(units, side));
     let source_ends_at = time::OffsetDateTime::now_utc();
     let ends = [ends(shared, units, Side::Source, &lanes[0])?, ends(shared, units, Side::Target, &lanes[1])?];
-    let budget: Budget = Arc::new(AtomicU64::new(spill.1));
     let mut states: Vec<State> = units
         .iter()
         .enumerate()
@@ -75,33 +66,16 @@ pub(in crate::run) fn drive_units(
                 let of_unit = lanes[side].iter().zip(&ends[side]).filter(|(lane, _)| lane.0 == at);
                 of_unit.map(|(_, end)| *end).collect::<Vec<i64>>()
             };
-            let store = SpillStore::new(spill.0.to_owned(), budget.clone());
+            let store = SpillStore::new(shared.spill);
             State::new(unit, [own(0), own(1)], store)
         })
         .collect();
     shared.monitor.expect_offsets(states.iter().map(State::planned).sum());
-    let (batches, incoming) = sync_channel::<Batch<Item>>(BATCHES);
-    let (to_source, source_commands) = channel();
-    let (to_target, target_commands) = channel();
-    let commands = [to_source, to_target];
     let ids = Mutex::new(vec![BTreeSet::new(); lanes[0].len()]);
     let mut noticed = Noticed::new(&ids);
-    let outcome = std::thread::scope(|scope| {
-        let noticed = &mut noticed;
-        let source =
-            reading(shared, Side::Source, units, &states, batches.clone(), source_commands, Some(noticed));
-        let target = reading(shared, Side::Target, units, &states, batches, target_commands, None);
-        let source = scope.spawn(source);
-        let target = scope.spawn(target);
-        let outcome = Barrier::new(shared, units, &lanes, &commands).run(&mut states, &incoming);
-        for command in &commands {
-            let _ = command.send(Command::Stop);
-        }
-        drop(incoming);
-        for thread in [source, target] {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        outcome
+    let ranges = Side::BOTH.map(|side| ranges(shared, side, units, &states));
+    let outcome = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
+        Barrier::new(shared, units, &lanes, commands).run(&mut states, incoming)
     })?;
     let mut read: Vec<UnitRead> =
         states.into_iter().zip(units).map(|(state, unit)| state.finish(unit)).collect();
@@ -135,44 +109,22 @@ fn ends(
 ) -> Result<Vec<i64>, KafkaError> {
     let partitions: Vec<_> =
         lanes.iter().map(|&(at, lane)| units[at].plan.partition(side, lane).clone()).collect();
-    let bounds = cluster(shared, side).log_bounds(&partitions, shared.isolation)?;
-    Ok(partitions.iter().map(|partition| bounds.get(partition).map_or(0, |bounds| bounds.end)).collect())
+    reading::ends(shared, side, &partitions)
 }
 
-/// The work of one reader thread.
-fn reading<'a>(
-    shared: &'a Shared<'a>,
-    side: Side,
-    units: &[&'a Unit],
-    states: &[State],
-    batches: SyncSender<Batch<Item>>,
-    commands: Receiver<Command>,
-    mut noticed: Option<&'a mut Noticed<'_>>,
-) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
-    let mut fingerprinters = Vec::new();
-    let mut ranges = Vec::new();
-    for (unit, state) in units.iter().zip(states) {
-        for (lane, lane_state) in state.lanes[side as usize].iter().enumerate() {
-            fingerprinters.push(Fingerprinter::new(&unit.plan.contract, shared.seed));
-            ranges.push(PlannedRange {
+/// What is to be read of one side, lane after lane of the units.
+fn ranges(shared: &Shared<'_>, side: Side, units: &[&Unit], states: &[State]) -> Vec<RangeToRead> {
+    let of_unit = |(unit, state): (&&Unit, &State)| {
+        let range = |(lane, state): (usize, &LaneState)| {
+            let range = PlannedRange {
                 partition: unit.plan.partition(side, lane).clone(),
-                range: OffsetRange { start: lane_state.next, end: lane_state.end },
-            });
-        }
-    }
-    let cluster = cluster(shared, side);
-    move || {
-        let config =
-            bounded_prefetch(cluster.reader_config(shared.isolation), shared.budget.prefetch(), ranges.len());
-        let reader = Reader::open(side, &config, STALL_LIMIT)?;
-        let map = |at: usize, view: &RecordView<'_>| {
-            if let Some(noticed) = &mut noticed {
-                noticed.notice(at, view);
-            }
-            item(&fingerprinters[at], view)
+                range: OffsetRange { start: state.next, end: state.end },
+            };
+            (range, Fingerprinter::new(&unit.plan.contract, shared.seed))
         };
-        read_side(reader, &ranges, map, &batches, &commands, shared.cancel)
-    }
+        state.lanes[side as usize].iter().enumerate().map(range).collect::<Vec<_>>()
+    };
+    units.iter().zip(states).flat_map(of_unit).collect()
 }
 
 struct LaneState {

@@ -1,0 +1,87 @@
+//! The two reader threads of a drive, and the ends that they read to. Knows neither pairs nor units, judges nothing.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use crate::align::Item;
+use crate::consume::{Batch, Command, PlannedRange, Reader, ReaderError, bounded_prefetch, read_side};
+use crate::fingerprint::Fingerprinter;
+use crate::kafka::{Cluster, KafkaError};
+use crate::record::{RecordView, Side, TopicPartition};
+
+use super::RunError;
+use super::drive::{BATCHES, Noticed, STALL_LIMIT, Shared, item};
+
+/// One partition's range, and what makes items of its records.
+pub(super) type RangeToRead = (PlannedRange, Fingerprinter);
+
+/// Reads `ranges` (source, target) on a thread each while `barrier` takes the batches and sends commands. Both
+/// readers have ended when this returns.
+pub(super) fn with_readers<R>(
+    shared: &Shared<'_>,
+    ranges: [Vec<RangeToRead>; 2],
+    noticed: &mut Noticed<'_>,
+    barrier: impl FnOnce(&[Sender<Command>; 2], &Receiver<Batch<Item>>) -> Result<R, RunError>,
+) -> Result<R, RunError> {
+    let (batches, incoming) = sync_channel::<Batch<Item>>(BATCHES);
+    let (to_source, source_commands) = channel();
+    let (to_target, target_commands) = channel();
+    let commands = [to_source, to_target];
+    let [source, target] = ranges;
+    std::thread::scope(|scope| {
+        let source = reading(shared, Side::Source, source, batches.clone(), source_commands, Some(noticed));
+        let target = reading(shared, Side::Target, target, batches, target_commands, None);
+        let source = scope.spawn(source);
+        let target = scope.spawn(target);
+        let outcome = barrier(&commands, &incoming);
+        for command in &commands {
+            let _ = command.send(Command::Stop);
+        }
+        drop(incoming);
+        for thread in [source, target] {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        outcome
+    })
+}
+
+/// The work of one reader thread.
+fn reading<'a>(
+    shared: &'a Shared<'a>,
+    side: Side,
+    ranges: Vec<RangeToRead>,
+    batches: SyncSender<Batch<Item>>,
+    commands: Receiver<Command>,
+    mut noticed: Option<&'a mut Noticed<'_>>,
+) -> impl FnOnce() -> Result<(), ReaderError> + Send + 'a {
+    let (ranges, fingerprinters): (Vec<PlannedRange>, Vec<Fingerprinter>) = ranges.into_iter().unzip();
+    let cluster = cluster(shared, side);
+    move || {
+        let config =
+            bounded_prefetch(cluster.reader_config(shared.isolation), shared.budget.prefetch(), ranges.len());
+        let reader = Reader::open(side, &config, STALL_LIMIT)?;
+        let map = |at: usize, view: &RecordView<'_>| {
+            if let Some(noticed) = &mut noticed {
+                noticed.notice(at, view);
+            }
+            item(&fingerprinters[at], view)
+        };
+        read_side(reader, &ranges, map, &batches, &commands, shared.cancel)
+    }
+}
+
+fn cluster<'a>(shared: &Shared<'a>, side: Side) -> &'a Cluster {
+    match side {
+        Side::Source => shared.source,
+        Side::Target => shared.target,
+    }
+}
+
+/// The present end of each partition of one side; 0 where the broker names none.
+pub(super) fn ends(
+    shared: &Shared<'_>,
+    side: Side,
+    partitions: &[TopicPartition],
+) -> Result<Vec<i64>, KafkaError> {
+    let bounds = cluster(shared, side).log_bounds(partitions, shared.isolation)?;
+    Ok(partitions.iter().map(|partition| bounds.get(partition).map_or(0, |bounds| bounds.end)).collect())
+}

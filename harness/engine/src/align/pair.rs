@@ -97,9 +97,15 @@ impl PairAligner {
         [self.queues[0].len(), self.queues[1].len()]
     }
 
-    /// Whether the two streams differ where they stand; then both sides must go on for them to meet again.
-    pub fn is_searching(&self) -> bool {
-        self.search.is_some()
+    /// Whether source records may be there whose copies are still to come: not where both sides, though they differ
+    /// further up, end alike.
+    pub fn waits_for_target(&self) -> bool {
+        let [source, target] = self.queues.each_ref().map(Queue::as_slice);
+        let alike = source.iter().rev().zip(target.iter().rev()).take(self.tuning.agreeing);
+        let end_alike = source.len().min(target.len()) >= self.tuning.agreeing
+            && source.len() <= target.len()
+            && alike.into_iter().all(|(s, t)| self.rules.matches(s, t));
+        !(source.is_empty() || end_alike)
     }
 
     /// Pairs matched in order so far.

@@ -134,3 +134,19 @@ fn matched_in_order_is_the_leftmost_longest_common_subsequence_however_the_strea
         assert_eq!(targets + alignment.runs.matched(), target.len() as u64);
     }
 }
+
+#[test]
+fn what_is_awaited_is_what_may_still_be_copied() {
+    let waits = |source: &[u8], target: &[u8]| {
+        let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), [0, 0]);
+        aligner.push(Side::Source, &items(source));
+        aligner.push(Side::Target, &items(target));
+        aligner.waits_for_target()
+    };
+    assert!(!waits(b"abcdefgh", b"abcdefgh"), "all matched");
+    assert!(waits(b"abcdefgh", b"abcdefg"), "the last one is still to come");
+    assert!(waits(b"abcdefgh", b"abcdefgX"), "the last one may come after another writer's");
+    assert!(!waits(b"abcdefghijk", b"aXcdefghijk"), "a record in the middle differs, the end is there");
+    assert!(waits(b"abcdefghijk", b"aXcdefghij"), "a record differs, and the last one is still to come");
+    assert!(waits(b"aaaaaaaaaaaaaa", b"Xaaaaaaaaaaaa"), "one of many equal ones is still to come");
+}

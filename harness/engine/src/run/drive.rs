@@ -285,7 +285,7 @@ impl PairState {
         self.target_ended
             || !self.reached(Side::Source)
             || !self.reached(Side::Target)
-            || self.aligner.held()[0] == 0
+            || !self.aligner.waits_for_target()
     }
 
     /// Reads no more of one side.

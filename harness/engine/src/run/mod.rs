@@ -178,7 +178,7 @@ pub fn run(
         samples = samples::first_records(&run.plan.pairs, &mut run.readers);
     }
     let mut judged = run.judge(pairs, &barrier)?;
-    judged.units = run.units(&directory, &mut barrier, &mut samples)?;
+    judged.units = run.units(&mut barrier, &mut samples)?;
     let sample = run.report_findings(&mut judged, &schema_ids, &directory)?;
     let self_check = run.self_check(&samples);
     let outcome = run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, barrier)?;
@@ -400,7 +400,6 @@ impl Run<'_> {
     /// Reads and judges what is not aligned pair by pair, all of one isolation level together.
     fn units(
         &mut self,
-        directory: &RunDirectory,
         barrier: &mut Barrier,
         samples: &mut Vec<crate::record::Record>,
     ) -> Result<Vec<(Unit, JudgedUnit)>, RunError> {

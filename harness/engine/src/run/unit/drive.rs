@@ -12,10 +12,10 @@ use crate::consume::{Batch, Command, Hole, PlannedRange, ReadEnd};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::KafkaError;
 use crate::ledger::{Cells, SourceIntake, UnitIntake};
-use crate::record::{OffsetRange, Record, RecordView, Side};
+use crate::record::{OffsetRange, Record, Side};
 
 use super::super::RunError;
-use super::super::drive::{ASK_AGAIN, Noticed, STALL_LIMIT, Shared, rules, unread};
+use super::super::drive::{ASK_AGAIN, Noticed, Shared, rules, unread};
 use super::super::holes;
 use super::super::reading::{self, RangeToRead, with_readers};
 use super::Unit;

@@ -369,16 +369,16 @@ fn a_compacted_topic_that_only_the_target_has_cleaned_is_a_match_and_a_dropped_l
         assert!(begun.elapsed() < PATIENCE, "the target's cleaner does not run");
         std::thread::sleep(Duration::from_millis(500));
     }
-    let run = |topic: &str| {
+    let run = |topic: &str, promise: &str| {
         let work = tempfile::tempdir().expect("a directory");
         let more = format!(
-            "range: {{ start: earliest }}\ncontracts: [{{ log: compacted }}]\n{}",
+            "range: {{ start: earliest }}\ncontracts: [{{ log: compacted{promise} }}]\n{}",
             scope(topic, "none")
         );
         let ended = cutproof_run(work.path(), &config(&lab, "accounts", &more));
         (ended, work)
     };
-    let (ended, _work) = run("accounts-clean");
+    let (ended, _work) = run("accounts-clean", "");
     ended.expect_code(0);
     assert_eq!(ended.run["verdict"], "match");
     let totals = &ended.run["totals"];
@@ -387,7 +387,20 @@ fn a_compacted_topic_that_only_the_target_has_cleaned_is_a_match_and_a_dropped_l
     assert_eq!(count("matched"), count("target_records"));
     assert_eq!(count("compacted"), count("source_records") - count("target_records"));
     assert!(count("compacted") > 1_000 && count("compacted_or_dropped") == 0, "{totals}");
-    let (ended, _work) = run("accounts-dropped");
+    let (ended, _work) = run("accounts-dropped", "");
     ended.expect_code(10);
     assert_eq!(ended.findings(), [("missing_record".to_owned(), Some((0, 2_000)), None)]);
+    // Without a place in an order nothing is proven benign: no match, and no alarm.
+    for promise in [", order: key", ", order: none", ", order: key, partitions: by_key"] {
+        let (ended, _work) = run("accounts-clean", promise);
+        ended.expect_code(12);
+        assert_eq!(ended.findings(), [], "{promise}");
+        let totals = &ended.run["totals"];
+        let count = |name: &str| totals[name].as_u64().unwrap_or_else(|| panic!("{name} in {totals}"));
+        assert_eq!(count("matched"), count("target_records"), "{promise}");
+        assert_eq!(count("compacted_or_dropped"), 3_000 - count("target_records"), "{promise}: {totals}");
+        let (ended, _work) = run("accounts-dropped", promise);
+        ended.expect_code(10);
+        assert_eq!(ended.findings(), [("missing_record".to_owned(), Some((0, 2_000)), None)], "{promise}");
+    }
 }

@@ -78,10 +78,9 @@ fn judged(logs: &Compacted, timestamps_kept: bool) -> Vec<(OracleFinding, Column
         delete_retention_ms: [logs.source.delete_retention_ms, logs.target.delete_retention_ms],
         barrier_ms: logs.now_ms,
         timestamps_kept,
-        log_start: [0, 0],
     };
     let mut pair = classify(reading, alignment);
-    judge_compacted(&mut pair, &Rules::default(), &cleaning, &mut log).expect("lists can be read");
+    judge_compacted(&mut pair, &Rules::default(), &cleaning, [0, 0], &mut log).expect("lists can be read");
     let mut answer = in_the_oracles_words(&pair, &log);
     answer.sort_unstable();
     answer

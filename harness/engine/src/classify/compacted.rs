@@ -47,16 +47,16 @@ pub struct Cleaning {
     pub barrier_ms: i64,
     /// Whether the target keeps the source's timestamps, so that a target record's age is its source record's.
     pub timestamps_kept: bool,
-    /// First offset that is left: source, target.
-    pub log_start: [i64; 2],
 }
 
-/// Takes from the findings and the pending records of one pair those that compaction explains. `log` must reach to
-/// the present ends of both logs: what was cleaned while they were read is explained by what was written meanwhile.
+/// Takes from the findings and the pending records of one pair those that compaction explains. `log` must reach from
+/// `log_start`, the first offsets that are left (source, target), to the present ends of both logs: what was cleaned while
+/// they were read is explained by what was written meanwhile.
 pub fn judge_compacted(
     pair: &mut Classified,
     rules: &Rules,
     cleaning: &Cleaning,
+    log_start: [i64; 2],
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     let mut gaps = Gaps::of(pair);
@@ -67,7 +67,7 @@ pub fn judge_compacted(
     let mut seen = Seen::look(pair, &gaps, &claims, rules, log)?;
     gaps.slide(&seen.near, &seen.stamps);
     claims.retain(|claim| !one_write(pair, claim.outcome, &gaps, &seen.stamps));
-    seen.look_at_history(pair, &gaps, &claims, cleaning, log)?;
+    seen.look_at_history(pair, &gaps, &claims, log_start, log)?;
     let mut holes = Holes::default();
     for side in Side::BOTH {
         let wanted = claims.iter().filter(|claim| gaps.at(claim).0 == 0 && claim.lacking() == side).count();
@@ -131,7 +131,7 @@ impl Claim {
     }
 }
 
-fn other(side: Side) -> Side {
+pub(super) fn other(side: Side) -> Side {
     if side == Side::Source { Side::Target } else { Side::Source }
 }
 
@@ -329,7 +329,7 @@ fn before_start(pair: &Classified, side: Side, wanted: i64, log: &mut dyn Log) -
 
 /// Whether something stands for a record that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Explained {
+pub(super) enum Explained {
     Yes,
     CannotTell,
     Not,
@@ -425,7 +425,7 @@ impl Seen {
         pair: &Classified,
         gaps: &Gaps,
         claims: &[Claim],
-        cleaning: &Cleaning,
+        log_start: [i64; 2],
         log: &mut dyn Log,
     ) -> Result<(), LogError> {
         for side in Side::BOTH {
@@ -437,8 +437,7 @@ impl Seen {
                 .filter(|claim| !self.last[side as usize].contains_key(&claim.key))
                 .map(|claim| claim.key)
                 .collect();
-            let range =
-                OffsetRange { start: cleaning.log_start[side as usize], end: self.from[side as usize] };
+            let range = OffsetRange { start: log_start[side as usize], end: self.from[side as usize] };
             if open.is_empty() || range.start >= range.end {
                 continue;
             }
@@ -486,18 +485,23 @@ impl Seen {
         if !self.deleted(claim.lacking(), claim.key) {
             return Explained::Not;
         }
-        match cleaning.delete_retention_ms[claim.lacking() as usize] {
-            Some(kept) if last.timestamp >= 0 => {
-                if last.timestamp.saturating_add(kept) <= cleaning.barrier_ms {
-                    Explained::Yes
-                } else if claim.side == Side::Target && !cleaning.timestamps_kept {
-                    Explained::CannotTell
-                } else {
-                    Explained::Not
-                }
+        tombstone_explains(claim.side, last.timestamp, cleaning)
+    }
+}
+
+/// Whether a tombstone that `holding` ends a key with was old enough at the barrier for the other side to have let it go.
+pub(super) fn tombstone_explains(holding: Side, timestamp: i64, cleaning: &Cleaning) -> Explained {
+    match cleaning.delete_retention_ms[other(holding) as usize] {
+        Some(kept) if timestamp >= 0 => {
+            if timestamp.saturating_add(kept) <= cleaning.barrier_ms {
+                Explained::Yes
+            } else if holding == Side::Target && !cleaning.timestamps_kept {
+                Explained::CannotTell
+            } else {
+                Explained::Not
             }
-            _ => Explained::CannotTell,
         }
+        _ => Explained::CannotTell,
     }
 }
 

@@ -2,11 +2,13 @@
 //! be told. Reads nothing; counts nothing; decides no verdict.
 
 mod compacted;
+mod compacted_unit;
 mod holes;
 mod scope;
 mod unit;
 
 pub use compacted::{Cleaning, judge_compacted};
+pub use compacted_unit::{UnitRules, judge_compacted_unit};
 pub use holes::HiddenGaps;
 pub use scope::{
     Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,

@@ -391,12 +391,12 @@ fn by_key_means_the_order_of_each_key_and_cannot_promise_more() {
 fn what_is_not_supported_is_listed_with_its_key() {
     let got = config(
         "positions: { origin: header }\nlimits: { spill: 1GiB }\nreport: { payload_fields: [a] }\n\
-         contracts: [{}, { log: compacted, partitions: by_key, order: key }]\n",
+         contracts: [{}, { decode: all, partitions: by_key, order: key }]\n",
     )
     .expect("parses");
     let keys: Vec<String> =
         got.unsupported().iter().map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect();
-    assert_eq!(keys, ["contracts[1].order", "report.payload_fields"]);
+    assert_eq!(keys, ["contracts[1].decode", "report.payload_fields"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod unit_resume;
 
 pub use cells::{Cells, Sum};
 pub use resume::{Copies, Resume, judge_resume};
-pub use unit::{SourceIntake, UnitIntake, UnitLedger, account_unit};
+pub use unit::{SourceIntake, UnitIntake, UnitLedger, account_unit, check_unit_intake};
 pub use unit_resume::{LaneCounts, Place, Repeated, UnitCopies, places};
 
 use std::collections::BTreeMap;

@@ -43,11 +43,7 @@ pub fn account_unit(
     standings: &[Standing],
     intake: &UnitIntake,
 ) -> Result<UnitLedger, LedgerError> {
-    let source_read = intake.sources.iter().fold(Intake::default(), |sum, lane| Intake {
-        records: sum.records + lane.read.records,
-        sum: sum.sum.wrapping_add(lane.read.sum),
-    });
-    check_sums(&reading.name, [source_read, intake.target], unmatched(outcomes))?;
+    check_unit_intake(&reading.name, outcomes, intake)?;
     let matched = |lane: usize| {
         let scope = reading.sources[lane].start..reading.sources[lane].end;
         cells.sum(|source, _| source.0 == lane && scope.contains(&source.1)).pairs
@@ -90,6 +86,19 @@ pub fn account_unit(
         });
     }
     Ok(UnitLedger { rows, strays })
+}
+
+/// What came in of a unit must be matched, or have an outcome.
+pub fn check_unit_intake(
+    name: &str,
+    outcomes: &[LaneOutcome],
+    intake: &UnitIntake,
+) -> Result<(), LedgerError> {
+    let source_read = intake.sources.iter().fold(Intake::default(), |sum, lane| Intake {
+        records: sum.records + lane.read.records,
+        sum: sum.sum.wrapping_add(lane.read.sum),
+    });
+    check_sums(name, [source_read, intake.target], unmatched(outcomes))
 }
 
 /// The target records that the columns of a row speak of.

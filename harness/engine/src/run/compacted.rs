@@ -1,7 +1,7 @@
-//! Gives the rules of the compacted contract what they need from the clusters: the topics' cleaning settings, and the
-//! logs up to their present ends. Judges nothing.
+//! Gives the rules of the compacted contract what they need from the clusters: the topics' cleaning settings, and how far
+//! the logs reach now. Judges nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,8 +12,8 @@ use crate::align::LogError;
 use crate::classify::{Classified, Cleaning, judge_compacted};
 use crate::kafka::{Cluster, KafkaError, TopicConfig};
 use crate::ledger::{Intake, check_intake};
-use crate::positions::{PairPlan, Plan};
-use crate::record::{LogKind, Side, TimestampRule};
+use crate::positions::{PairPlan, Plan, UnitPlan};
+use crate::record::{Contract, Isolation, LogKind, Side, TimestampRule, TopicPartition};
 
 use super::again::PairLog;
 use super::drive::rules;
@@ -32,27 +32,46 @@ impl TopicCleaning {
         let barrier_ms = barrier.map_or(0, |at| (at.unix_timestamp_nanos() / 1_000_000) as i64);
         let mut configs = [BTreeMap::new(), BTreeMap::new()];
         for side in Side::BOTH {
-            let compacted = plan.pairs.iter().filter(|pair| pair.contract.log == LogKind::Compacted);
-            let mut topics: Vec<&str> = compacted.map(|pair| pair.partition(side).topic.as_str()).collect();
-            topics.dedup();
+            let compacted = |contract: &Contract| contract.log == LogKind::Compacted;
+            let pairs = plan.pairs.iter().filter(|pair| compacted(&pair.contract));
+            let units = plan.units.iter().filter(|unit| compacted(&unit.contract));
+            let topics: BTreeSet<&str> = pairs
+                .map(|pair| pair.partition(side).topic.as_str())
+                .chain(units.flat_map(|unit| unit.topics(side)))
+                .collect();
             if topics.is_empty() {
                 continue;
             }
+            let topics: Vec<&str> = topics.into_iter().collect();
             let found = clusters[side as usize].topic_configs(&topics)?.unwrap_or_default();
             configs[side as usize] = found;
         }
         Ok(Self { configs, barrier_ms })
     }
 
-    fn of(&self, pair: &PairPlan) -> Cleaning {
+    fn of_pair(&self, pair: &PairPlan) -> Cleaning {
+        let topic = |side: Side| self.delete_retention_ms(side, &pair.partition(side).topic);
+        self.with(&pair.contract, Side::BOTH.map(topic))
+    }
+
+    /// Of several source topics the setting that lets go first: any of them may have held a record.
+    pub fn of_unit(&self, unit: &UnitPlan) -> Cleaning {
+        let of_side = |side: Side| {
+            let settings = unit.topics(side).map(|topic| self.delete_retention_ms(side, topic));
+            settings.collect::<Option<Vec<i64>>>()?.into_iter().min()
+        };
+        self.with(&unit.contract, Side::BOTH.map(of_side))
+    }
+
+    fn delete_retention_ms(&self, side: Side, topic: &str) -> Option<i64> {
+        self.configs[side as usize].get(topic)?.get("delete.retention.ms")?.parse().ok()
+    }
+
+    fn with(&self, contract: &Contract, delete_retention_ms: [Option<i64>; 2]) -> Cleaning {
         Cleaning {
-            delete_retention_ms: Side::BOTH.map(|side| {
-                let config = self.configs[side as usize].get(&pair.partition(side).topic)?;
-                config.get("delete.retention.ms")?.parse().ok()
-            }),
+            delete_retention_ms,
             barrier_ms: self.barrier_ms,
-            timestamps_kept: pair.contract.timestamps != TimestampRule::Ignore,
-            log_start: [pair.source_log_start, pair.target_log_start],
+            timestamps_kept: contract.timestamps != TimestampRule::Ignore,
         }
     }
 }
@@ -66,22 +85,42 @@ pub(super) fn judge(
     log: &mut PairLog<'_, '_>,
     clusters: [&Cluster; 2],
 ) -> Result<Classified, LogError> {
-    check_intake(&judgement, intake).map_err(|_| {
-        LogError(format!(
-            "{}: records were compacted between two readings of the same part of the log, which makes the comparison void; \
-             run again",
-            judgement.reading.name
-        ))
-    })?;
+    check_intake(&judgement, intake).map_err(|_| compacted_meanwhile(&judgement.reading.name))?;
     for side in Side::BOTH {
-        let partition = pair.partition(side);
-        let bounds = clusters[side as usize]
-            .log_bounds(std::slice::from_ref(partition), pair.contract.isolation)
-            .map_err(|error| LogError(error.to_string()))?;
+        let partition = std::slice::from_ref(pair.partition(side));
+        let isolation = pair.contract.isolation;
+        reach_to_the_ends(
+            clusters[side as usize],
+            partition,
+            isolation,
+            std::slice::from_mut(&mut log.read_to[side as usize]),
+        )?;
+    }
+    let log_start = [pair.source_log_start, pair.target_log_start];
+    judge_compacted(&mut judgement, &rules(&pair.contract), &cleaning.of_pair(pair), log_start, log)?;
+    Ok(judgement)
+}
+
+/// What was matched and what was not are not the same records.
+pub(super) fn compacted_meanwhile(name: &str) -> LogError {
+    LogError(format!(
+        "{name}: records were compacted between two readings of the same part of the log, which makes the comparison void; \
+         run again"
+    ))
+}
+
+/// Moves `read_to`, by partition, on to where the logs end now.
+pub(super) fn reach_to_the_ends(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    isolation: Isolation,
+    read_to: &mut [i64],
+) -> Result<(), LogError> {
+    let bounds = cluster.log_bounds(partitions, isolation).map_err(|error| LogError(error.to_string()))?;
+    for (partition, read_to) in partitions.iter().zip(read_to) {
         if let Some(bounds) = bounds.get(partition) {
-            log.read_to[side as usize] = bounds.end.max(log.read_to[side as usize]);
+            *read_to = bounds.end.max(*read_to);
         }
     }
-    judge_compacted(&mut judgement, &rules(&pair.contract), &cleaning.of(pair), log)?;
-    Ok(judgement)
+    Ok(())
 }

@@ -423,9 +423,11 @@ impl Run<'_> {
             barrier.target_ends_at = rfc3339(driven.target_ends_at);
             barrier.rounds += driven.rounds;
             self.monitor.stage("judge");
+            let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
             for (unit, mut read) in chosen.into_iter().zip(driven.units) {
                 unit::edges(&mut self.readers, &shared, &unit, &mut read)?;
-                let mut judged = unit::judge(&unit, read, &mut self.readers, self.seed)?;
+                let mut judged =
+                    unit::judge(&unit, read, &mut self.readers, self.clusters, &cleaning, self.seed)?;
                 unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);
                 out.push((unit, judged));
             }

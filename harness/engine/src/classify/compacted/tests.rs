@@ -16,12 +16,8 @@ struct Case {
 }
 
 fn case(source: &'static str, target: &'static str, ends: [i64; 2]) -> Case {
-    let cleaning = Cleaning {
-        delete_retention_ms: [Some(DAY), Some(DAY)],
-        barrier_ms: 10 * DAY,
-        timestamps_kept: true,
-        log_start: [0, 0],
-    };
+    let cleaning =
+        Cleaning { delete_retention_ms: [Some(DAY), Some(DAY)], barrier_ms: 10 * DAY, timestamps_kept: true };
     Case { logs: [source, target], ends, start: [0, 0], cleaning }
 }
 
@@ -58,7 +54,7 @@ impl Case {
             holes: Default::default(),
         };
         let mut pair = classify(reading, alignment);
-        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, &mut log).expect("in memory");
+        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, [0, 0], &mut log).expect("in memory");
         pair.standings
     }
 }

@@ -92,6 +92,11 @@ impl UnitPlan {
         topics.join(",")
     }
 
+    /// The topics of one side, one for each lane.
+    pub fn topics(&self, side: Side) -> impl Iterator<Item = &str> {
+        self.partitions(side).into_iter().map(|partition| partition.topic.as_str())
+    }
+
     /// The partition with index `lane` of one side.
     pub fn partition(&self, side: Side, lane: usize) -> &TopicPartition {
         match side {

@@ -4,15 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
 use crate::align::{Item, LogError, Outcome};
-use crate::classify::{SourceReading, Standing, TargetReading, UnitReading, classify_unit};
+use crate::classify::{
+    Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
+    judge_compacted_unit,
+};
 use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
-use crate::ledger::{Cells, Place, Repeated, UnitIntake, UnitLedger, account_unit};
+use crate::kafka::Cluster;
+use crate::ledger::{Cells, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake};
 use crate::positions::UnitPlan;
-use crate::record::{OffsetRange, Side};
+use crate::record::{LogKind, OffsetRange, OrderPromise, Side, TimestampRule, TopicPartition};
 
 use super::super::RunError;
 use super::super::again::Readers;
+use super::super::compacted::{TopicCleaning, compacted_meanwhile, reach_to_the_ends};
 use super::super::drive::{item, rules};
 use super::{Unit, UnitRead};
 
@@ -46,6 +51,18 @@ struct UnitLog<'r, 'a> {
     read_to: [Vec<i64>; 2],
 }
 
+impl UnitLog<'_, '_> {
+    /// From now on, what was written since the run has read the lanes is seen, too.
+    fn reach_to_the_ends(&mut self, clusters: [&Cluster; 2]) -> Result<(), LogError> {
+        for side in Side::BOTH {
+            let partitions: Vec<TopicPartition> = self.plan.partitions(side).into_iter().cloned().collect();
+            let read_to = &mut self.read_to[side as usize];
+            reach_to_the_ends(clusters[side as usize], &partitions, self.plan.contract.isolation, read_to)?;
+        }
+        Ok(())
+    }
+}
+
 impl LaneLog for UnitLog<'_, '_> {
     fn read(
         &mut self,
@@ -77,11 +94,13 @@ impl LaneLog for UnitLog<'_, '_> {
     }
 }
 
-/// Judges one unit.
+/// Judges one unit. `cleaning`: how the topics under a compacted contract are cleaned.
 pub(in crate::run) fn judge(
     unit: &Unit,
     read: UnitRead,
     readers: &mut Readers<'_>,
+    clusters: [&Cluster; 2],
+    cleaning: &TopicCleaning,
     seed: u64,
 ) -> Result<JudgedUnit, RunError> {
     let UnitRead {
@@ -120,10 +139,44 @@ pub(in crate::run) fn judge(
         }
     };
     set_target_scope(&mut reading, plan, &cells, &outcomes);
-    let standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    if plan.contract.log == LogKind::Compacted {
+        let judged = check_unit_intake(&reading.name, &outcomes, &intake)
+            .map_err(|_| compacted_meanwhile(&reading.name))
+            .and_then(|()| log.reach_to_the_ends(clusters))
+            .and_then(|()| {
+                judge_compacted(plan, cleaning.of_unit(plan), &reading, &outcomes, &mut standings, &mut log)
+            });
+        if let Err(LogError(why)) = judged {
+            remarks.push(why);
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+        }
+    }
     let ledger = account_unit(&reading, &cells, &outcomes, &standings, &intake)?;
     let result = UnitResult { cells, outcomes, standings, in_order, ledger };
     Ok(JudgedUnit { reading, intake, result: Some(result), remarks, schema_ids })
+}
+
+/// Takes from the findings what compaction may explain.
+fn judge_compacted(
+    plan: &UnitPlan,
+    cleaning: Cleaning,
+    reading: &UnitReading,
+    outcomes: &[LaneOutcome],
+    standings: &mut [Standing],
+    log: &mut UnitLog<'_, '_>,
+) -> Result<(), LogError> {
+    let rules = UnitRules {
+        rules: rules(&plan.contract),
+        ordered: plan.contract.order != OrderPromise::None,
+        timestamps_exact: plan.contract.timestamps == TimestampRule::Exact,
+        cleaning,
+        log_starts: &[
+            plan.sources.iter().map(|lane| lane.log_start).collect(),
+            plan.targets.iter().map(|lane| lane.log_start).collect(),
+        ],
+    };
+    judge_compacted_unit(outcomes, standings, reading, &rules, log)
 }
 
 fn reading(

@@ -79,6 +79,7 @@ fn add(counts: &mut Counts, more: &Counts) {
     counts.target_records += more.target_records;
     counts.unverifiable += more.unverifiable;
     counts.compacted += more.compacted;
+    counts.compacted_or_dropped += more.compacted_or_dropped;
     for (kind, count) in &more.findings {
         *counts.findings.entry(*kind).or_default() += count;
     }

@@ -1,0 +1,354 @@
+//! The compacted contract of units against its oracle: several lanes a side, cleaned at any time, damaged at random.
+//! `CUTPROOF_SEEDS` sets the number of seeds (default 60,000).
+
+use std::num::NonZeroU64;
+
+use cutproof::align::keyed::{
+    Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LaneLog, LanePair, PairSink,
+};
+use cutproof::align::{Item, LogError, Outcome, Rules};
+use cutproof::classify::{
+    Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
+    judge_compacted_unit,
+};
+use cutproof::fingerprint::TOMBSTONE;
+use cutproof::record::{OffsetRange, Side};
+use cutproof_fixtures::compaction::{History, play};
+use cutproof_fixtures::oracle::compacted::{Column, CompactedLog, LogRecord};
+use cutproof_fixtures::oracle::compacted_lanes::judge_compacted_lanes;
+use cutproof_fixtures::oracle::{self, OracleFinding, Order, Timestamps};
+
+fn seeds() -> u64 {
+    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % n
+    }
+}
+
+/// Both sides by lane, and when they were read.
+#[derive(Debug)]
+struct Unit {
+    order: Order,
+    lanes: [Vec<CompactedLog>; 2],
+    now_ms: i64,
+    timestamps_kept: bool,
+    timestamps_exact: bool,
+}
+
+impl Unit {
+    /// Histories side by side, one of each source lane; on the target lane by lane, or all in one. `clean`: nothing is
+    /// damaged.
+    fn any(seed: u64, clean: bool) -> Self {
+        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let order = [Order::Key, Order::None, Order::KeyThenMultiset, Order::KeyThenMultiset];
+        let order = order[random.below(4) as usize];
+        let count = if order == Order::KeyThenMultiset { 1 + random.below(3) } else { 1 };
+        let shared_keys = random.below(2) == 0;
+        let mut lanes: [Vec<CompactedLog>; 2] = Default::default();
+        let mut now_ms = 0;
+        for lane in 0..count {
+            let history = History {
+                seed: seed * 4 + lane + 1,
+                writes: 24 / count,
+                timestamps_ignored: seed.is_multiple_of(3),
+                dropped: None,
+            };
+            let played = play(&history);
+            // No two histories share a moment.
+            now_ms = (played.now_ms * 4 + 3).max(now_ms);
+            for (side, mut log) in [played.source, played.target].into_iter().enumerate() {
+                log.delete_retention_ms = log.delete_retention_ms.map(|kept| kept * 4);
+                for record in &mut log.records {
+                    record.record.identity += lane << 56;
+                    record.record.timestamp = record.record.timestamp * 4 + lane as i64;
+                    if !shared_keys {
+                        record.record.key = record.record.key.map(|key| key * 8 + lane);
+                    }
+                }
+                lanes[side].push(log);
+            }
+        }
+        if random.below(3) == 0 && order == Order::KeyThenMultiset {
+            let one = lanes[1].drain(..).reduce(behind).expect("one lane at least");
+            lanes[1].push(one);
+        }
+        let damages = if clean { 0 } else { random.below(4) };
+        for _ in 0..damages {
+            let side = usize::from(random.below(4) > 0);
+            let lane = random.below(lanes[side].len() as u64) as usize;
+            damage(&mut lanes[side][lane], random);
+        }
+        Self {
+            order,
+            lanes,
+            now_ms,
+            timestamps_kept: random.below(4) > 0,
+            timestamps_exact: !seed.is_multiple_of(3),
+        }
+    }
+}
+
+/// Offset, key, identity, timestamp, `x` for a tombstone.
+fn table(unit: &Unit) -> String {
+    let line = |log: &LogRecord| {
+        let LogRecord { record, offset, tombstone } = log;
+        let key = record.key.map_or("-".to_owned(), |key| key.to_string());
+        let mark = if *tombstone { "x" } else { "" };
+        format!("  {offset}: {key} = {:x} @{} {mark}\n", record.identity, record.timestamp)
+    };
+    let lane = |log: &CompactedLog| -> String {
+        let lines: String = log.records.iter().map(line).collect();
+        format!("{lines}  end {}, tombstones kept {:?}\n", log.end, log.delete_retention_ms)
+    };
+    let [source, target] = unit.lanes.each_ref().map(|lanes| lanes.iter().map(lane).collect::<String>());
+    format!("{:?}, now {}\nsource\n{source}target\n{target}", unit.order, unit.now_ms)
+}
+
+fn behind(mut log: CompactedLog, next: CompactedLog) -> CompactedLog {
+    let end = log.end;
+    log.records.extend(next.records.into_iter().map(|r| LogRecord { offset: r.offset + end, ..r }));
+    log.end += next.end;
+    log.delete_retention_ms = log.delete_retention_ms.min(next.delete_retention_ms);
+    log
+}
+
+/// Anything that may go wrong.
+fn damage(log: &mut CompactedLog, random: &mut Random) {
+    if log.records.len() < 2 {
+        return;
+    }
+    let at = random.below(log.records.len() as u64) as usize;
+    match random.below(7) {
+        0 | 1 => drop(log.records.remove(at)),
+        2 => {
+            log.records.remove(at);
+            log.records[at..].iter_mut().for_each(|record| record.offset -= 1);
+            log.end -= 1;
+        }
+        3 => log.records[at].record.identity += 1 << 50,
+        4 => {
+            log.records[at].record.identity += 1 << 50;
+            log.records[at].record.timestamp += 1;
+        }
+        5 => {
+            let copy = LogRecord { offset: log.end, ..log.records[at] };
+            log.records.push(copy);
+            log.end += 1;
+        }
+        _ => log.delete_retention_ms = None,
+    }
+}
+
+struct Lanes([Vec<Vec<Item>>; 2]);
+
+impl LaneLog for Lanes {
+    fn read(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let items = self.0[side as usize][lane].iter();
+        let _ = items.filter(|item| (range.start..range.end).contains(&item.offset)).all(visit);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Pairs(Vec<LanePair>);
+
+impl PairSink for Pairs {
+    fn matched(&mut self, pair: LanePair) {
+        self.0.push(pair);
+    }
+}
+
+fn item(log: &LogRecord) -> Item {
+    Item {
+        identity: u128::from(log.record.identity),
+        offset: log.offset,
+        timestamp: log.record.timestamp,
+        key: log.record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
+        value: if log.tombstone { TOMBSTONE } else { log.record.value },
+    }
+}
+
+/// The engine's answer, in the oracle's words.
+fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
+    let lanes = unit.lanes.each_ref();
+    let items = lanes.map(|lanes| lanes.iter().map(|log| log.records.iter().map(item).collect()).collect());
+    let mut log = Lanes(items);
+    let grouping = match unit.order {
+        Order::Key | Order::Partition => Grouping::Key,
+        Order::KeyThenMultiset => Grouping::KeyThenMultiset,
+        Order::None => Grouping::Multiset,
+    };
+    let counts = lanes.map(Vec::len);
+    let store = Box::new(InMemoryStore::default());
+    let mut aligner = KeyedAligner::new(Rules::default(), grouping, KeyedTuning::default(), counts, store);
+    let mut pairs = Pairs::default();
+    for side in Side::BOTH {
+        for lane in 0..counts[side as usize] {
+            aligner.push(side, lane, &log.0[side as usize][lane], &mut pairs).expect("memory holds it");
+        }
+    }
+    let starts = vec![0; counts[0]];
+    let alignment = aligner.finish(&starts, &mut log, &mut pairs).expect("lists can be read");
+    let of_lane = |at: usize| pairs.0.iter().filter(move |pair| pair.source.0 == at);
+    let reading = UnitReading {
+        name: "accounts".into(),
+        sources: (unit.lanes[0].iter().enumerate())
+            .map(|(at, log)| SourceReading {
+                log_start: 0,
+                start: 0,
+                end: log.end,
+                read_to: log.end,
+                first_timestamp: log.records.first().map(|log| log.record.timestamp),
+                highest_matched: of_lane(at).map(|pair| pair.source.1).max(),
+            })
+            .collect(),
+        targets: (unit.lanes[1].iter())
+            .map(|log| TargetReading { start: 0, cut: log.end, first_matched: None, read_to: log.end })
+            .collect(),
+        complete: [true, true],
+    };
+    let outcomes = alignment.outcomes;
+    let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    let retention = lanes.map(|lanes| {
+        lanes.iter().map(|log| log.delete_retention_ms).collect::<Option<Vec<i64>>>()?.into_iter().min()
+    });
+    let rules = UnitRules {
+        rules: Rules::default(),
+        timestamps_exact: unit.timestamps_exact,
+        ordered: unit.order != Order::None,
+        cleaning: Cleaning {
+            delete_retention_ms: retention,
+            barrier_ms: unit.now_ms,
+            timestamps_kept: unit.timestamps_kept,
+        },
+        log_starts: &counts.map(|count| vec![0; count]),
+    };
+    judge_compacted_unit(&outcomes, &mut standings, &reading, &rules, &mut log).expect("lists can be read");
+    let index = |side: Side, lane: Option<usize>, item: &Item| {
+        let lanes = &log.0[side as usize];
+        let lane = lane.expect("a lane");
+        let at = lanes[lane].iter().position(|other| other.offset == item.offset).expect("one of the lane");
+        lanes[..lane].iter().map(Vec::len).sum::<usize>() + at
+    };
+    let mut answer: Vec<(OracleFinding, Column)> = outcomes
+        .iter()
+        .zip(&standings)
+        .map(|(entry, standing)| {
+            let source = |item: &Item| index(Side::Source, entry.source_lane, item);
+            let target = |item: &Item| index(Side::Target, entry.target_lane, item);
+            let finding = match &entry.outcome {
+                Outcome::Missing { source: s } => OracleFinding::Missing { source: source(s) },
+                Outcome::Extraneous { target: t } => OracleFinding::Extraneous { target: target(t) },
+                Outcome::Duplicate { original, target: t } => {
+                    OracleFinding::Duplicate { original: source(original), target: target(t) }
+                }
+                Outcome::Reordered { source: s, target: t, key_order_broken } => OracleFinding::Reordered {
+                    source: source(s),
+                    target: target(t),
+                    key_order_broken: *key_order_broken,
+                },
+                Outcome::Mismatched { source: s, target: t } => {
+                    OracleFinding::Mismatched { source: source(s), target: target(t) }
+                }
+                Outcome::Unsolved { .. } => panic!("small groups are always solved"),
+            };
+            let column = match standing {
+                Standing::Finding(_) => Column::Finding,
+                Standing::Pending => Column::Pending,
+                Standing::CompactedOrDropped => Column::CompactedOrDropped,
+                Standing::Compacted => Column::Compacted,
+                Standing::Unverifiable | Standing::Beyond => panic!("whole logs were read"),
+            };
+            (finding, column)
+        })
+        .collect();
+    answer.sort_unstable();
+    answer
+}
+
+fn by_the_oracle(unit: &Unit) -> Vec<(OracleFinding, Column)> {
+    let rules = oracle::Rules { order: unit.order, timestamps: Timestamps::InIdentity };
+    let lanes = unit.lanes.each_ref().map(Vec::as_slice);
+    let mut expected =
+        judge_compacted_lanes(lanes, rules, unit.now_ms, unit.timestamps_kept, unit.timestamps_exact);
+    expected.sort_unstable();
+    expected
+}
+
+#[test]
+fn the_engine_judges_compacted_lanes_as_the_oracle_does() {
+    let mut seen = [0_u64; 4];
+    for seed in 0..seeds() {
+        let unit = Unit::any(seed, false);
+        let expected = by_the_oracle(&unit);
+        assert_eq!(judged(&unit), expected, "seed {seed}\n{}", table(&unit));
+        expected.iter().for_each(|(_, column)| seen[*column as usize] += 1);
+    }
+    assert_eq!(seen[Column::Compacted as usize], 0, "nothing is proven benign without a place in an order");
+    let rest = [Column::Finding, Column::Pending, Column::CompactedOrDropped];
+    assert!(rest.iter().all(|column| seen[*column as usize] > 100), "every column occurs: {seen:?}");
+}
+
+#[test]
+fn a_clean_history_is_never_called_divergent() {
+    let mut untold = 0;
+    for seed in 0..seeds() {
+        let unit = Unit::any(seed, true);
+        let answer = judged(&unit);
+        let found = answer.iter().filter(|(_, column)| *column != Column::CompactedOrDropped).count();
+        assert_eq!(found, 0, "seed {seed}: {answer:?}\n{}", table(&unit));
+        untold += answer.len();
+    }
+    assert!(untold > 10_000, "only {untold} were left to compaction");
+}
+
+/// The promise itself, apart from the rules: a key of which nothing is a finding and nothing is pending ends alike.
+#[test]
+fn of_a_key_without_a_finding_the_last_value_is_equal() {
+    let mut keys_seen = 0;
+    for seed in 0..seeds() {
+        let unit = Unit::any(seed, false);
+        if unit.order == Order::None || unit.lanes.iter().any(|lanes| lanes.len() > 1) {
+            continue;
+        }
+        let [source, target] = [0, 1].map(|side: usize| &unit.lanes[side][0].records);
+        let answer = judged(&unit);
+        let key_of = |finding: &OracleFinding| match finding.source() {
+            Some(at) => source[at].record.key,
+            None => finding.target().and_then(|at| target[at].record.key),
+        };
+        let open = |key: Option<u64>| {
+            let keys = |finding: &OracleFinding| {
+                [key_of(finding), finding.target().and_then(|at| target[at].record.key)]
+            };
+            answer.iter().any(|(f, c)| *c != Column::CompactedOrDropped && keys(f).contains(&key))
+        };
+        for key in source.iter().chain(target).filter_map(|log| log.record.key) {
+            if open(Some(key)) {
+                continue;
+            }
+            let last = |logs: &[LogRecord]| logs.iter().rfind(|log| log.record.key == Some(key)).copied();
+            let alike = match (last(source), last(target)) {
+                (Some(s), Some(t)) => s.tombstone && t.tombstone || s.record.identity == t.record.identity,
+                (one, other) => one.or(other).is_none_or(|left| left.tombstone),
+            };
+            assert!(alike, "seed {seed} key {key}: {answer:?}\n{}", table(&unit));
+            keys_seen += 1;
+        }
+    }
+    assert!(keys_seen > 10_000, "only {keys_seen} keys were looked at");
+}

@@ -2,11 +2,12 @@
 //!
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
 //! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N] [--duplicate-block N]
-//! [--diverging-every N] [--memory TEXT] [--against-limit yes|no]`
+//! [--diverging-every N] [--memory TEXT] [--against-limit yes|no] [--python PATH]`
 //!
 //! `--keys 0`: every key once. The target lacks the last `--lag` records, holds the first `--duplicate-block` ones a
 //! second time after its middle, and every `--diverging-every`-th record changed. `--memory` is `limits.memory`.
-//! `--against-limit no` measures the runs alone. Prints medians of interleaved rounds as ratios, and the answers beside
+//! `--against-limit no` measures the runs alone. `--python`: an interpreter that has confluent-kafka, to measure a
+//! comparison by dicts in the same rounds (`python3 -m venv V && V/bin/pip install confluent-kafka`). Prints medians of interleaved rounds as ratios, and the answers beside
 //! the times. Asserts the answers, never a time.
 
 use std::process::{Command, ExitCode};
@@ -48,6 +49,7 @@ struct Settings {
     diverging_every: usize,
     memory: Option<String>,
     against_limit: bool,
+    python: Option<String>,
 }
 
 impl Settings {
@@ -65,6 +67,7 @@ impl Settings {
             diverging_every: 0,
             memory: None,
             against_limit: true,
+            python: None,
         };
         for pair in args.chunks(2) {
             let [name, value] = pair else { panic!("{} wants a value", pair[0]) };
@@ -81,6 +84,7 @@ impl Settings {
                 "--duplicate-block" => settings.duplicate_block = number(),
                 "--diverging-every" => settings.diverging_every = number(),
                 "--memory" => settings.memory = Some(value.clone()),
+                "--python" => settings.python = Some(value.clone()),
                 "--against-limit" => settings.against_limit = value == "yes",
                 _ => panic!("unknown option {name}"),
             }
@@ -133,7 +137,13 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         if settings.real { "real" } else { "embedded" },
         settings.rounds
     );
-    let (mut drains, mut runs) = (Vec::new(), Vec::new());
+    let rival = |python: &String| {
+        let mut command = Command::new(python);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/proof/dict_diff.py"));
+        command.args([&source, &target, "bench", &partitions]);
+        command
+    };
+    let (mut drains, mut runs, mut rivals) = (Vec::new(), Vec::new(), Vec::new());
     if settings.against_limit {
         // Warm-up, not counted.
         measure(drain())?;
@@ -144,9 +154,12 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
             drains.push(measure(drain())?);
         }
         runs.push(measure(run())?);
+        if let Some(python) = &settings.python {
+            rivals.push(measure(rival(python))?);
+        }
     }
-    for (name, rows) in [("drain", &drains), ("run", &runs)].into_iter().filter(|(_, rows)| !rows.is_empty())
-    {
+    let contenders = [("drain", &drains), ("run", &runs), ("dicts", &rivals)];
+    for (name, rows) in contenders.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let wall = median(rows, |row| row.wall.as_secs_f64());
         let cpu = median(rows, |row| row.cpu.as_secs_f64());
         let rss = median(rows, |row| row.rss_kib as f64) / 1024.0;
@@ -156,15 +169,18 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         );
         println!("        answer: {}", rows[0].answer());
     }
-    if settings.against_limit {
+    for (others, name) in [(&drains, "the limit's"), (&rivals, "the dicts'")] {
+        if others.is_empty() {
+            continue;
+        }
         let ratio = |of: fn(&Measured) -> f64| {
             let mut ratios: Vec<f64> =
-                runs.iter().zip(&drains).map(|(run, drain)| of(run) / of(drain)).collect();
+                runs.iter().zip(others).map(|(run, other)| of(run) / of(other)).collect();
             ratios.sort_by(f64::total_cmp);
             ratios[ratios.len() / 2]
         };
         println!(
-            "throughput {:.2}x of the limit's, client CPU {:.2}x, peak RSS {:.2}x (medians of the rounds' ratios)",
+            "throughput {:.2}x of {name}, client CPU {:.2}x, peak RSS {:.2}x (medians of the rounds' ratios)",
             1.0 / ratio(|row| row.wall.as_secs_f64()),
             ratio(|row| row.cpu.as_secs_f64()),
             ratio(|row| row.rss_kib as f64),
@@ -173,6 +189,9 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let expected = format!("{} records", settings.records * 2 - settings.lag + settings.duplicate_block);
     if let Some(wrong) = drains.iter().find(|row| !row.answer().starts_with(&expected)) {
         return Err(format!("the drain read {:?}, not {expected}", wrong.answer()).into());
+    }
+    if let Some(wrong) = rivals.iter().find(|row| row.exit_code != Some(0)) {
+        return Err(format!("the dicts ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
     }
     if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(settings.exit_code())) {
         return Err(format!("a run ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());

@@ -33,7 +33,7 @@ pub(super) fn state(
 fn untranslated(rule: Rule, known: &Known<'_>) -> PositionState {
     let by_syncs = rule.judges(Origin::Checkpoints) || rule.judges(Origin::OffsetSyncs);
     match known.syncs {
-        Syncs::None if by_syncs => PositionState::NoOffsetSync,
+        Syncs::None | Syncs::NoTopic if by_syncs => PositionState::NoOffsetSync,
         _ => PositionState::NoCheckpoint,
     }
 }

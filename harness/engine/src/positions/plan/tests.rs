@@ -235,7 +235,7 @@ fn mirrormaker_2_is_planned_from_commits_and_checkpoints() {
             "g500 orders-0 500 405 Checkpoints Judged",
             "g500 orders-1 20 18 Checkpoints StaleCheckpoint",
             "g900 orders-0 900 805 GroupCommits Judged",
-            "lost payments-0 4 - None NoCheckpoint",
+            "lost payments-0 4 - None NoOffsetSync",
         ]
     );
     let detail = |group: usize, position: usize| plan.groups[group].positions[position].detail.clone();
@@ -325,7 +325,7 @@ fn a_checkpoint_that_was_deleted_counts_no_more_and_an_unreadable_one_is_remarke
         .record("src.checkpoints.internal", vec![1], Some(vec![2]))
         .record("src.checkpoints.internal", key, None);
     let plan = planned("", &source, &target).expect("a plan");
-    assert_eq!(positions(&plan), ["g orders-0 500 - None NoCheckpoint"]);
+    assert_eq!(positions(&plan), ["g orders-0 500 - None NoOffsetSync"]);
     let remark = plan.remarks.iter().find(|r| r.contains("are no checkpoints")).expect("a remark");
     assert!(remark.contains("offset 1"), "{remark}");
 }
@@ -375,7 +375,7 @@ fn auto_follows_the_kind_of_replication() {
         ("identity", ["a orders-0 50 50 Identity Judged", "b orders-0 60 60 Identity Judged"]),
         ("earliest", ["a orders-0 50 7 Earliest Judged", "b orders-0 60 7 Earliest Judged"]),
         ("group_commits", ["a orders-0 50 48 GroupCommits Judged", "b orders-0 60 - None NoCheckpoint"]),
-        ("checkpoints", ["a orders-0 50 - None NoCheckpoint", "b orders-0 60 - None NoCheckpoint"]),
+        ("checkpoints", ["a orders-0 50 - None NoOffsetSync", "b orders-0 60 - None NoOffsetSync"]),
     ] {
         let rest = format!("replication: {{ policy: identity }}\npositions: {{ origin: {origin} }}");
         assert_eq!(positions(&planned(&rest, &source(), &target()).expect("a plan")), expected, "{origin}");

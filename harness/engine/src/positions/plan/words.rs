@@ -198,7 +198,12 @@ fn no_checkpoint(known: &Known<'_>) -> String {
              that groups and groups.exclude there do not leave it out",
             known.target
         ),
-        (Syncs::NotRead | Syncs::NoTopic | Syncs::Some(_), None) => format!(
+        (Syncs::NoTopic, _) => format!(
+            "MirrorMaker 2 has no checkpoint of it on {}, and makes none without offset-syncs: {}",
+            known.target,
+            no_translation(known)
+        ),
+        (Syncs::NotRead | Syncs::Some(_), None) => format!(
             "MirrorMaker 2 has no checkpoint of it on {}: see that groups.exclude does not name it, that \
              checkpoints are emitted, and that the position is not older than replication; then commit again \
              and wait for the next checkpoint",

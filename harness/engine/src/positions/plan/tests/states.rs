@@ -138,6 +138,20 @@ fn without_a_checkpoint_the_reason_is_told() {
 }
 
 #[test]
+fn where_the_offset_syncs_topic_is_gone_a_checkpoint_still_stands_and_nothing_else_is_translated() {
+    let source = Fake::new("src", "S")
+        .topic("orders", &[(0, 1000)])
+        .commit("g", "orders", 0, 500)
+        .commit("late", "orders", 0, 700);
+    let (_, target) = a_thousand();
+    let plan = planned("", &source, &target.checkpoint("g", "src.orders", 0, 500, 405)).expect("a plan");
+    let [there, late] = [0, 1].map(|at: usize| &plan.groups[at].positions[0]);
+    assert_eq!((there.resume, there.state), (Some(405), PositionState::Judged), "{}", there.detail);
+    assert_eq!((late.resume, late.state), (None, PositionState::NoOffsetSync));
+    says(&late.detail, &["makes none without offset-syncs", "no offset-syncs topic, or it may not be read"]);
+}
+
+#[test]
 fn a_recreated_target_topic_is_seen_by_syncs_past_its_end() {
     let (source, _) = a_thousand();
     let source = source.commit("g", "orders", 0, 990);

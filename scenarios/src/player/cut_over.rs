@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cutproof_reports::{PositionState, PositionSummary};
+use cutproof_reports::PositionSummary;
 use cutproof_testcontainers::{Commit, Error, Result, commit_offsets, committed_offsets};
 
 use super::full_read::{FullRead, full_read};
@@ -25,7 +25,7 @@ pub fn cut_over(stage: &mut Stage<'_>, at: CutOverAt) -> Result<()> {
     let mut checked = 0;
     for group in &manifest.groups {
         let name = stage.names.group(&group.group);
-        for position in group.positions.iter().filter(|position| position.state == PositionState::Judged) {
+        for position in group.positions.iter().filter(|position| is_stated(position)) {
             let PositionSummary { topic, partition, target_topic, target_partition, .. } = position;
             let resume = match at {
                 CutOverAt::Position => position.target_offset,
@@ -60,10 +60,15 @@ pub fn cut_over(stage: &mut Stage<'_>, at: CutOverAt) -> Result<()> {
         }
     }
     if checked == 0 {
-        wrong.push("cut_over: no group has a judged position, so it showed nothing".to_owned());
+        wrong.push("cut_over: no group has a position with skip and replay, so it showed nothing".to_owned());
     }
     stage.unexpected.extend(wrong);
     Ok(())
+}
+
+/// Whether the proof says what the group meets: at an older checkpoint as at the last one.
+fn is_stated(position: &PositionSummary) -> bool {
+    position.state.stands() && position.skip_records.is_some() && position.replay_records.is_some()
 }
 
 /// Records at or after the commit whose copies all lie before.
@@ -80,7 +85,33 @@ fn again(read: &FullRead, commit: i64, resume: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use cutproof_reports::{Origin, PositionState};
+
     use super::*;
+
+    #[test]
+    fn a_stale_position_is_taken_as_long_as_its_counts_are_stated() {
+        let position = |state, replay_records| PositionSummary {
+            topic: "orders".to_owned(),
+            partition: Some(0),
+            target_topic: "src.orders".to_owned(),
+            target_partition: Some(0),
+            source_offset: Some(9),
+            target_offset: Some(7),
+            origin: Origin::Checkpoints,
+            also: Vec::new(),
+            image_offset: Some(9),
+            skip_records: Some(0),
+            replay_records,
+            missing_records: Some(0),
+            state,
+            detail: String::new(),
+        };
+        assert!(is_stated(&position(PositionState::Judged, Some(2))));
+        assert!(is_stated(&position(PositionState::StaleCheckpoint, Some(2))));
+        assert!(!is_stated(&position(PositionState::StaleCheckpoint, None)));
+        assert!(!is_stated(&position(PositionState::TargetGroupActive, Some(2))));
+    }
 
     #[test]
     fn what_is_skipped_and_done_again_is_counted_from_copies() {

@@ -182,6 +182,7 @@ fn one_step(scenario: &Scenario, cast: &Cast, Placed { at, step }: &Placed, all:
             | Step::BeginTransaction(_)
             | Step::CommitTransaction(_)
             | Step::AbortTransaction(_)
+            | Step::WaitUntilCleaned(_)
             | Step::Join(_)
             | Step::DamageBatch(_)
             | Step::LoseTail(_)
@@ -229,6 +230,7 @@ fn one_step(scenario: &Scenario, cast: &Cast, Placed { at, step }: &Placed, all:
             on_disk(scenario, at, all);
         }
         Step::WaitUntilHolds(until) => known(until.on, &until.topic, cast, at, all),
+        Step::WaitUntilCleaned(until) => known(until.on, &until.topic, cast, at, all),
         Step::RegisterSchema(_) if !matches!(scenario.registry.0, RegistrySpec::Apicurio(_)) => {
             all.push(format!("{at}: write `registry: apicurio`"));
         }

@@ -30,7 +30,7 @@ pub use setting::{
 pub use steps::{
     AddPartitions, AlterTopic, Begin, Commit, CreateTopic, CutOver, CutOverAt, DamageBatch, DeleteRecords,
     End, Join, LoseTail, OnTopic, Produce, ProduceRaw, RawRecord, RegisterSchema, Run, Slow, StartReplicator,
-    Step, Transaction, TransactionEndWord, UntilHolds, WaitForCheckpoints, WaitUntilCopied,
+    Step, Transaction, TransactionEndWord, UntilCleaned, UntilHolds, WaitForCheckpoints, WaitUntilCopied,
 };
 
 /// A scenario file of Cutproof: a setting, what happens in it, and all that the proof must say.

@@ -41,6 +41,9 @@ pub enum Step {
     WaitUntilCopied(WaitUntilCopied),
     /// Waits until a topic holds so many records, e.g. to kill a replicator in the middle.
     WaitUntilHolds(UntilHolds),
+    /// Waits until the cleaner has left so few records of a compacted topic. It never touches the last segment: a record
+    /// whose timestamp is more than `segment.ms` later begins a new one.
+    WaitUntilCleaned(UntilCleaned),
     /// Waits until groups have a checkpoint for each partition that they committed. The copier writes them now.
     WaitForCheckpoints(WaitForCheckpoints),
     /// Waits.
@@ -116,6 +119,7 @@ impl Step {
             Self::Heal(_) => "heal",
             Self::WaitUntilCopied(_) => "wait_until_copied",
             Self::WaitUntilHolds(_) => "wait_until_holds",
+            Self::WaitUntilCleaned(_) => "wait_until_cleaned",
             Self::WaitForCheckpoints(_) => "wait_for_checkpoints",
             Self::Wait(_) => "wait",
             Self::DeleteRecords(_) => "delete_records",
@@ -263,6 +267,22 @@ pub struct UntilHolds {
     pub on: SideWord,
     /// At least so many offsets in all its partitions together.
     pub records: i64,
+    /// At most so long (180s).
+    #[serde(default)]
+    pub patience: Option<Span>,
+}
+
+/// How few records to wait for.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UntilCleaned {
+    /// Topic on that side.
+    pub topic: String,
+    /// On which side (target).
+    #[serde(default = "on_target")]
+    pub on: SideWord,
+    /// At most so many records in all its partitions together.
+    pub records: usize,
     /// At most so long (180s).
     #[serde(default)]
     pub patience: Option<Span>,

@@ -19,7 +19,7 @@ use super::{cut_over, prove, segment};
 use crate::error::ScenarioError;
 use crate::format::{
     Begin, Commit, DeleteRecords, Machine, ProduceRaw, RawRecord, SideWord, Span, Step, Transaction,
-    TransactionEndWord, UntilHolds,
+    TransactionEndWord, UntilCleaned, UntilHolds,
 };
 use crate::staging::carried;
 
@@ -95,6 +95,7 @@ fn simple(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
         }
         Step::WaitUntilCopied(until) => wait_until_copied(stage, patience(until.patience)),
         Step::WaitUntilHolds(until) => wait_until_holds(stage, until),
+        Step::WaitUntilCleaned(until) => wait_until_cleaned(stage, until),
         Step::WaitForCheckpoints(of) => wait_for_checkpoints(stage, &of.groups, patience(of.patience)),
         Step::Wait(span) => {
             std::thread::sleep(span.0);
@@ -367,6 +368,21 @@ fn wait_until_holds(stage: &Stage<'_>, until: &UntilHolds) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn wait_until_cleaned(stage: &Stage<'_>, until: &UntilCleaned) -> Result<()> {
+    let UntilCleaned { topic, on, records, patience: span } = until;
+    let name = stage.names.topic(*on, topic);
+    let partitions = log_ends(&stage.ground.bootstrap(*on), &name)?.len();
+    let what = format!("a cleaner that leaves {records} records of {topic} of the {on}");
+    wait::until(&what, patience(*span), || {
+        let left = (0..i32::try_from(partitions).unwrap_or(0))
+            .try_fold(0, |left, partition| Ok(left + read_partition(stage, *on, topic, partition, 0)?.len()));
+        match left.map_err(|error: Error| error.to_string())? {
+            left if left <= *records => Ok(()),
+            left => Err(format!("it holds {left}")),
+        }
+    })
 }
 
 fn wait_for_checkpoints(stage: &mut Stage<'_>, groups: &[String], patience: Duration) -> Result<()> {

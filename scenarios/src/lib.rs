@@ -13,5 +13,5 @@ pub mod text;
 
 pub use error::ScenarioError;
 pub use format::{Loaded, Scenario, find, load, load_all, template};
-pub use player::{Permission, PlayOptions, Player, playing_order};
+pub use player::{Audience, Permission, PlayOptions, Player, playing_order};
 pub use result::{Outcome, ScenarioResult, exit_code};

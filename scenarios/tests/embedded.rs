@@ -1,10 +1,13 @@
 //! The scenarios of `library/embedded`, each as expected; and that the player and the judge can fail.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Silent;
-use cutproof_scenarios::{Outcome, PlayOptions, Player, ScenarioResult, load, load_all, table, text};
+use cutproof_scenarios::{
+    Audience, Loaded, Outcome, PlayOptions, Player, ScenarioResult, load, load_all, table, text,
+};
 
 fn library() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("library/embedded")
@@ -36,13 +39,35 @@ fn lines(result: &ScenarioResult) -> String {
     }
 }
 
+/// Remembers what it hears.
+#[derive(Default)]
+struct Told {
+    begun: usize,
+    ended: Vec<String>,
+}
+
+impl Audience for Told {
+    fn begins(&mut self, _: usize, _: &Loaded) {
+        self.begun += 1;
+    }
+
+    fn ended(&mut self, result: &ScenarioResult) {
+        self.ended.push(result.name.clone());
+    }
+}
+
 #[test]
 fn every_embedded_scenario_is_as_expected_and_leaves_nothing() {
     let scenarios = load_all(&[library()]).expect("the library");
     assert!(scenarios.len() >= 34, "only {} scenarios", scenarios.len());
     let out = tempfile::tempdir().expect("a directory");
-    let mut player = player(out.path());
-    let results: Vec<ScenarioResult> = scenarios.iter().map(|loaded| player.play(loaded, &Silent)).collect();
+    let begun = Instant::now();
+    let mut told = Told::default();
+    let results = player(out.path()).play_all(&scenarios, &Silent, &mut told);
+    let names: Vec<String> = scenarios.iter().map(|loaded| loaded.name.clone()).collect();
+    assert_eq!(results.iter().map(|result| result.name.clone()).collect::<Vec<_>>(), names);
+    assert_eq!((told.begun, &told.ended[..]), (names.len(), &names[..]), "told in their order");
+    eprintln!("{} scenarios in {:.1} s", results.len(), begun.elapsed().as_secs_f64());
     let told: String = results.iter().map(text::line).collect();
     assert!(results.iter().all(|result| result.outcome == Outcome::AsExpected), "{told}");
     assert_eq!(std::fs::read_dir(out.path().join("scenarios")).expect("made").count(), 0);

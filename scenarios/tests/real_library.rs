@@ -7,7 +7,7 @@ use std::time::Duration;
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Silent;
 use cutproof_scenarios::{
-    Outcome, Permission, PlayOptions, Player, ScenarioResult, load, load_all, playing_order, template, text,
+    Outcome, Permission, PlayOptions, Player, load, load_all, playing_order, template, text,
 };
 use cutproof_testcontainers::{KafkaCluster, KafkaOptions, topic_names, wait};
 
@@ -21,14 +21,14 @@ fn every_real_scenario_is_as_expected() {
     let scenarios = playing_order(load_all(&[library]).expect("the library"));
     assert!(scenarios.len() >= 28, "only {} scenarios", scenarios.len());
     let out = tempfile::tempdir().expect("a directory");
-    let mut player = Player::new(PlayOptions {
+    let player = Player::new(PlayOptions {
         out: out.path().to_owned(),
         keep: false,
         seed: None,
         permission: None,
         cancel: CancelToken::default(),
     });
-    let results: Vec<ScenarioResult> = scenarios.iter().map(|loaded| player.play(loaded, &Silent)).collect();
+    let results = player.play_all(&scenarios, &Silent, &mut ());
     let told: String = results.iter().map(text::line).collect();
     eprintln!("{told}");
     assert!(results.iter().all(|result| result.outcome == Outcome::AsExpected), "{told}");

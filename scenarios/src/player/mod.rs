@@ -10,12 +10,15 @@ mod planting;
 mod prove;
 mod replicator;
 mod segment;
+mod several;
 mod stage;
 mod steps;
 mod workload;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use cutproof::cancel::CancelToken;
@@ -26,6 +29,7 @@ use cutproof_testcontainers::EmbeddedCluster;
 pub use cast::Cast;
 pub use config::{Addresses, proof_config};
 pub use names::Names;
+pub use several::Audience;
 
 use crate::error::ScenarioError;
 use crate::format::{Clusters, FindingExpect, FindingItem, FoundWord, Loaded};
@@ -57,14 +61,15 @@ pub struct PlayOptions {
     pub cancel: CancelToken,
 }
 
-/// Plays one scenario after the other; real clusters are kept for the next one where both allow it. Everything that it
-/// started ends with it.
+/// Plays scenarios; real clusters are kept for the next one where both allow it. Everything that it started ends with
+/// it.
 pub struct Player {
     options: PlayOptions,
-    pool: Pool,
+    /// Held while a scenario is played on real clusters: these are played one after the other.
+    pool: Mutex<Pool>,
     /// Different from that of any other player on the same clusters.
     run: u32,
-    played: u32,
+    played: AtomicU32,
 }
 
 impl Player {
@@ -76,13 +81,12 @@ impl Player {
             Ok(()) => u32::from_le_bytes(random),
             Err(_) => std::process::id(),
         };
-        Self { options, pool: Pool::default(), run, played: 0 }
+        Self { options, pool: Mutex::default(), run, played: AtomicU32::new(0) }
     }
 
     /// Plays one. Never fails: what went wrong is in the result.
-    pub fn play(&mut self, loaded: &Loaded, monitor: &dyn Monitor) -> ScenarioResult {
+    pub fn play(&self, loaded: &Loaded, monitor: &dyn Monitor) -> ScenarioResult {
         let started = Instant::now();
-        self.played += 1;
         let mut said = None;
         let mut work = None;
         let outcome = self.try_play(loaded, monitor, &mut said, &mut work).map_or_else(
@@ -111,7 +115,7 @@ impl Player {
     }
 
     fn try_play(
-        &mut self,
+        &self,
         loaded: &Loaded,
         monitor: &dyn Monitor,
         said: &mut Option<Said>,
@@ -125,12 +129,16 @@ impl Player {
         let work = work_directory(&self.options.out, &loaded.name)?;
         *kept = Some(work.clone());
         let failed = |error| ScenarioError::step("start the clusters", error);
+        let mut pool;
         let ground = match &scenario.clusters.0 {
             Clusters::Embedded(spec) => Ground::Embedded([
                 EmbeddedCluster::start(spec.brokers).map_err(failed)?,
                 EmbeddedCluster::start(spec.brokers).map_err(failed)?,
             ]),
-            Clusters::Kafka(spec) => Ground::Kafka(self.pool.get(spec).map_err(failed)?),
+            Clusters::Kafka(spec) => {
+                pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+                Ground::Kafka(pool.get(spec).map_err(failed)?)
+            }
             Clusters::Own(own) => {
                 Ground::Own([own.source.bootstrap_servers.clone(), own.target.bootstrap_servers.clone()])
             }
@@ -152,7 +160,8 @@ impl Player {
 
     /// What topics and groups of this scenario begin with; empty where clusters are its own.
     fn tag(&self, loaded: &Loaded) -> Result<String, ScenarioError> {
-        let tag = format!("t{:08x}{}-", self.run, self.played);
+        let number = self.played.fetch_add(1, Ordering::Relaxed) + 1;
+        let tag = format!("t{:08x}{number}-", self.run);
         match (&loaded.scenario.clusters.0, &self.options.permission) {
             (Clusters::Embedded(_), _) => Ok(String::new()),
             (Clusters::Kafka(_), _) => Ok(tag),

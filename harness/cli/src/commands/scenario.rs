@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Silent;
 use cutproof_scenarios::{
-    Loaded, Permission, PlayOptions, Player, ScenarioError, exit_code, find, junit, load, load_all,
-    playing_order, table, template, text,
+    Audience, Loaded, Permission, PlayOptions, Player, ScenarioError, ScenarioResult, exit_code, find, junit,
+    load, load_all, playing_order, table, template, text,
 };
 
 use super::init::write_new;
@@ -95,28 +95,25 @@ fn run(arguments: &ScenarioRunArguments) -> Result<i32, Failure> {
     refuse_own(&scenarios, permission.is_some())?;
     let cancel = CancelToken::default();
     signals::listen(cancel.clone())?;
-    let mut player = Player::new(PlayOptions {
+    let player = Player::new(PlayOptions {
         out: out.clone(),
         keep: *keep,
         seed: *seed,
         permission: permission.map(|prefix| Permission { topic_prefix: prefix.to_owned() }),
         cancel: cancel.clone(),
     });
-    let mut results = Vec::new();
-    for (number, scenario) in (1..).zip(&scenarios) {
-        if cancel.cancelled().is_some() {
-            break;
-        }
-        if !quiet {
-            logs::line(&format!("[{number}/{}] {} ...", scenarios.len(), scenario.name));
-        }
-        let result = player.play(scenario, &Silent);
-        if *format == Format::Text {
-            output::result(&text::line(&result))?;
-        }
-        results.push(result);
-    }
+    let mut terminal = Terminal {
+        quiet: *quiet,
+        format: *format,
+        total: scenarios.len(),
+        cancel: cancel.clone(),
+        failure: None,
+    };
+    let results = player.play_all(&scenarios, &Silent, &mut terminal);
     drop(player);
+    if let Some(failure) = terminal.failure {
+        return Err(failure);
+    }
     match format {
         Format::Text => output::result(&text::summary(&results))?,
         Format::Json => output::result(&text::json(&results))?,
@@ -128,6 +125,33 @@ fn run(arguments: &ScenarioRunArguments) -> Result<i32, Failure> {
         write(file, &table::table(&results))?;
     }
     Ok(cancel.cancelled().unwrap_or_else(|| exit_code(&results)))
+}
+
+/// Shows how playing goes on.
+struct Terminal {
+    quiet: bool,
+    format: Format,
+    total: usize,
+    cancel: CancelToken,
+    /// Why nothing more could be printed.
+    failure: Option<Failure>,
+}
+
+impl Audience for Terminal {
+    fn begins(&mut self, number: usize, loaded: &Loaded) {
+        if !self.quiet {
+            logs::line(&format!("[{}/{}] {} ...", number + 1, self.total, loaded.name));
+        }
+    }
+
+    fn ended(&mut self, result: &ScenarioResult) {
+        if self.format == Format::Text && self.failure.is_none() {
+            if let Err(failure) = output::result(&text::line(result)) {
+                self.failure = Some(failure);
+                self.cancel.cancel(1);
+            }
+        }
+    }
 }
 
 /// Before anything is played: a refusal in the middle would leave the first half done.

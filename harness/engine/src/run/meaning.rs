@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use cutproof_reports::{Finding, FindingKind, Part, RecordPlace};
 
+use crate::consume::ReadEnd;
 use crate::decode::{Check, Decoder, Payload, SchemaAgreement, Slot};
 use crate::fingerprint::KeyedHasher;
 use crate::ledger::Judgement;
@@ -50,7 +51,8 @@ pub(super) fn agreement(decoder: &mut Decoder, pair: &PairPlan, ids: &BTreeSet<u
 }
 
 /// Reads the matched target records of a pair once more: with `decode: all` each is decoded; records whose schema id
-/// means something else on the target are mismatched in their schema. The pair's ledger follows.
+/// means something else on the target are mismatched in their schema. The pair's ledger follows. Gives what could not be
+/// found out, a sentence each: without it nothing is proven.
 pub(super) fn read_matched(
     readers: &mut Readers<'_>,
     decoder: &mut Decoder,
@@ -59,22 +61,30 @@ pub(super) fn read_matched(
     judgement: &mut Judgement,
     agreement: &Agreement,
     emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-) -> Result<(), RunError> {
+) -> Result<Vec<String>, RunError> {
     let all = pair.contract.decode == DecodeMode::All;
     if !all && agreement.differ.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let Judgement { alignment, ledger, reading, cut, .. } = judgement;
     let range = OffsetRange { start: reading.start[1], end: cut[1] };
     let mut failed = None;
-    let _ = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
+    let mut unknown: Option<(u64, String)> = None;
+    let end = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
         let runs = &alignment.runs;
         let rank = runs.matched_below_target(view.offset);
         let Some((source_offset, _)) = runs.pair(rank).filter(|(_, target)| *target == view.offset) else {
             return true;
         };
         let record = view.to_record();
-        let Some((kind, detail)) = meaning(decoder, pair, &record, all, agreement) else { return true };
+        let (kind, detail) = match meaning(decoder, pair, &record, all, agreement) {
+            Meaning::Fine => return true,
+            Meaning::Unknown(why) => {
+                unknown.get_or_insert((0, why)).0 += 1;
+                return true;
+            }
+            Meaning::Wrong(kind, detail) => (kind, detail),
+        };
         if kind == FindingKind::MismatchedRecord {
             ledger.matched -= 1;
         }
@@ -83,29 +93,45 @@ pub(super) fn read_matched(
         failed.is_none()
     })?;
     ledger.check(&reading.name)?;
-    failed.map_or(Ok(()), Err)
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let unknown = unknown.map(|(records, why)| {
+        format!("{}: whether {records} records can be read on the target is not known: {why}", pair.target)
+    });
+    let unread = (end != ReadEnd::ReachedEnd)
+        .then(|| format!("{} could not be read again to look at its schemas: {end:?}", pair.target));
+    Ok(unknown.into_iter().chain(unread).collect())
 }
 
-/// What is wrong with the meaning of a record whose bytes are equal on both sides.
+/// What a look at a record says whose bytes are equal on both sides.
+enum Meaning {
+    Fine,
+    Wrong(FindingKind, String),
+    /// Its registry does not answer, or its format is not decoded.
+    Unknown(String),
+}
+
 fn meaning(
     decoder: &mut Decoder,
     pair: &PairPlan,
     record: &Record,
     all: bool,
     agreement: &Agreement,
-) -> Option<(FindingKind, String)> {
-    let bytes = record.value.as_deref()?;
+) -> Meaning {
+    let Some(bytes) = record.value.as_deref() else { return Meaning::Fine };
     if let Some(id) = schema_id(bytes).filter(|id| agreement.differ.contains(id)) {
         let detail = format!("equal bytes, but schema id {id} is another schema in the target's registry");
-        return Some((FindingKind::MismatchedRecord, detail));
+        return Meaning::Wrong(FindingKind::MismatchedRecord, detail);
     }
     if !all {
-        return None;
+        return Meaning::Fine;
     }
     let payload = Payload { topic: &pair.target.topic, bytes, headers: &record.headers };
     match decoder.check(Side::Target, Slot::Value, payload) {
-        Check::Undecodable { why } => Some((FindingKind::UndecodableRecord, why)),
-        Check::Decodable | Check::NotFramed | Check::Unavailable { .. } => None,
+        Check::Undecodable { why } => Meaning::Wrong(FindingKind::UndecodableRecord, why),
+        Check::Unavailable { why } => Meaning::Unknown(why),
+        Check::Decodable | Check::NotFramed => Meaning::Fine,
     }
 }
 

@@ -454,7 +454,7 @@ impl Run<'_> {
             hasher: &self.hasher,
             seed: self.seed,
         };
-        let AllJudged { judgements, misplaced, units, .. } = judged;
+        let AllJudged { judgements, misplaced, units, remarks, .. } = judged;
         let [source_registry, target_registry] =
             [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
         let mut emit = |finding: Finding| {
@@ -470,16 +470,19 @@ impl Run<'_> {
         };
         for at in 0..pairs.len() {
             explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
-            if let Some(judgement) = judgements[at].as_mut()
-                && target_registry
-                && pairs[at].contract.decode != DecodeMode::None
-            {
+            let decode = pairs[at].contract.decode;
+            // With `decode: all` a target without a registry is asked too: it knows of no record.
+            let asks = decode == DecodeMode::All || (target_registry && decode != DecodeMode::None);
+            if let Some(judgement) = judgements[at].as_mut().filter(|_| asks) {
                 let Explainer { readers, decoder, hasher, .. } = &mut explainer;
-                let agreement = match source_registry {
+                let agreement = match source_registry && target_registry {
                     true => meaning::agreement(decoder, pairs[at], &schema_ids[at]),
                     false => meaning::Agreement::default(),
                 };
-                meaning::read_matched(readers, decoder, hasher, pairs[at], judgement, &agreement, &mut emit)?;
+                let unknown = meaning::read_matched(
+                    readers, decoder, hasher, pairs[at], judgement, &agreement, &mut emit,
+                )?;
+                remarks[at].extend(unknown);
                 self.schema_remarks.extend(agreement.remarks);
             }
         }

@@ -1,11 +1,12 @@
 //! A network of our own in front of brokers: every connection passes one lane per broker. It records the header of each
-//! request, and can be cut, slowed or reset. It changes no byte.
+//! request, and can be cut, slowed or reset, and its connections left half open. It changes no byte.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -64,6 +65,8 @@ struct State {
 struct Connection {
     client: TcpStream,
     broker: TcpStream,
+    /// Neither side hears of the other any more.
+    half_open: AtomicBool,
 }
 
 impl FaultyNetwork {
@@ -127,6 +130,14 @@ impl FaultyNetwork {
     /// Holds each chunk for `delay_ms` milliseconds in each direction before it passes; 0 ends it.
     pub fn delay(&self, delay_ms: u64) {
         self.shared.lock().delay = Duration::from_millis(delay_ms);
+    }
+
+    /// Leaves every open connection half open, for good: each side may send, and nothing arrives, nor an end. As where a
+    /// firewall forgets a connection. New ones are served.
+    pub fn half_open(&self) {
+        for connection in self.shared.lock().connections.iter().filter_map(Weak::upgrade) {
+            connection.half_open.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Resets every open connection (RST on both sides). New ones are accepted.
@@ -224,7 +235,7 @@ fn connect(client: TcpStream, upstream: SocketAddr, shared: &Arc<Shared>) {
     let Ok(broker) = TcpStream::connect_timeout(&upstream, CONNECT_PATIENCE) else { return };
     let _ = client.set_nodelay(true);
     let _ = broker.set_nodelay(true);
-    let connection = Arc::new(Connection { client, broker });
+    let connection = Arc::new(Connection { client, broker, half_open: AtomicBool::new(false) });
     {
         let mut state = shared.lock();
         if state.closed {
@@ -234,16 +245,27 @@ fn connect(client: TcpStream, upstream: SocketAddr, shared: &Arc<Shared>) {
         state.connections.push(Arc::downgrade(&connection));
     }
     let (back, back_shared) = (Arc::clone(&connection), Arc::clone(shared));
-    let answers = std::thread::spawn(move || carry(&back.broker, &back.client, &back_shared, None));
-    carry(&connection.client, &connection.broker, shared, Some(RequestScanner::default()));
+    let answers =
+        std::thread::spawn(move || carry(&back.broker, &back.client, &back.half_open, &back_shared, None));
+    let Connection { client, broker, half_open } = connection.as_ref();
+    carry(client, broker, half_open, shared, Some(RequestScanner::default()));
     let _ = answers.join();
 }
 
-fn carry(mut from: &TcpStream, mut to: &TcpStream, shared: &Shared, mut scanner: Option<RequestScanner>) {
+fn carry(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    half_open: &AtomicBool,
+    shared: &Shared,
+    mut scanner: Option<RequestScanner>,
+) {
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
         if !shared.pass() {
             break;
+        }
+        if half_open.load(Ordering::Relaxed) {
+            continue;
         }
         // Recorded when it passes, not when it was tried.
         if let Some(scanner) = &mut scanner {

@@ -134,6 +134,15 @@ fn a_cut_holds_bytes_a_delay_slows_them_and_a_reset_ends_connections() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     ask(&mut connect(), b"again").unwrap();
 
+    let mut forgotten = connect();
+    ask(&mut forgotten, b"hello").unwrap();
+    network.half_open();
+    forgotten.write_all(b"lost").unwrap();
+    forgotten.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let error = forgotten.read(&mut answer).expect_err("nothing comes back, not even an end");
+    assert!(matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut), "{error}");
+    ask(&mut connect(), b"again").unwrap();
+
     let address = network.lanes()[0].address();
     drop(network);
     assert!(TcpStream::connect(address).is_err(), "nothing listens any more");

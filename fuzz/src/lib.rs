@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets. They live with the engine's tests, which run them on the corpus too.
+//! The bodies of the fuzz targets. The tests of the engine and of the scenarios run them on the corpus too.
 
 #[path = "../../harness/engine/tests/judged/choices.rs"]
 mod choices;
@@ -6,4 +6,5 @@ mod choices;
 mod lanes;
 #[path = "../../harness/engine/tests/judged/pair.rs"]
 mod pair;
+pub mod scenario;
 pub mod targets;

@@ -63,8 +63,11 @@ fn named(path: &Path, name: String) -> Result<Loaded, ScenarioError> {
     Ok(Loaded { name, path: path.to_owned(), scenario })
 }
 
-/// Checks the text of a scenario; `path` is for messages, and for what it names.
-pub(crate) fn parse(text: &str, path: &Path) -> Result<Scenario, ScenarioError> {
+/// Reads and checks the text of a scenario; `path` is for messages, and for what it names.
+///
+/// # Errors
+/// If it is not of the format, or makes no sense.
+pub fn parse(text: &str, path: &Path) -> Result<Scenario, ScenarioError> {
     let scenario: Scenario = cutproof::config::from_yaml(text)
         .map_err(|error| ScenarioError::Format { path: path.to_owned(), error: Box::new(error) })?;
     let problems = check::problems(&scenario, path.parent().unwrap_or(Path::new("")));

@@ -19,7 +19,7 @@ pub use expect::{
     Count, Expect, FindingExpect, FindingItem, FoundAnswer, FoundWord, GroupExpect, TableRow, TotalsExpect,
 };
 pub use flexible::Flexible;
-pub use load::{Found, find, load, load_all};
+pub use load::{Found, find, load, load_all, parse};
 pub use reference::reference;
 pub use scalars::{At, Bytes, Link, Machine, Place, RecordHeaders, SideWord, Span};
 pub use schema::json_schema;

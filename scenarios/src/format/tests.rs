@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use super::load::parse;
 use super::*;
 
 fn refusal(text: &str) -> String {

@@ -7,13 +7,13 @@ use cutproof_fixtures::workloads::Workload;
 
 use super::Names;
 use super::workload::{self, SCHEMA_ID};
-use crate::format::{PolicyWord, ReplicatorSpec, Scenario, SideWord, Step};
+use crate::format::{PolicyWord, ReplicatorSpec, Scenario, SideWord, Step, WorkloadSpec};
 
 /// Topics and groups, by the names of the file.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    /// The workload with schema id 1; the ids are the only difference to what is played.
-    pub workload: Option<Workload>,
+    /// Its topics and groups are those of what is played; its records are not.
+    workload: Option<Workload>,
     topics: [BTreeSet<String>; 2],
     /// Groups that commit on either side.
     pub groups: BTreeSet<String>,
@@ -28,7 +28,10 @@ impl Cast {
         let workload = scenario
             .workload
             .as_ref()
-            .map(|spec| workload::build(spec, spec.seed, directory, SCHEMA_ID))
+            .map(|spec| {
+                let small = WorkloadSpec { records: spec.records.min(1), ..spec.clone() };
+                workload::build(&small, spec.seed, directory, SCHEMA_ID)
+            })
             .transpose()?;
         let mut cast = Self { workload, topics: Default::default(), groups: BTreeSet::new() };
         if let Some(workload) = &cast.workload {

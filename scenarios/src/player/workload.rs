@@ -13,6 +13,8 @@ use crate::format::{Bytes, RawRecord, WorkloadName, WorkloadSpec};
 
 /// The id that the schema of orders has in a fixed registry.
 pub const SCHEMA_ID: u32 = 1;
+/// Of each topic.
+const PARTITIONS_MAX: usize = 100;
 /// Single records without a timestamp begin here: a day after the workloads.
 pub const RAW_TIMESTAMP: i64 = BASE_TIMESTAMP + 86_400_000;
 
@@ -29,7 +31,7 @@ pub(super) fn build(
         records_per_partition: spec.records,
         base_timestamp: BASE_TIMESTAMP,
     };
-    if !(1..=100).contains(&spec.partitions) {
+    if !(1..=PARTITIONS_MAX).contains(&spec.partitions) {
         return Err(format!("workload.partitions: {} is not between 1 and 100", spec.partitions));
     }
     match (spec.name, &spec.file) {
@@ -56,7 +58,9 @@ fn read(path: &Path) -> Result<Workload, String> {
         let record: RawRecord = serde_json::from_str(line)
             .map_err(|error| wrong(format!("line {number}, column {}: not a record", error.column())))?;
         let partition = usize::try_from(record.partition)
-            .map_err(|_| wrong(format!("line {number}: a partition below 0")))?;
+            .ok()
+            .filter(|partition| *partition < PARTITIONS_MAX)
+            .ok_or_else(|| wrong(format!("line {number}: partition is not between 0 and 99")))?;
         let partitions = topics.entry(record.topic.clone()).or_default();
         if partitions.len() <= partition {
             partitions.resize(partition + 1, Vec::new());

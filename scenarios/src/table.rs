@@ -8,6 +8,12 @@ pub fn row_head(name: &str, row: &TableRow) -> String {
     format!("| {} (`{name}`) |", escape(&row.failure))
 }
 
+/// The rows of a page, without its heading.
+pub fn rows_of(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    rows.skip(1).collect()
+}
+
 /// Markdown; only scenarios with a `table` make a row, in the order of the answers.
 pub fn table(results: &[ScenarioResult]) -> String {
     let mut rows: Vec<(FoundAnswer, &ScenarioResult, &TableRow)> = results

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cutproof::cancel::CancelToken;
 use cutproof::monitor::Silent;
 use cutproof_scenarios::{
-    Outcome, Permission, PlayOptions, Player, load, load_all, playing_order, template, text,
+    Outcome, Permission, PlayOptions, Player, load, load_all, playing_order, table, template, text,
 };
 use cutproof_testcontainers::{KafkaCluster, KafkaOptions, topic_names, wait};
 
@@ -18,8 +18,8 @@ static ONE: Mutex<()> = Mutex::new(());
 fn every_real_scenario_is_as_expected() {
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("library/real");
-    let scenarios = playing_order(load_all(&[library]).expect("the library"));
-    assert!(scenarios.len() >= 28, "only {} scenarios", scenarios.len());
+    let scenarios = playing_order(load_all(std::slice::from_ref(&library)).expect("the library"));
+    assert!(scenarios.len() >= 37, "only {} scenarios", scenarios.len());
     let out = tempfile::tempdir().expect("a directory");
     let player = Player::new(PlayOptions {
         out: out.path().to_owned(),
@@ -32,6 +32,11 @@ fn every_real_scenario_is_as_expected() {
     let told: String = results.iter().map(text::line).collect();
     eprintln!("{told}");
     assert!(results.iter().all(|result| result.outcome == Outcome::AsExpected), "{told}");
+    let played = table::table(&results);
+    let page = std::fs::read_to_string(library.join("../../../docs/what-is-caught.md")).expect("the page");
+    for row in table::rows_of(&played) {
+        assert!(page.lines().any(|line| line == row), "docs/what-is-caught.md does not say: {row}");
+    }
 }
 
 /// Names of topics that are not the broker's own.

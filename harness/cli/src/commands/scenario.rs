@@ -145,11 +145,13 @@ impl Audience for Terminal {
     }
 
     fn ended(&mut self, result: &ScenarioResult) {
-        if self.format == Format::Text && self.failure.is_none() {
-            if let Err(failure) = output::result(&text::line(result)) {
-                self.failure = Some(failure);
-                self.cancel.cancel(1);
-            }
+        if self.format == Format::Text
+            && self.failure.is_none()
+            && let Err(failure) = output::result(&text::line(result))
+        {
+            self.failure = Some(failure);
+            // Nobody would see what comes next.
+            self.cancel.cancel(1);
         }
     }
 }

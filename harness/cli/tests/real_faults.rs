@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use cutproof_fixtures::FixtureRecord;
@@ -256,8 +257,9 @@ struct Links {
     networks: [Arc<FaultyNetwork>; 2],
 }
 
-/// Both runs of a case, clean data first. `kill`: ends the faulty cluster's broker and starts it again after so long.
-fn play(case: &Case, links: &Links, kill: impl FnOnce(Duration)) -> [Answer; 2] {
+/// Both runs of a case, clean data first. `kill`: says that the faulty cluster's broker shall
+/// die now.
+fn play(case: &Case, links: &Links, kill: impl FnOnce()) -> [Answer; 2] {
     let mut registries = Registries::start();
     if case.fault == Fault::RegistryGoneFromTheStart {
         registries.servers[case.role as usize] = None;
@@ -291,7 +293,7 @@ fn play(case: &Case, links: &Links, kill: impl FnOnce(Duration)) -> [Answer; 2] 
             }
         }
         Fault::HalfOpen => network.half_open(),
-        Fault::Kill => kill(lasts),
+        Fault::Kill => kill(),
         Fault::RegistryGone => registries.servers[case.role as usize] = None,
         Fault::RegistryGoneFromTheStart | Fault::None => {}
     }
@@ -302,7 +304,7 @@ fn play(case: &Case, links: &Links, kill: impl FnOnce(Duration)) -> [Answer; 2] 
     answers
 }
 
-fn no_kill(_: Duration) {
+fn no_kill() {
     panic!("brokers are killed when nothing else runs");
 }
 
@@ -386,8 +388,11 @@ fn thirty_runs_over_faulty_connections_say_what_a_run_without_faults_says_or_les
     let links = &links;
     let case = |seed: u64, faulty, role, fault| Case { seed, faulty, role, fault };
 
-    let sound = [Name::Ant, Name::Bee]
-        .map(|source| play(&case(0, source, Role::Source, Fault::None), links, no_kill));
+    let sound = std::thread::scope(|scope| {
+        let none = [Name::Ant, Name::Bee].map(|source| case(0, source, Role::Source, Fault::None));
+        let runs = none.map(|case| scope.spawn(move || play(&case, links, no_kill)));
+        runs.map(|runs| runs.join().expect("they end"))
+    });
     for [clean, diverging] in &sound {
         assert_eq!((clean.code, &clean.findings), (0, &vec![]), "{clean:#?}");
         assert_eq!((diverging.code, diverging.findings.len()), (10, 4 * PARTITIONS), "{diverging:#?}");
@@ -419,21 +424,27 @@ fn thirty_runs_over_faulty_connections_say_what_a_run_without_faults_says_or_les
         played.extend(bee.join().expect("they end"));
         played
     });
-    for case in kills {
-        let cluster = &mut clusters[case.faulty as usize];
-        let kill = |lasts| {
-            cluster.kill_node(1).expect("killed");
-            std::thread::sleep(lasts);
-            cluster.start_node(1).expect("started again");
-        };
-        played.push((case, play(&case, links, kill)));
-    }
+    // One death for both, from this thread: a broker lives no longer than the thread that started it.
+    std::thread::scope(|scope| {
+        let (ready, first) = channel();
+        let runs = kills.map(|case| {
+            let ready = ready.clone();
+            let kill = move || ready.send(()).expect("somebody waits");
+            scope.spawn(move || (case, play(&case, links, kill)))
+        });
+        first.recv().expect("they come that far");
+        let cluster = &mut clusters[Name::Bee as usize];
+        cluster.kill_node(1).expect("killed");
+        cluster.start_node(1).expect("started again");
+        played.extend(runs.map(|runs| runs.join().expect("they end")));
+    });
 
     let mut endings: BTreeMap<String, u32> = BTreeMap::new();
     for (case, answers) in &played {
         for (at, answer) in answers.iter().enumerate() {
             let ending = judge(case, DATA[at], answer, &sound[case.source() as usize][at]);
-            eprintln!("{case:?} over {} data: {ending}", DATA[at]);
+            let why = answer.stderr.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+            eprintln!("{case:?} over {} data: {ending} {why}", DATA[at]);
             *endings.entry(ending).or_default() += 1;
         }
     }

@@ -7,7 +7,7 @@ use super::super::{Origin, PositionState};
 use super::internal::PartitionSyncs;
 use super::origins::Rule;
 use super::resume::{Known, Syncs};
-use super::words::{ACTIVE, age, distance};
+use super::words::{ACTIVE, age, distance, forgotten};
 
 /// The state of a position, and the troubles behind it, the one that decides first.
 pub(super) fn state(
@@ -147,8 +147,9 @@ fn stale(known: &Known<'_>, origin: Origin) -> Option<(PositionState, String)> {
             let next = due.map_or(String::new(), |due| format!(", which would be {due}"));
             format!(
                 "the checkpoint was written {age} when the group was at {then}, now it is {} on: wait for the next \
-                 one{next}, or stop the group first",
-                distance(now - then)
+                 one{next}, or stop the group first{}",
+                distance(now - then),
+                forgotten(known)
             )
         }
         Ordering::Greater => format!(

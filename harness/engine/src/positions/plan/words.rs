@@ -195,8 +195,9 @@ fn no_checkpoint(known: &Known<'_>) -> String {
         (_, Some(Translation::At { offset, .. })) => format!(
             "MirrorMaker 2 has no checkpoint of it on {} yet; by its offset-syncs it would be {offset}: wait for \
              emit.checkpoints.interval.seconds, for a new group also for refresh.groups.interval.seconds, and see \
-             that groups and groups.exclude there do not leave it out",
-            known.target
+             that groups and groups.exclude there do not leave it out{}",
+            known.target,
+            forgotten(known)
         ),
         (Syncs::NoTopic, _) => format!(
             "MirrorMaker 2 has no checkpoint of it on {}, and makes none without offset-syncs: {}",
@@ -209,6 +210,17 @@ fn no_checkpoint(known: &Known<'_>) -> String {
              and wait for the next checkpoint",
             known.target
         ),
+    }
+}
+
+/// Why a checkpoint may never come though the offset-syncs would give it; empty at the head, where it comes all the same.
+pub(super) fn forgotten(known: &Known<'_>) -> &'static str {
+    match known.syncs {
+        Syncs::Some(syncs) if known.committed < syncs.newest.upstream => {
+            "; if none comes, see that MirrorMaker 2 may read its checkpoints topic: started without, it translates \
+             nothing behind its newest offset-sync"
+        }
+        _ => "",
     }
 }
 

@@ -92,7 +92,7 @@ fn a_stale_checkpoint_keeps_its_position_and_says_how_old_it_is_and_how_far_behi
     let (resume, origin, state, detail) = only(&plan);
     assert_eq!((resume, origin, state), (Some(405), Origin::Checkpoints, PositionState::StaleCheckpoint));
     // Written at 0 ms, now is 40 s.
-    says(detail, &["40 s ago", "at 500", "490 offsets", "would be 910"]);
+    says(detail, &["40 s ago", "at 500", "490 offsets", "would be 910", "may read its checkpoints topic"]);
     assert!(state.stands(), "what it would skip and replay is counted");
 
     let (source, target) = a_thousand();
@@ -256,4 +256,23 @@ fn commits_of_an_offset_preserving_copy_say_whether_they_are_synced_or_clamped()
         let fell_back = plan.remarks.iter().any(|r| r.contains("1 of 1 positions fell back to identity"));
         assert_eq!(fell_back, on_target.is_none(), "{:?}", plan.remarks);
     }
+}
+
+#[test]
+fn without_the_offset_syncs_topic_checkpoints_stand_and_nothing_is_recomputed() {
+    let with = || Fake::new("src", "S").topic("orders", &[(0, 1000)]).commit("g", "orders", 0, 500);
+    let (_, target) = a_thousand();
+    let plan = planned("", &with(), &target.checkpoint("g", "src.orders", 0, 500, 405)).expect("a plan");
+    assert_eq!(only(&plan).2, PositionState::Judged, "{}", only(&plan).3);
+    assert_eq!(also(&plan), []);
+
+    let (_, target) = a_thousand();
+    let plan = planned("positions: { origin: offset_syncs }", &with(), &target).expect("a plan");
+    let (resume, origin, state, detail) = only(&plan);
+    assert_eq!((resume, origin, state), (None, Origin::None, PositionState::NoOffsetSync), "{detail}");
+    says(detail, &["no offset-syncs topic", "replication.offset_syncs_location"]);
+    // Without it MirrorMaker 2 makes no checkpoint either.
+    let (_, target) = a_thousand();
+    let plan = planned("", &with(), &target).expect("a plan");
+    assert_eq!(only(&plan).2, PositionState::NoOffsetSync, "{}", only(&plan).3);
 }

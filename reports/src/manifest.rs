@@ -349,6 +349,10 @@ pub struct PositionSummary {
     pub replay_records: Option<u64>,
     /// Source records at or after the commit that have no copy at all.
     pub missing_records: Option<u64>,
+    /// What it cost to tell where the position is: records read for its own look-up, by a header or by timestamp, and to
+    /// locate where its pair starts. All groups of a pair share the latter, so that the rows do not add up.
+    #[serde(default)]
+    pub records_read_to_locate: u64,
     /// What is known.
     pub state: PositionState,
     /// A sentence for people: why, and what to do.
@@ -423,6 +427,9 @@ pub struct RunManifest {
     pub barrier: Barrier,
     /// Sums over all pairs.
     pub totals: Counts,
+    /// Records that were read to locate positions and the starts of pairs, before the comparison and each counted once.
+    #[serde(default)]
+    pub records_read_to_locate: u64,
     /// One entry a pair.
     pub pairs: Vec<PairSummary>,
     /// One entry a group.

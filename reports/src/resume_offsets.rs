@@ -77,6 +77,7 @@ mod tests {
             skip_records: None,
             replay_records: None,
             missing_records: None,
+            records_read_to_locate: 0,
             state: PositionState::Judged,
             detail: String::new(),
         }

@@ -125,6 +125,7 @@ fn positions() -> Value {
         "skip_records",
         "replay_records",
         "missing_records",
+        "records_read_to_locate",
         "state",
         "detail",
         "also",

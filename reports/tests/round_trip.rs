@@ -110,7 +110,7 @@ fn pair() -> impl Strategy<Value = PairSummary> {
 fn position() -> impl Strategy<Value = PositionSummary> {
     let names = (text(), any::<Option<i32>>(), text(), any::<Option<i32>>());
     let offsets = proptest::array::uniform3(option::of(any::<i64>()));
-    let numbers = proptest::array::uniform3(option::of(count()));
+    let numbers = (proptest::array::uniform3(option::of(count())), count());
     let words = (select(&Origin::ALL), select(&PositionState::ALL), text());
     let other =
         (select(&Origin::ALL), any::<i64>()).prop_map(|(origin, offset)| OtherPosition { origin, offset });
@@ -118,7 +118,7 @@ fn position() -> impl Strategy<Value = PositionSummary> {
         let (origin, state, detail) = words;
         let (topic, partition, target_topic, target_partition) = names;
         let [source_offset, target_offset, image_offset] = offsets;
-        let [skip_records, replay_records, missing_records] = numbers;
+        let ([skip_records, replay_records, missing_records], records_read_to_locate) = numbers;
         PositionSummary {
             topic,
             partition,
@@ -132,6 +132,7 @@ fn position() -> impl Strategy<Value = PositionSummary> {
             skip_records,
             replay_records,
             missing_records,
+            records_read_to_locate,
             state,
             detail,
         }
@@ -177,7 +178,9 @@ fn manifest() -> impl Strategy<Value = RunManifest> {
     let texts = proptest::array::uniform8(text());
     let check = (findings_by_kind(), findings_by_kind(), any::<bool>(), text());
     let tables = (counts(), vec(pair(), 0..3), groups(0));
-    (words, texts, any::<u32>(), check, tables).prop_map(|(words, texts, rounds, check, tables)| {
+    let numbers = (any::<u32>(), count());
+    (words, texts, numbers, check, tables).prop_map(|(words, texts, numbers, check, tables)| {
+        let (rounds, records_read_to_locate) = numbers;
         let (state, verdict, exit_code, reasons) = words;
         let [
             started_at,
@@ -202,6 +205,7 @@ fn manifest() -> impl Strategy<Value = RunManifest> {
             target: ClusterSummary { alias: target_alias, cluster_id: target_id },
             barrier: Barrier { source_ends_at, target_ends_at, rounds },
             totals,
+            records_read_to_locate,
             pairs,
             groups,
             self_check: SelfCheck { planted, found, passed, detail },

@@ -276,6 +276,7 @@ fn the_manifest_has_the_fields_of_the_interface() {
             "skip_records",
             "replay_records",
             "missing_records",
+            "records_read_to_locate",
             "state",
             "detail"
         ]

@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{MutexGuard, Once};
 use std::time::{Duration, Instant};
@@ -189,8 +190,27 @@ fn at_the_head_one_sync_step_and_a_hundred_thousand_records_behind_on_12_partiti
         stated.iter().filter(|p| p.group == group).map(|p| p.replay.expect("stated")).collect::<Vec<_>>()
     };
     assert_eq!(replay("deep-head"), [0; 12], "the head is translated exactly");
+    expect_cost(&ended.run);
     // Nothing is ever translated forward: the group far behind starts near the beginning of the partition.
     assert!(replay("deep-far")[0] > 10_000, "{:?}", replay("deep-far"));
+}
+
+/// Each pair's start is located once, whatever number of groups share it, and with little reading.
+fn expect_cost(run: &Value) {
+    let mut by_partition: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    let groups = run["groups"].as_array().expect("groups");
+    for position in groups.iter().flat_map(|group| group["positions"].as_array().expect("positions")) {
+        let partition = position["partition"].as_i64().expect("a partition");
+        let read = position["records_read_to_locate"].as_u64().expect("a number");
+        by_partition.entry(partition).or_default().insert(read);
+    }
+    assert!(
+        by_partition.values().all(|reads| reads.len() == 1),
+        "all groups of a pair share it: {by_partition:?}"
+    );
+    let reads: Vec<u64> = by_partition.into_values().flatten().collect();
+    assert!(reads.iter().all(|read| (1..3_000).contains(read)), "{reads:?}");
+    assert_eq!(run["records_read_to_locate"], reads.iter().sum::<u64>());
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn columns() -> SchemaRef {
         int64("skip_records", true),
         int64("replay_records", true),
         int64("missing_records", true),
+        int64("records_read_to_locate", false),
         text("state", false),
         text("detail", false),
         texts("also"),
@@ -78,6 +79,7 @@ fn encode(rows: &[Row<'_>]) -> Result<Vec<ArrayRef>, ReportError> {
         counts("skip_records", |position| position.skip_records)?,
         counts("replay_records", |position| position.replay_records)?,
         counts("missing_records", |position| position.missing_records)?,
+        counts("records_read_to_locate", |position| Some(position.records_read_to_locate))?,
         texts(rows.iter().map(|(_, position)| position.state.as_str())),
         texts(rows.iter().map(|(_, position)| position.detail.as_str())),
         others(rows),
@@ -127,6 +129,7 @@ fn decode(cells: &Cells) -> Result<Vec<(String, Scorecard, PositionSummary)>, Re
     let skip_records = cells.int64s("skip_records")?;
     let replay_records = cells.int64s("replay_records")?;
     let missing_records = cells.int64s("missing_records")?;
+    let read_to_locate = cells.int64s("records_read_to_locate")?;
     let state = cells.texts("state")?;
     let detail = cells.texts("detail")?;
     let also = cells.lists("also")?;
@@ -144,6 +147,7 @@ fn decode(cells: &Cells) -> Result<Vec<(String, Scorecard, PositionSummary)>, Re
             skip_records: skip_records.count(row)?,
             replay_records: replay_records.count(row)?,
             missing_records: missing_records.count(row)?,
+            records_read_to_locate: read_to_locate.must_count(row)?,
             state: state.must_word(row)?,
             detail: detail.must(row)?,
         })

@@ -142,6 +142,7 @@ fn the_columns_of_positions_are_these_in_this_order() {
         "OPTIONAL INT64 skip_records;",
         "OPTIONAL INT64 replay_records;",
         "OPTIONAL INT64 missing_records;",
+        "REQUIRED INT64 records_read_to_locate;",
         "REQUIRED BYTE_ARRAY state (STRING);",
         "REQUIRED BYTE_ARRAY detail (STRING);",
         "REQUIRED group also (LIST) {",

@@ -126,6 +126,7 @@ pub fn groups() -> Vec<GroupSummary> {
         skip_records: Some(0),
         replay_records: Some(94),
         missing_records: Some(0),
+        records_read_to_locate: 130,
         state: PositionState::Judged,
         detail: String::new(),
     };
@@ -197,6 +198,7 @@ pub fn manifest(run_id: &str) -> RunManifest {
             rounds: 2,
         },
         totals,
+        records_read_to_locate: 260,
         pairs,
         groups: groups(),
         self_check: SelfCheck {

@@ -49,6 +49,7 @@ fn run(matched: u64, findings: Vec<Finding>) -> ProofEnd {
         target: ClusterSummary::default(),
         barrier: Barrier::default(),
         totals: Counts { matched, findings: BTreeMap::new(), ..Counts::default() },
+        records_read_to_locate: 0,
         pairs: Vec::new(),
         groups: Vec::new(),
         self_check: SelfCheck::default(),

@@ -42,7 +42,16 @@ pub fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunErr
 
 /// The plan for people.
 pub fn text(config: &ProofConfig, plan: &Plan) -> String {
-    let Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks } = plan;
+    let Plan {
+        source_cluster_id,
+        target_cluster_id,
+        pairs,
+        units,
+        groups,
+        ignored,
+        remarks,
+        records_read_to_locate,
+    } = plan;
     let mut text = String::new();
     for (side, cluster, id) in
         [("source", &config.source, source_cluster_id), ("target", &config.target, target_cluster_id)]
@@ -66,7 +75,11 @@ pub fn text(config: &ProofConfig, plan: &Plan) -> String {
     }
     let of_units = units.iter().map(UnitPlan::source_offsets);
     let offsets: u64 = pairs.iter().map(PairPlan::source_offsets).chain(of_units).sum();
-    text + &format!("\nTo read: at most {offsets} records of the source, and their copies\n")
+    text += &format!("\nTo read: at most {offsets} records of the source, and their copies\n");
+    if *records_read_to_locate > 0 {
+        text += &format!("Read for the positions above: {records_read_to_locate} records\n");
+    }
+    text
 }
 
 fn pairs_table(pairs: &[PairPlan]) -> String {
@@ -123,7 +136,7 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) ->
     let rows = groups.iter().flat_map(|GroupPlan { group, positions, units: on_units }| {
         let of_units = on_units.iter().flat_map(move |position| unit_rows(group, position, units));
         let of_pairs = positions.iter().map(move |position| {
-            let GroupPosition { pair, committed, resume, origin, also: _, state, detail } = position;
+            let GroupPosition { pair, committed, resume, origin, state, detail, .. } = position;
             [
                 group.clone(),
                 pairs[*pair].source.to_string(),
@@ -142,7 +155,7 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) ->
 
 /// The commits by source partition, then the resume offsets by target partition.
 fn unit_rows(group: &str, position: &UnitPosition, units: &[UnitPlan]) -> Vec<[String; 8]> {
-    let UnitPosition { unit, committed, commit_states, resumes } = position;
+    let UnitPosition { unit, committed, commit_states, resumes, records_read_to_locate: _ } = position;
     let unit = &units[*unit];
     let none = || "-".to_owned();
     let commits =
@@ -180,7 +193,16 @@ fn offset(offset: Option<i64>) -> String {
 }
 
 fn json(config: &ProofConfig, plan: &Plan) -> Value {
-    let Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks } = plan;
+    let Plan {
+        source_cluster_id,
+        target_cluster_id,
+        pairs,
+        units,
+        groups,
+        ignored,
+        remarks,
+        records_read_to_locate,
+    } = plan;
     json!({
         "source": { "alias": config.source.alias, "cluster_id": source_cluster_id },
         "target": { "alias": config.target.alias, "cluster_id": target_cluster_id },
@@ -192,6 +214,7 @@ fn json(config: &ProofConfig, plan: &Plan) -> Value {
             .map(|Ignored { name, reason }| json!({ "name": name, "reason": reason }))
             .collect::<Vec<_>>(),
         "remarks": remarks,
+        "records_read_to_locate": records_read_to_locate,
     })
 }
 
@@ -210,6 +233,8 @@ fn pair_json(pair: &PairPlan) -> Value {
         target_hint,
         target_start,
         lead_in_from,
+        // The start is not located by the plan.
+        records_read_to_locate: _,
     } = pair;
     json!({
         "source_topic": source.topic,
@@ -254,7 +279,7 @@ fn unit_json(unit: &UnitPlan) -> Value {
 
 /// The positions at a unit as the run's: rows without a target partition, then rows without a source partition.
 fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value> {
-    let UnitPosition { unit, committed, commit_states, resumes } = position;
+    let UnitPosition { unit, committed, commit_states, resumes, records_read_to_locate } = position;
     let unit = &units[*unit];
     let commits =
         unit.sources.iter().zip(committed).zip(commit_states).filter_map(|((lane, committed), state)| {
@@ -284,6 +309,7 @@ fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value
             "target_offset": offset,
             "origin": origin.as_str(),
             "also": also,
+            "records_read_to_locate": records_read_to_locate,
             "state": state.as_str(),
             "detail": detail,
         })
@@ -294,7 +320,8 @@ fn unit_positions_json(position: &UnitPosition, units: &[UnitPlan]) -> Vec<Value
 fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Value {
     let GroupPlan { group, positions, units: on_units } = group;
     let positions = positions.iter().map(|position| {
-        let GroupPosition { pair, committed, resume, origin, also, state, detail } = position;
+        let GroupPosition { pair, committed, resume, origin, also, state, detail, records_read_to_locate } =
+            position;
         json!({
             "topic": pairs[*pair].source.topic,
             "partition": pairs[*pair].source.partition,
@@ -304,6 +331,7 @@ fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Valu
             "target_offset": resume,
             "origin": origin.as_str(),
             "also": also,
+            "records_read_to_locate": records_read_to_locate,
             "state": state.as_str(),
             "detail": detail,
         })

@@ -32,6 +32,7 @@ fn position(skip: u64, replay: u64, state: PositionState) -> PositionSummary {
         skip_records: Some(skip),
         replay_records: Some(replay),
         missing_records: Some(0),
+        records_read_to_locate: 0,
         state,
         detail: String::new(),
     }

@@ -58,6 +58,7 @@ fn summary(
         skip_records: None,
         replay_records: None,
         missing_records: None,
+        records_read_to_locate: pair.records_read_to_locate + position.records_read_to_locate,
         state: position.state,
         detail: position.detail.clone(),
     };

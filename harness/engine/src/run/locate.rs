@@ -26,7 +26,7 @@ pub(super) enum Start {
     },
 }
 
-/// Sets the pair's `target_start` and `lead_in_from`.
+/// Sets the pair's `target_start` and `lead_in_from`, and what it cost.
 pub(super) fn locate_pair<'a>(
     plan: &mut Plan,
     at: usize,
@@ -56,12 +56,13 @@ pub(super) fn locate_pair<'a>(
     let located =
         locate::locate(&mut reader, pair.source_start, pair.target_hint, help, LocateLimits::default())?;
     // Where a log was not read to the end that was asked for, no record is no evidence.
-    if let Some(why) = reader.cut_short.take() {
-        return Ok(Start::NotFound { why, state: PositionState::NotLocated });
-    }
-    if matches!(located, Located::AtEnd { .. })
-        && let Some(why) = reader.unread()
-    {
+    let no_evidence = match (reader.cut_short.take(), &located) {
+        (Some(why), _) => Some(why),
+        (None, Located::AtEnd { .. }) => reader.unread(),
+        (None, _) => None,
+    };
+    pair.records_read_to_locate = located.records_read();
+    if let Some(why) = no_evidence {
         return Ok(Start::NotFound { why, state: PositionState::NotLocated });
     }
     let offset = match located {

@@ -253,6 +253,12 @@ impl Run<'_> {
         Ok(leads)
     }
 
+    /// What locating has read, each record counted once.
+    fn records_read_to_locate(&self) -> u64 {
+        let starts = self.plan.pairs.iter().map(|pair| pair.records_read_to_locate);
+        starts.sum::<u64>() + self.plan.records_read_to_locate
+    }
+
     /// Reads the located pairs, all of one isolation level together.
     fn compare(&mut self, checkpoints: &mut Checkpoints<'_>) -> Result<AllRead, RunError> {
         self.monitor.stage("compare");
@@ -580,6 +586,7 @@ impl Run<'_> {
             target,
             barrier,
             totals,
+            records_read_to_locate: self.records_read_to_locate(),
             pairs,
             groups,
             self_check,

@@ -10,9 +10,12 @@
 mod lcs;
 mod reverse;
 mod scan;
+mod spans;
 mod start;
 #[cfg(test)]
 mod tests;
+
+pub(super) use spans::{Placed, Spans};
 
 pub use reverse::locate_source;
 pub use start::locate;
@@ -79,7 +82,7 @@ impl From<TimestampRule> for TimestampHelp {
     }
 }
 
-/// Where an image is. `records_read` counts both sides together, repeats included.
+/// Where an image is. `records_read` counts both sides together, and what is read again because it was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Located {
     /// Found.
@@ -112,6 +115,17 @@ pub enum Located {
     },
 }
 
+impl Located {
+    /// What it cost.
+    pub fn records_read(&self) -> u64 {
+        match self {
+            Self::At { records_read, .. }
+            | Self::AtEnd { records_read, .. }
+            | Self::NotLocated { records_read, .. } => *records_read,
+        }
+    }
+}
+
 /// How much is read before giving up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocateLimits {
@@ -123,10 +137,12 @@ pub struct LocateLimits {
     pub window: i64,
     /// Records read on both sides together.
     pub records_max: u64,
+    /// Records of small spans that are kept, so that they are not read again.
+    pub kept: usize,
 }
 
 impl Default for LocateLimits {
     fn default() -> Self {
-        Self { run: 64, run_max: 1 << 16, window: 8192, records_max: 20_000_000 }
+        Self { run: 64, run_max: 1 << 16, window: 8192, records_max: 20_000_000, kept: 1 << 16 }
     }
 }

@@ -22,7 +22,7 @@ pub fn locate_source<R: LogReader>(
     help: TimestampHelp,
     limits: LocateLimits,
 ) -> Result<Located, R::Error> {
-    let mut logs = Logs::open(reader, limits.records_max)?;
+    let mut logs = Logs::open(reader, limits)?;
     match search(&mut logs, lead_in, near, help, limits) {
         Ok(Some(offset)) => Ok(Located::At {
             offset,

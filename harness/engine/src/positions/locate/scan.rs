@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{LocatedItem, LogBounds, LogReader, TimestampHelp};
+use super::{LocateLimits, LocatedItem, LogBounds, LogReader, Placed, Spans, TimestampHelp};
 use crate::record::Side;
 
 /// Offsets that are read rather than leave a record out of account.
@@ -22,18 +22,29 @@ impl<E> From<E> for Stop<E> {
     }
 }
 
-/// A reader with its bounds as they were at first, and a count of what it has read.
+/// Records of a chunk that is kept at most: reading that has gone on beyond is a scan, of which nothing is needed again.
+const KEPT_CHUNK: usize = 1024;
+
+impl Placed for LocatedItem {
+    fn offset(&self) -> i64 {
+        self.offset
+    }
+}
+
+/// A reader with its bounds as they were at first, small spans of what it has read, and a count of it.
 pub(super) struct Logs<'a, R: LogReader> {
     reader: &'a mut R,
     bounds: [LogBounds; 2],
     pub records_read: u64,
     records_max: u64,
+    spans: Spans<Side, LocatedItem>,
 }
 
 impl<'a, R: LogReader> Logs<'a, R> {
-    pub fn open(reader: &'a mut R, records_max: u64) -> Result<Self, R::Error> {
+    pub fn open(reader: &'a mut R, limits: LocateLimits) -> Result<Self, R::Error> {
         let bounds = [reader.bounds(Side::Source)?, reader.bounds(Side::Target)?];
-        Ok(Self { reader, bounds, records_read: 0, records_max })
+        let LocateLimits { records_max, kept, .. } = limits;
+        Ok(Self { reader, bounds, records_read: 0, records_max, spans: Spans::new(kept) })
     }
 
     pub fn bounds(&self, side: Side) -> LogBounds {
@@ -54,21 +65,40 @@ impl<'a, R: LogReader> Logs<'a, R> {
         let mut chunk = 256;
         while next < to {
             let wanted = usize::try_from(to - next).map_or(chunk, |left| left.min(chunk));
-            let items = self.reader.read(side, next, wanted)?;
-            self.records_read += items.len() as u64;
-            if self.records_read > self.records_max {
-                return Err(Stop::TooMuch);
-            }
-            let Some(last) = items.last() else { return Ok(()) };
-            next = next.max(last.offset) + 1;
+            let (items, known_to) = self.chunk(side, next, wanted)?;
             for item in items.iter().take_while(|item| item.offset < to) {
                 if visit(item).is_break() {
                     return Ok(());
                 }
             }
+            next = known_to;
             chunk = (chunk * 2).min(4096);
         }
         Ok(())
+    }
+
+    /// The records from `from` on, and up to which offset they are all: what is kept, or else about `wanted` read.
+    fn chunk(
+        &mut self,
+        side: Side,
+        from: i64,
+        wanted: usize,
+    ) -> Result<(Vec<LocatedItem>, i64), Stop<R::Error>> {
+        if let Some((items, to)) = self.spans.known(&side, from) {
+            return Ok((items.to_vec(), to));
+        }
+        let items = self.reader.read(side, from, wanted)?;
+        self.records_read += items.len() as u64;
+        if self.records_read > self.records_max {
+            return Err(Stop::TooMuch);
+        }
+        let end = self.bounds(side).end;
+        let last = items.last().map_or(end, |last| last.offset + 1);
+        let to = if items.len() < wanted { end.max(last) } else { last };
+        if items.len() <= KEPT_CHUNK {
+            self.spans.keep(side, from, to, &items);
+        }
+        Ok((items, to))
     }
 
     /// At most `count` records from `from` on, and whether the log has no more.

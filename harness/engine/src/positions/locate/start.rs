@@ -30,7 +30,7 @@ pub fn locate<R: LogReader>(
     help: TimestampHelp,
     limits: LocateLimits,
 ) -> Result<Located, R::Error> {
-    let mut logs = Logs::open(reader, limits.records_max)?;
+    let mut logs = Logs::open(reader, limits)?;
     let source = logs.bounds(Side::Source);
     let start = source_start.clamp(source.start, source.end);
     if start == 0 && source.start == 0 && source.end > 0 {

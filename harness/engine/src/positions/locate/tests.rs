@@ -13,6 +13,7 @@ struct Memory {
     logs: [Vec<LocatedItem>; 2],
     bounds: [Option<LogBounds>; 2],
     records: usize,
+    reads: usize,
 }
 
 impl Memory {
@@ -44,6 +45,7 @@ impl LogReader for Memory {
         let from = self.log(side).partition_point(|item| item.offset < from_offset);
         let out: Vec<_> = self.log(side)[from..].iter().take(max_records).copied().collect();
         self.records += out.len();
+        self.reads += 1;
         Ok(out)
     }
 }
@@ -64,9 +66,9 @@ fn pair(source: &str, target: &str) -> Memory {
 
 const BOTH: [TimestampHelp; 2] = [TimestampHelp::Within(0), TimestampHelp::None];
 
-/// Short runs and windows, so that small logs exercise the widening.
+/// Short runs and windows, so that small logs exercise the widening, and so little kept that most of it is let go.
 fn tight() -> LocateLimits {
-    LocateLimits { run: 2, run_max: 1 << 12, window: 2, records_max: 1_000_000 }
+    LocateLimits { run: 2, run_max: 1 << 12, window: 2, records_max: 1_000_000, kept: 12 }
 }
 
 fn at(source: &str, target: &str, start: i64) -> Vec<Option<i64>> {
@@ -538,5 +540,28 @@ proptest! {
             };
             prop_assert_eq!(got, expected, "{:?}", help);
         }
+    }
+}
+
+#[test]
+fn what_was_read_is_not_read_again_while_it_is_kept() {
+    // The first 40 records from the start on have no copy, so that runs of 2, 16 and 128 records are tried.
+    let source: Vec<LocatedItem> = (0..400).map(|n| item(100 + n, n, n as u128)).collect();
+    let target: Vec<LocatedItem> =
+        (0..400).filter(|n| !(200..240).contains(n)).zip(0..).map(|(n, at)| item(at, n, n as u128)).collect();
+    for help in BOTH {
+        let find = |kept: usize| {
+            let mut logs = Memory { logs: [source.clone(), target.clone()], ..Memory::default() };
+            let limits = LocateLimits { kept, ..tight() };
+            let found = locate(&mut logs, 300, None, help, limits).expect("infallible");
+            let Located::At { offset, records_read, .. } = found else { panic!("{found:?}") };
+            assert_eq!((offset, records_read), (200, logs.records as u64));
+            (logs.reads, logs.records)
+        };
+        let (without, with) = (find(0), find(LocateLimits::default().kept));
+        assert!(with.0 * 2 <= without.0, "{help:?}: reads {} of {}", with.0, without.0);
+        assert!(with.1 < without.1, "{help:?}: records {} of {}", with.1, without.1);
+        // Neither side is read more than once.
+        assert!(with.1 <= 800, "{help:?}: {} records", with.1);
     }
 }

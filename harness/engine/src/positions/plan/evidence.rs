@@ -103,7 +103,7 @@ impl Evidence {
             checkpoint: self.checkpoints.by_key.get(&key),
             syncs: self.syncs_of(&pair.source),
             csv,
-            looked_up: looked_up.get(&(index, committed)),
+            looked_up: looked_up.get(&(index, committed)).map(|(found, _)| found),
             now_ms: 0,
         }
     }

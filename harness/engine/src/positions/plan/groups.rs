@@ -39,6 +39,8 @@ pub(super) struct Notes {
     pub ignored: Vec<Ignored>,
     /// Whether the source could list its groups.
     pub listed: bool,
+    /// Records that were read for positions, each counted once.
+    pub records_read: u64,
     /// Positions by the origin that is judged.
     judged: BTreeMap<&'static str, usize>,
     /// Checkpoints that no prefix of the offset-syncs gives, and all that were held against them.
@@ -102,7 +104,10 @@ pub(super) fn groups(
     let ends = evidence.refresh_ends(context, pairs)?;
     check_csv(context, &evidence.csv, (pairs, units), &mut notes)?;
     let looked_up = look_up(context, rule, pairs, &evidence, &mut notes)?;
-    let mut on_units = units::positions(context, rule, &evidence, units)?.into_iter();
+    let on_units = units::positions(context, rule, &evidence, units)?;
+    let for_units = on_units.iter().flatten().map(|position| position.records_read_to_locate);
+    notes.records_read = looked_up.values().map(|(_, read)| *read).chain(for_units).sum();
+    let mut on_units = on_units.into_iter();
 
     let mut out = Vec::new();
     for standing in &evidence.standings {
@@ -122,6 +127,7 @@ pub(super) fn groups(
                 also,
                 state,
                 detail,
+                records_read_to_locate: looked_up.get(&(index, committed)).map_or(0, |(_, read)| *read),
             });
             notes.count(rule, origin, known.is_explained());
         }

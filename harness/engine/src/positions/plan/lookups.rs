@@ -7,9 +7,15 @@ use super::super::Origin;
 use super::super::header::{self, Marked, MarkedLog, Paired, SOURCE_OFFSET_HEADER};
 use super::super::locate::LogBounds;
 use super::PlanError;
+use super::sharing::SharedReader;
 use super::types::{PairPlan, TargetLane, UnitPlan};
-use super::view::{ClusterView, SmallReader};
-use crate::record::{Isolation, OffsetRange, Record, TimestampType, TopicPartition};
+use super::view::{ClusterView, Glimpse};
+use crate::record::{Isolation, OffsetRange, TimestampType, TopicPartition};
+
+/// Commits nearer than this to each other are looked up with the same reads.
+const NEAR: i64 = 256;
+/// Records that are read ahead for them at most.
+const AHEAD_MAX: i64 = 2048;
 
 /// What a look-up gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +26,8 @@ pub(super) enum Found {
     Nothing { why: String },
 }
 
-/// By index of the pair and commit on the source.
-pub(super) type LookUps = BTreeMap<(usize, i64), Found>;
+/// By index of the pair and commit on the source: what was found, and how many records were read for it.
+pub(super) type LookUps = BTreeMap<(usize, i64), (Found, u64)>;
 
 /// Looks up each commit by `origin`: the header or the timestamp.
 pub(super) fn look_up(
@@ -32,27 +38,40 @@ pub(super) fn look_up(
 ) -> Result<LookUps, PlanError> {
     let mut out = LookUps::new();
     for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
-        let mut here = commits.iter().filter(|(at, _)| pairs[*at].contract.isolation == isolation).peekable();
-        if here.peek().is_none() {
+        let here = commits.iter().filter(|(at, _)| pairs[*at].contract.isolation == isolation);
+        let here: Vec<(usize, i64)> = here.copied().collect();
+        if here.is_empty() {
             continue;
         }
-        let mut readers = (source.reader(isolation)?, target.reader(isolation)?);
-        for &(at, commit) in here {
-            let mut one = LookUp { target, pair: &pairs[at], readers: (&mut *readers.0, &mut *readers.1) };
-            let found = match origin {
-                Origin::Header => one.by_header(commit)?,
-                _ => one.by_timestamp(commit)?,
-            };
-            out.insert((at, commit), found);
+        let mut readers =
+            [SharedReader::new(source.reader(isolation)?), SharedReader::new(target.reader(isolation)?)];
+        for near in here.chunk_by(|a, b| a.0 == b.0 && b.1.saturating_sub(a.1) < NEAR) {
+            let last = near.last().map_or(0, |last| last.1);
+            for &(at, commit) in near {
+                let ahead = last.saturating_sub(commit).min(AHEAD_MAX);
+                readers.iter_mut().for_each(|reader| reader.ahead = usize::try_from(ahead).unwrap_or(0));
+                let before = records_read(&readers);
+                let [source, on_target] = &mut readers;
+                let mut one = LookUp { target, pair: &pairs[at], readers: (source, on_target) };
+                let found = match origin {
+                    Origin::Header => one.by_header(commit)?,
+                    _ => one.by_timestamp(commit)?,
+                };
+                out.insert((at, commit), (found, records_read(&readers) - before));
+            }
         }
     }
     Ok(out)
 }
 
+fn records_read(readers: &[SharedReader<'_>; 2]) -> u64 {
+    readers.iter().map(|reader| reader.records_read).sum()
+}
+
 /// By timestamp, for each target partition of a unit: the first record at or after the earliest of the records that the
 /// group would read next on its source partitions, since any of them may be anywhere.
 pub(super) fn unit_by_timestamp(
-    source: &mut dyn SmallReader,
+    source: &mut SharedReader<'_>,
     target: &dyn ClusterView,
     unit: &UnitPlan,
     committed: &[Option<i64>],
@@ -101,13 +120,13 @@ pub(super) fn unit_by_timestamp(
     Ok(unit.targets.iter().zip(found).map(of).collect())
 }
 
-struct LookUp<'a> {
+struct LookUp<'a, 'c> {
     target: &'a dyn ClusterView,
     pair: &'a PairPlan,
-    readers: (&'a mut dyn SmallReader, &'a mut dyn SmallReader),
+    readers: (&'a mut SharedReader<'c>, &'a mut SharedReader<'c>),
 }
 
-impl LookUp<'_> {
+impl LookUp<'_, '_> {
     fn by_header(&mut self, commit: i64) -> Result<Found, PlanError> {
         if let Some(record) = self.at_or_after(commit)? {
             let found = self.pair_up(&record)?;
@@ -190,12 +209,12 @@ impl LookUp<'_> {
     }
 
     /// The first record on the source that the group has not read.
-    fn at_or_after(&mut self, commit: i64) -> Result<Option<Record>, PlanError> {
+    fn at_or_after(&mut self, commit: i64) -> Result<Option<Glimpse>, PlanError> {
         let range = OffsetRange { start: commit.max(self.pair.source_log_start), end: self.pair.source_end };
         Ok(self.readers.0.read(&self.pair.source, range, 1)?.into_iter().next())
     }
 
-    fn last_before(&mut self, commit: i64) -> Result<Option<Record>, PlanError> {
+    fn last_before(&mut self, commit: i64) -> Result<Option<Glimpse>, PlanError> {
         let start = self.pair.source_log_start;
         let mut end = commit.min(self.pair.source_end);
         let mut back = 64;
@@ -211,19 +230,19 @@ impl LookUp<'_> {
         Ok(None)
     }
 
-    fn pair_up(&mut self, record: &Record) -> Result<Paired, PlanError> {
-        let mut log = TargetLog { cluster: self.target, reader: &mut *self.readers.1, pair: self.pair };
+    fn pair_up(&mut self, record: &Glimpse) -> Result<Paired, PlanError> {
+        let mut log = TargetLog { cluster: self.target, reader: self.readers.1, pair: self.pair };
         header::pair_by_header(&mut log, record.offset, record.timestamp)
     }
 }
 
-struct TargetLog<'a> {
+struct TargetLog<'a, 'c> {
     cluster: &'a dyn ClusterView,
-    reader: &'a mut dyn SmallReader,
+    reader: &'a mut SharedReader<'c>,
     pair: &'a PairPlan,
 }
 
-impl MarkedLog for TargetLog<'_> {
+impl MarkedLog for TargetLog<'_, '_> {
     type Error = PlanError;
 
     fn bounds(&mut self) -> Result<LogBounds, PlanError> {
@@ -240,8 +259,8 @@ impl MarkedLog for TargetLog<'_> {
         let range = OffsetRange { start: from_offset, end: self.pair.target_end };
         let records = self.reader.read(&self.pair.target, range, max_records)?;
         Ok(records
-            .iter()
-            .map(|r| Marked { offset: r.offset, source_offset: header::source_offset(&r.headers) })
+            .into_iter()
+            .map(|Glimpse { offset, source_offset, .. }| Marked { offset, source_offset })
             .collect())
     }
 }

@@ -12,6 +12,7 @@ mod lookups;
 mod origins;
 mod pairs;
 mod resume;
+mod sharing;
 mod state;
 mod types;
 mod units;
@@ -78,6 +79,7 @@ fn plan_from(
     }
     let context = groups::Context { config, names, source, target, source_topics, target_topics, now_ms };
     let (groups, notes) = groups::groups(&context, &mut out.pairs, &out.units)?;
+    let records_read_to_locate = notes.records_read;
     out.remarks.extend(notes.remarks);
     out.ignored.extend(notes.ignored);
     pairs::set_starts(config, source, now_ms, &mut out.pairs, &groups)?;
@@ -92,5 +94,14 @@ fn plan_from(
         return Err(groups::no_group(&context, notes.listed));
     }
     let pairs::Paired { pairs, units, ignored, remarks } = out;
-    Ok(Plan { source_cluster_id, target_cluster_id, pairs, units, groups, ignored, remarks })
+    Ok(Plan {
+        source_cluster_id,
+        target_cluster_id,
+        pairs,
+        units,
+        groups,
+        ignored,
+        remarks,
+        records_read_to_locate,
+    })
 }

@@ -88,6 +88,7 @@ pub(super) fn pair(
                 target_hint: None,
                 target_start: None,
                 lead_in_from: None,
+                records_read_to_locate: 0,
             });
         }
     }

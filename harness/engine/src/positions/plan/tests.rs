@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::super::locate::LogBounds;
 use super::super::mm2::{self, Checkpoint, OffsetSync};
-use super::view::{ClusterView, ListedGroup, SmallReader};
+use super::view::{ClusterView, Glimpse, ListedGroup, SmallReader};
 use super::*;
 use crate::config;
 use crate::kafka::{ErrorClass, KafkaError, TopicConfig};
@@ -33,6 +33,8 @@ struct Fake {
     /// By how much every log grows between the first and the second time that its bounds are asked for.
     grows: i64,
     asked: std::cell::RefCell<BTreeSet<TopicPartition>>,
+    /// How often single records were read.
+    reads: std::cell::Cell<usize>,
 }
 
 impl Fake {
@@ -171,10 +173,11 @@ impl SmallReader for FakeReader<'_> {
         partition: &TopicPartition,
         range: OffsetRange,
         max_records: usize,
-    ) -> Result<Vec<Record>, PlanError> {
+    ) -> Result<Vec<Glimpse>, PlanError> {
+        self.0.reads.set(self.0.reads.get() + 1);
         let log = self.0.records.get(partition).into_iter().flatten();
         let inside = log.filter(|r| r.offset >= range.start && r.offset < range.end);
-        Ok(inside.take(max_records).cloned().collect())
+        Ok(inside.take(max_records).map(Glimpse::of).collect())
     }
 }
 

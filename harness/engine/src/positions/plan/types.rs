@@ -20,6 +20,8 @@ pub struct Plan {
     pub ignored: Vec<Ignored>,
     /// Sentences for people: what was assumed, what looks odd.
     pub remarks: Vec<String>,
+    /// Records that were read for positions by a header or by timestamp, each counted once.
+    pub records_read_to_locate: u64,
 }
 
 /// A source partition, the target partition it is compared with, and the range to read. Half-open offsets.
@@ -50,6 +52,8 @@ pub struct PairPlan {
     /// The lowest resume offset below `target_start`, from which replay is counted. `None` until the start is
     /// located, and where no group resumes below it.
     pub lead_in_from: Option<i64>,
+    /// Records that were read on both sides to locate the start; 0 until then.
+    pub records_read_to_locate: u64,
 }
 
 impl PairPlan {
@@ -156,6 +160,8 @@ pub struct UnitPosition {
     pub commit_states: Vec<(PositionState, String)>,
     /// By target lane.
     pub resumes: Vec<LaneResume>,
+    /// Records that were read for these positions, where they come by timestamp.
+    pub records_read_to_locate: u64,
 }
 
 /// Where a group would resume on one target partition of a unit.
@@ -201,6 +207,9 @@ pub struct GroupPosition {
     pub state: PositionState,
     /// For people: where `resume` came from and why, or what is wrong and what to do.
     pub detail: String,
+    /// Records that were read for this position, where it comes by a header or by timestamp. What another position had
+    /// read already is not read again.
+    pub records_read_to_locate: u64,
 }
 
 /// A name that a pattern matches, but that is left out.

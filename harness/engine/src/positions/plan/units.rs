@@ -8,6 +8,7 @@ use super::evidence::Evidence;
 use super::groups::Context;
 use super::lookups::{self, Found};
 use super::origins::Rule;
+use super::sharing::SharedReader;
 use super::types::{GroupPlan, LaneResume, SourceLane, TargetLane, UnitPlan, UnitPosition};
 use super::view::ClusterView;
 use super::{PlanError, words};
@@ -71,7 +72,7 @@ pub(super) fn positions(
     let mut out = vec![Vec::new(); evidence.standings.len()];
     for (unit, plan) in units.iter().enumerate() {
         let mut reader = match rule.reads(Origin::Timestamp) {
-            true => Some(context.source.reader(plan.contract.isolation)?),
+            true => Some(SharedReader::new(context.source.reader(plan.contract.isolation)?)),
             false => None,
         };
         for (standing, found) in evidence.standings.iter().zip(&mut out) {
@@ -79,9 +80,13 @@ pub(super) fn positions(
             if committed.iter().all(Option::is_none) {
                 continue;
             }
-            let by_timestamp = match &mut reader {
-                Some(reader) => lookups::unit_by_timestamp(&mut **reader, context.target, plan, committed)?,
-                None => Vec::new(),
+            let (by_timestamp, read) = match &mut reader {
+                Some(reader) => {
+                    let before = reader.records_read;
+                    let found = lookups::unit_by_timestamp(reader, context.target, plan, committed)?;
+                    (found, reader.records_read - before)
+                }
+                None => (Vec::new(), 0),
             };
             let resume = |(at, lane): (usize, &TargetLane)| {
                 let key = (standing.group.clone(), lane.partition.clone());
@@ -103,7 +108,13 @@ pub(super) fn positions(
                 .zip(committed)
                 .map(|(lane, committed)| commit_state(lane, *committed))
                 .collect();
-            found.push(UnitPosition { unit, committed: committed.clone(), commit_states, resumes });
+            found.push(UnitPosition {
+                unit,
+                committed: committed.clone(),
+                commit_states,
+                resumes,
+                records_read_to_locate: read,
+            });
         }
     }
     Ok(out)

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::super::header;
 use super::super::locate::LogBounds;
 use super::PlanError;
 use crate::kafka::{self, Cluster, GroupState, KafkaError, RangeReader, ReadEnd, ReadLimit, TopicConfig};
-use crate::record::{Isolation, OffsetRange, Record, TopicPartition};
+use crate::record::{Isolation, OffsetRange, Record, TimestampType, TopicPartition};
 
 /// How long reading one of the replicator's topics may take.
 const READ_LIMIT: Duration = Duration::from_secs(300);
@@ -28,6 +29,29 @@ pub(super) struct ListedGroup {
 /// One group's committed offsets, by partition.
 type Commits = Vec<Option<i64>>;
 
+/// What the plan looks at of a user's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Glimpse {
+    pub offset: i64,
+    /// Milliseconds since the epoch; negative where there is none.
+    pub timestamp: i64,
+    pub timestamp_type: TimestampType,
+    /// The source offset that its header carries.
+    pub source_offset: Option<i64>,
+}
+
+impl Glimpse {
+    pub fn of(record: &Record) -> Self {
+        let Record { offset, timestamp, timestamp_type, headers, .. } = record;
+        Self {
+            offset: *offset,
+            timestamp: *timestamp,
+            timestamp_type: *timestamp_type,
+            source_offset: header::source_offset(headers),
+        }
+    }
+}
+
 /// An open client for small reads of one cluster.
 pub(super) trait SmallReader {
     /// The first records of a range, at most so many; fewer only where the range, or what is left of it, has no more.
@@ -36,7 +60,7 @@ pub(super) trait SmallReader {
         partition: &TopicPartition,
         range: OffsetRange,
         max_records: usize,
-    ) -> Result<Vec<Record>, PlanError>;
+    ) -> Result<Vec<Glimpse>, PlanError>;
 }
 
 /// Questions to one cluster.
@@ -205,13 +229,13 @@ impl SmallReader for OpenReader<'_> {
         partition: &TopicPartition,
         range: OffsetRange,
         max_records: usize,
-    ) -> Result<Vec<Record>, PlanError> {
+    ) -> Result<Vec<Glimpse>, PlanError> {
         let mut records = Vec::new();
         let mut range = range;
         let limit = ReadLimit::within(SMALL_READ_LIMIT).at_most(max_records as u64);
         while range.start < range.end {
             let end = self.reader.read_range(partition, range, limit, |record| {
-                records.push(record);
+                records.push(Glimpse::of(&record));
                 ControlFlow::Continue(())
             })?;
             match end {

@@ -43,6 +43,7 @@ pub(super) struct SavedRun {
     /// Name, reason.
     ignored: Vec<(String, String)>,
     remarks: Vec<String>,
+    records_read_to_locate: u64,
 }
 
 /// A pair's plan without its contract, which the configuration gives.
@@ -59,6 +60,7 @@ struct SavedPairPlan {
     target_hint: Option<i64>,
     target_start: Option<i64>,
     lead_in_from: Option<i64>,
+    records_read_to_locate: u64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -70,17 +72,35 @@ struct SavedPosition {
     also: Vec<OtherPosition>,
     state: PositionState,
     detail: String,
+    records_read_to_locate: u64,
 }
 
 impl SavedRun {
     pub fn of(so_far: &SoFar) -> Self {
         let SoFar { started_at, plan, topic_ids, located, not_located, pairs: _ } = so_far;
         // The header has the cluster ids.
-        let Plan { source_cluster_id: _, target_cluster_id: _, pairs, units, groups, ignored, remarks } =
-            plan;
+        let Plan {
+            source_cluster_id: _,
+            target_cluster_id: _,
+            pairs,
+            units,
+            groups,
+            ignored,
+            remarks,
+            records_read_to_locate,
+        } = plan;
         let position = |position: &GroupPosition| {
-            let GroupPosition { pair, committed, resume, origin, also, state, detail } = position.clone();
-            SavedPosition { pair, committed, resume, origin, also, state, detail }
+            let GroupPosition {
+                pair,
+                committed,
+                resume,
+                origin,
+                also,
+                state,
+                detail,
+                records_read_to_locate,
+            } = position.clone();
+            SavedPosition { pair, committed, resume, origin, also, state, detail, records_read_to_locate }
         };
         let group = |GroupPlan { group, positions, units }: &GroupPlan| {
             let units = units.iter().map(SavedUnitPosition::of).collect();
@@ -97,13 +117,24 @@ impl SavedRun {
             groups: groups.iter().map(group).collect(),
             ignored: ignored.iter().map(name).collect(),
             remarks: remarks.clone(),
+            records_read_to_locate: *records_read_to_locate,
         }
     }
 
     pub fn plan(self, cluster_ids: [String; 2], config: &ProofConfig) -> Plan {
         let [source_cluster_id, target_cluster_id] = cluster_ids;
-        let position = |SavedPosition { pair, committed, resume, origin, also, state, detail }| {
-            GroupPosition { pair, committed, resume, origin, also, state, detail }
+        let position = |saved: SavedPosition| {
+            let SavedPosition {
+                pair,
+                committed,
+                resume,
+                origin,
+                also,
+                state,
+                detail,
+                records_read_to_locate,
+            } = saved;
+            GroupPosition { pair, committed, resume, origin, also, state, detail, records_read_to_locate }
         };
         let group =
             |(group, positions, units): (String, Vec<SavedPosition>, Vec<SavedUnitPosition>)| GroupPlan {
@@ -119,6 +150,7 @@ impl SavedRun {
             groups: self.groups.into_iter().map(group).collect(),
             ignored: self.ignored.into_iter().map(|(name, reason)| Ignored { name, reason }).collect(),
             remarks: self.remarks,
+            records_read_to_locate: self.records_read_to_locate,
         }
     }
 }
@@ -138,6 +170,7 @@ impl SavedPairPlan {
             target_hint,
             target_start,
             lead_in_from,
+            records_read_to_locate,
         } = pair.clone();
         Self {
             source: (source.topic, source.partition),
@@ -151,6 +184,7 @@ impl SavedPairPlan {
             target_hint,
             target_start,
             lead_in_from,
+            records_read_to_locate,
         }
     }
 
@@ -168,6 +202,7 @@ impl SavedPairPlan {
             target_hint: self.target_hint,
             target_start: self.target_start,
             lead_in_from: self.lead_in_from,
+            records_read_to_locate: self.records_read_to_locate,
         }
     }
 }

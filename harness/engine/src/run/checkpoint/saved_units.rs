@@ -61,20 +61,24 @@ pub(super) struct SavedUnitPosition {
     committed: Vec<Option<i64>>,
     commit_states: Vec<(PositionState, String)>,
     resumes: Vec<SavedResume>,
+    records_read_to_locate: u64,
 }
 
 impl SavedUnitPosition {
     pub fn of(position: &UnitPosition) -> Self {
-        let UnitPosition { unit, committed, commit_states, resumes } = position.clone();
+        let UnitPosition { unit, committed, commit_states, resumes, records_read_to_locate } =
+            position.clone();
         let resume =
             |LaneResume { offset, origin, also, state, detail }| (offset, origin, also, state, detail);
-        Self { unit, committed, commit_states, resumes: resumes.into_iter().map(resume).collect() }
+        let resumes = resumes.into_iter().map(resume).collect();
+        Self { unit, committed, commit_states, resumes, records_read_to_locate }
     }
 
     pub fn position(self) -> UnitPosition {
-        let Self { unit, committed, commit_states, resumes } = self;
+        let Self { unit, committed, commit_states, resumes, records_read_to_locate } = self;
         let resume =
             |(offset, origin, also, state, detail)| LaneResume { offset, origin, also, state, detail };
-        UnitPosition { unit, committed, commit_states, resumes: resumes.into_iter().map(resume).collect() }
+        let resumes = resumes.into_iter().map(resume).collect();
+        UnitPosition { unit, committed, commit_states, resumes, records_read_to_locate }
     }
 }

@@ -37,6 +37,7 @@ fn plan(contract: Contract) -> Plan {
         target_hint: Some(6),
         target_start: (partition == 0).then_some(7),
         lead_in_from: Some(i64::MAX),
+        records_read_to_locate: 17,
     };
     let position = GroupPosition {
         pair: 1,
@@ -46,6 +47,7 @@ fn plan(contract: Contract) -> Plan {
         also: vec![OtherPosition { origin: Origin::Checkpoints, offset: 10 }],
         state: PositionState::Judged,
         detail: "detail".into(),
+        records_read_to_locate: 18,
     };
     let unit = UnitPlan {
         sources: vec![SourceLane {
@@ -69,6 +71,7 @@ fn plan(contract: Contract) -> Plan {
             state: PositionState::BeyondTargetEnd,
             detail: "far".into(),
         }],
+        records_read_to_locate: 19,
     };
     Plan {
         source_cluster_id: "S".into(),
@@ -78,6 +81,7 @@ fn plan(contract: Contract) -> Plan {
         groups: vec![GroupPlan { group: "billing".into(), positions: vec![position], units: vec![on_unit] }],
         ignored: vec![Ignored { name: "logs".into(), reason: "none".into() }],
         remarks: vec!["remark".into()],
+        records_read_to_locate: 20,
     }
 }
 

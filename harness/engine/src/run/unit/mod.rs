@@ -123,6 +123,7 @@ fn positions_of_pair(plan: &Plan, at: usize) -> Vec<(usize, UnitPosition)> {
                 committed: vec![Some(position.committed)],
                 commit_states: vec![commit_state],
                 resumes: vec![resume],
+                records_read_to_locate: position.records_read_to_locate,
             };
             out.push((group, position));
         }
@@ -149,6 +150,7 @@ fn stand_ins(plan: &UnitPlan) -> Vec<PairPlan> {
             target_hint: None,
             target_start: None,
             lead_in_from: None,
+            records_read_to_locate: 0,
         })
         .collect()
 }

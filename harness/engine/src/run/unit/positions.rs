@@ -72,6 +72,7 @@ impl Rows<'_> {
                 target_offset: resume.offset,
                 origin: resume.origin,
                 also: resume.also.clone(),
+                records_read_to_locate: self.position.records_read_to_locate,
                 state: resume.state,
                 detail: resume.detail.clone(),
                 ..self.blank()
@@ -98,6 +99,7 @@ impl Rows<'_> {
             target_offset: resume.offset,
             origin: resume.origin,
             also: resume.also.clone(),
+            records_read_to_locate: self.position.records_read_to_locate,
             state: resume.state,
             detail: resume.detail.clone(),
             ..self.blank()
@@ -125,6 +127,7 @@ impl Rows<'_> {
             skip_records: None,
             replay_records: None,
             missing_records: None,
+            records_read_to_locate: 0,
             state: PositionState::Judged,
             detail: String::new(),
         }

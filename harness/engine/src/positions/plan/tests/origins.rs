@@ -190,3 +190,39 @@ fn the_export_of_a_single_group_is_for_the_only_group_that_is_named() {
         assert!(text.contains("line 1 names no group"), "{text}");
     }
 }
+
+#[test]
+fn groups_near_each_other_are_looked_up_with_the_same_reads() {
+    let rest = |origin: &str| {
+        format!(
+            "replication: {{ kind: redpanda_migrator, policy: identity }}\npositions: {{ origin: {origin} }}\n\
+             groups: {{ include: ['g.*'] }}"
+        )
+    };
+    let log =
+        |name: &str, id: &str| Fake::new(name, id).log("orders", (0..5_000).map(|n| (n, 1_000 * n, Some(n))));
+    for origin in ["header", "timestamp"] {
+        let (mut source, target) = (log("src", "S"), log("dst", "T"));
+        for n in 0..100 {
+            source = source.commit(&format!("g{n:02}"), "orders", 0, 2_000 + 7 * n);
+        }
+        let together = planned(&rest(origin), &source, &target).expect("a plan");
+        let resumes: Vec<_> = together.groups.iter().map(|group| group.positions[0].resume).collect();
+        assert_eq!(resumes, (0..100).map(|n| Some(2_000 + 7 * n)).collect::<Vec<_>>());
+        let reads = source.reads.get() + target.reads.get();
+        assert!(reads <= 10, "{origin}: {reads} reads for 100 groups");
+        // What each cost adds up, and no record was read twice.
+        let each: u64 = together.groups.iter().map(|group| group.positions[0].records_read_to_locate).sum();
+        assert_eq!(together.records_read_to_locate, each);
+        assert!((1..=2_000).contains(&each), "{origin}: {each} records");
+    }
+    // Those far from each other cost what one alone costs: nothing is read ahead for nobody.
+    let alone = |commits: &[i64]| {
+        let (mut source, target) = (log("src", "S"), log("dst", "T"));
+        for (n, commit) in commits.iter().enumerate() {
+            source = source.commit(&format!("g{n}"), "orders", 0, *commit);
+        }
+        planned(&rest("header"), &source, &target).expect("a plan").records_read_to_locate
+    };
+    assert_eq!(alone(&[500, 3_000]), alone(&[500]) + alone(&[3_000]));
+}

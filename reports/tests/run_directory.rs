@@ -230,6 +230,7 @@ fn the_manifest_has_the_fields_of_the_interface() {
             "target",
             "barrier",
             "totals",
+            "records_read_to_locate",
             "pairs",
             "groups",
             "self_check",

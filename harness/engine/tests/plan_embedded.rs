@@ -51,24 +51,28 @@ impl Embedded {
         self.produce(topic, partition, &records);
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the test plays the group on a cluster of its own")]
     fn commit(&self, group: &str, commits: &[(&str, i32, i64)]) {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.mock.bootstrap_servers())
-            .set("group.id", group)
-            .create()
-            .expect("a consumer");
-        let mut list = TopicPartitionList::new();
-        for (topic, partition, offset) in commits {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("an offset");
-        }
-        consumer.commit(&list, CommitMode::Sync).expect("committed");
+        commit(&self.mock.bootstrap_servers(), group, commits);
     }
 
     fn connect(&self, side: Side, alias: &str) -> Cluster {
         let settings = ClusterSettings::new(side, alias, self.mock.bootstrap_servers(), BTreeMap::new());
         Cluster::connect(settings).expect("connected")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test plays the group on a cluster of its own")]
+fn commit(bootstrap: &str, group: &str, commits: &[(&str, i32, i64)]) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", group)
+        .create()
+        .expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    for (topic, partition, offset) in commits {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("an offset");
+    }
+    consumer.commit(&list, CommitMode::Sync).expect("committed");
 }
 
 fn config(rest: &str) -> ProofConfig {
@@ -218,6 +222,7 @@ fn cpu_seconds() -> f64 {
 fn hundreds_of_groups_on_dozens_of_partitions_are_planned_in_seconds() {
     const PARTITIONS: i32 = 48;
     const GROUPS: usize = 400;
+    const COMMITTING: usize = 16;
     let source = Embedded::start(&[("orders", PARTITIONS), ("mm2-offset-syncs.dst.internal", 1)]);
     let target = Embedded::start(&[("src.orders", PARTITIONS), ("src.checkpoints.internal", 1)]);
     let group = |n: usize| format!("group-{n:04}");
@@ -241,10 +246,17 @@ fn hundreds_of_groups_on_dozens_of_partitions_are_planned_in_seconds() {
     }
     source.produce("mm2-offset-syncs.dst.internal", 0, &syncs);
     target.produce("src.checkpoints.internal", 0, &checkpoints);
-    for n in 0..GROUPS {
-        let commits: Vec<_> = (0..PARTITIONS).map(|p| ("orders", p, 150)).collect();
-        source.commit(&group(n), &commits);
-    }
+    // A client takes a while to find its group's coordinator: many at once.
+    let (bootstrap, commits) =
+        (source.mock.bootstrap_servers(), (0..PARTITIONS).map(|p| ("orders", p, 150)).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for from in 0..COMMITTING {
+            let (bootstrap, commits) = (&bootstrap, &commits);
+            scope.spawn(move || {
+                (from..GROUPS).step_by(COMMITTING).for_each(|n| commit(bootstrap, &group(n), commits));
+            });
+        }
+    });
     let (source, target) = (source.connect(Side::Source, "src"), target.connect(Side::Target, "dst"));
     let (started, cpu) = (std::time::Instant::now(), cpu_seconds());
     let plan = plan(&config(""), &source, &target, &Remembering::default()).expect("a plan");

@@ -32,23 +32,34 @@ impl Embedded {
     }
 
     fn produce(&self, topic: &str, partition: i32, records: &[(Vec<u8>, Option<Vec<u8>>)]) {
+        self.produce_to_each(topic, partition..partition + 1, records);
+    }
+
+    /// The same records to each of the partitions, by one client.
+    fn produce_to_each(
+        &self,
+        topic: &str,
+        partitions: std::ops::Range<i32>,
+        records: &[(Vec<u8>, Option<Vec<u8>>)],
+    ) {
         let mut config = ClientConfig::new();
         let producer: BaseProducer =
             config.set("bootstrap.servers", self.mock.bootstrap_servers()).create().expect("a producer");
-        for (key, value) in records {
-            let record = BaseRecord::to(topic).partition(partition).key(key);
-            let record = match value {
-                Some(value) => record.payload(value),
-                None => record,
-            };
-            producer.send(record).map_err(|(error, _)| error).expect("queued");
+        for partition in partitions {
+            for (key, value) in records {
+                let record = BaseRecord::to(topic).partition(partition).key(key);
+                let record = match value {
+                    Some(value) => record.payload(value),
+                    None => record,
+                };
+                producer.send(record).map_err(|(error, _)| error).expect("queued");
+            }
         }
         producer.flush(LIMIT).expect("delivered");
     }
 
     fn fill(&self, topic: &str, partition: i32, count: usize) {
-        let records: Vec<_> = (0..count).map(|n| (n.to_string().into_bytes(), Some(vec![b'v']))).collect();
-        self.produce(topic, partition, &records);
+        self.produce(topic, partition, &numbered(count));
     }
 
     fn commit(&self, group: &str, commits: &[(&str, i32, i64)]) {
@@ -59,6 +70,10 @@ impl Embedded {
         let settings = ClusterSettings::new(side, alias, self.mock.bootstrap_servers(), BTreeMap::new());
         Cluster::connect(settings).expect("connected")
     }
+}
+
+fn numbered(count: usize) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    (0..count).map(|n| (n.to_string().into_bytes(), Some(vec![b'v']))).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test plays the group on a cluster of its own")]
@@ -228,8 +243,6 @@ fn hundreds_of_groups_on_dozens_of_partitions_are_planned_in_seconds() {
     let group = |n: usize| format!("group-{n:04}");
     let (mut syncs, mut checkpoints) = (Vec::new(), Vec::new());
     for partition in 0..PARTITIONS {
-        source.fill("orders", partition, 200);
-        target.fill("src.orders", partition, 200);
         for offset in [0, 101, 199] {
             let sync = OffsetSync {
                 topic: "orders".into(),
@@ -244,6 +257,8 @@ fn hundreds_of_groups_on_dozens_of_partitions_are_planned_in_seconds() {
             checkpoints.push(checkpoint(&group(n), "src.orders", partition, 150, 102));
         }
     }
+    source.produce_to_each("orders", 0..PARTITIONS, &numbered(200));
+    target.produce_to_each("src.orders", 0..PARTITIONS, &numbered(200));
     source.produce("mm2-offset-syncs.dst.internal", 0, &syncs);
     target.produce("src.checkpoints.internal", 0, &checkpoints);
     // A client takes a while to find its group's coordinator: many at once.

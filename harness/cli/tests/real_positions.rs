@@ -271,14 +271,18 @@ fn a_group_that_consumes_on_the_target_is_named_as_active_and_the_other_is_judge
     let member =
         Member::join(&lab.target.bootstrap_servers(), "active-shop", "odd.odd-active").expect("joined");
     let (ended, _work) = run(&lab, "odd", "odd-active", "active-.*", "");
+    let by_key = "contracts: [{ order: key }]\n";
+    let (in_key_order, _work) = run(&lab, "odd", "odd-active", "active-.*", by_key);
     drop(member);
-    ended.expect_code(12);
-    let stated = stated_positions(&lab, &ended.run, |topic| format!("odd.{topic}"));
-    assert_eq!(
-        lines(&stated),
-        [format!("active-none 0 judged{ALL}"), format!("active-shop 0 target_group_active{ALL}")]
-    );
-    says(row(&ended.run, "active-shop"), &["active on the target", "stop its consumers there"]);
+    for ended in [ended, in_key_order] {
+        ended.expect_code(12);
+        let stated = stated_positions(&lab, &ended.run, |topic| format!("odd.{topic}"));
+        assert_eq!(
+            lines(&stated),
+            [format!("active-none 0 judged{ALL}"), format!("active-shop 0 target_group_active{ALL}")]
+        );
+        says(row(&ended.run, "active-shop"), &["active on the target", "stop its consumers there"]);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod origins;
 mod states;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

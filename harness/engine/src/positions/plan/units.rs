@@ -157,6 +157,8 @@ impl Known<'_> {
 /// Takes the first origin that gives a position, and lists the others.
 fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
     let TargetLane { partition, log_start, end } = known.lane;
+    let is_active = known.active && !rule.noise_floor;
+    let active = if is_active { format!("; {}", words::ACTIVE) } else { String::new() };
     let origins = rule.judged();
     let found = origins
         .iter()
@@ -187,7 +189,8 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
             });
         }
         let (origin, state) = (Origin::None, PositionState::NoCheckpoint);
-        return LaneResume { offset: None, origin, also, state, detail: reasons.join("; ") };
+        let detail = format!("{}{active}", reasons.join("; "));
+        return LaneResume { offset: None, origin, also, state, detail };
     };
     let (state, trouble) = if offset > *end {
         let text = format!(
@@ -201,12 +204,12 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
              its auto.offset.reset"
         );
         (PositionState::BelowTargetLogStart, text)
-    } else if known.active && !rule.noise_floor {
-        (PositionState::TargetGroupActive, format!("; {}", words::ACTIVE))
+    } else if is_active {
+        (PositionState::TargetGroupActive, String::new())
     } else {
         (PositionState::Judged, String::new())
     };
-    LaneResume { offset: Some(offset), origin, also, state, detail: format!("{why}{trouble}") }
+    LaneResume { offset: Some(offset), origin, also, state, detail: format!("{why}{trouble}{active}") }
 }
 
 fn commit_state(lane: &SourceLane, committed: Option<i64>) -> (PositionState, String) {

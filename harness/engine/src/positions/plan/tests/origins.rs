@@ -7,7 +7,11 @@ use crate::record::Header;
 
 impl Fake {
     /// Records of partition 0: offset, timestamp, and the source offset that the header carries.
-    fn log(mut self, topic: &str, records: impl IntoIterator<Item = (i64, i64, Option<i64>)>) -> Self {
+    pub(super) fn log(
+        mut self,
+        topic: &str,
+        records: impl IntoIterator<Item = (i64, i64, Option<i64>)>,
+    ) -> Self {
         let records: Vec<Record> = records
             .into_iter()
             .map(|(offset, timestamp, source)| Record {

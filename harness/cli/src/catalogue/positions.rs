@@ -52,8 +52,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     state(
         "no_offset_sync",
-        "MirrorMaker 2 has written no offset-sync for the partition, so it translates no position on it.",
-        "Check that the partition is being copied and that MirrorMaker 2 may write its offset-syncs topic.",
+        "MirrorMaker 2 has written no offset-sync for the partition, or its offset-syncs topic is not there, so nothing can be \
+         translated on it.",
+        "Check that the partition is being copied, that MirrorMaker 2 may write its offset-syncs topic, and that \
+         replication.offset_syncs_location and the aliases are its own.",
     ),
     state(
         "topic_recreated",

@@ -1,7 +1,7 @@
 //! Positions that only records can give: by the header that carries the source offset, and by timestamp. Reads single
 //! records of the topics that are compared, around the commits; judges nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::Origin;
 use super::super::header::{self, Marked, MarkedLog, Paired, SOURCE_OFFSET_HEADER};
@@ -43,29 +43,74 @@ pub(super) fn look_up(
         if here.is_empty() {
             continue;
         }
-        let mut readers =
-            [SharedReader::new(source.reader(isolation)?), SharedReader::new(target.reader(isolation)?)];
-        for near in here.chunk_by(|a, b| a.0 == b.0 && b.1.saturating_sub(a.1) < NEAR) {
-            let last = near.last().map_or(0, |last| last.1);
-            for &(at, commit) in near {
-                let ahead = last.saturating_sub(commit).min(AHEAD_MAX);
-                readers.iter_mut().for_each(|reader| reader.ahead = usize::try_from(ahead).unwrap_or(0));
-                let before = records_read(&readers);
-                let [source, on_target] = &mut readers;
-                let mut one = LookUp { target, pair: &pairs[at], readers: (source, on_target) };
-                let found = match origin {
-                    Origin::Header => one.by_header(commit)?,
-                    _ => one.by_timestamp(commit)?,
-                };
-                out.insert((at, commit), (found, records_read(&readers) - before));
+        let mut reader = SharedReader::new(source.reader(isolation)?);
+        let firsts = each_near(&here, &mut reader, |reader, at, commit| {
+            let pair = &pairs[at];
+            let range = OffsetRange { start: commit.max(pair.source_log_start), end: pair.source_end };
+            Ok(reader.read(&pair.source, range, 1)?.into_iter().next())
+        })?;
+        let times =
+            times(target, pairs, firsts.iter().filter_map(|((at, _), (first, _))| Some((*at, (*first)?))))?;
+        let mut on_target = SharedReader::new(target.reader(isolation)?);
+        let found = each_near(&here, &mut on_target, |on_target, at, commit| {
+            let next = firsts[&(at, commit)].0;
+            let readers = (&mut reader, on_target);
+            let mut one = LookUp { target, at, pair: &pairs[at], next, times: &times, readers };
+            match origin {
+                Origin::Header => one.by_header(commit),
+                _ => one.by_timestamp(),
             }
+        })?;
+        let cost = |key: &(usize, i64)| firsts.get(key).map_or(0, |(_, read)| *read);
+        out.extend(found.into_iter().map(|(key, (found, read))| (key, (found, read + cost(&key)))));
+    }
+    Ok(out)
+}
+
+/// Does something for each commit, with as much read ahead as those near it will ask for. Gives what it gave, and how
+/// many records the reader read for it.
+fn each_near<'c, T>(
+    commits: &[(usize, i64)],
+    reader: &mut SharedReader<'c>,
+    mut each: impl FnMut(&mut SharedReader<'c>, usize, i64) -> Result<T, PlanError>,
+) -> Result<BTreeMap<(usize, i64), (T, u64)>, PlanError> {
+    let mut out = BTreeMap::new();
+    for near in commits.chunk_by(|a, b| a.0 == b.0 && b.1.saturating_sub(a.1) < NEAR) {
+        let last = near.last().map_or(0, |last| last.1);
+        for &(at, commit) in near {
+            let ahead = last.saturating_sub(commit).min(AHEAD_MAX);
+            reader.ahead = usize::try_from(ahead).unwrap_or(0);
+            let before = reader.records_read;
+            let done = each(reader, at, commit)?;
+            out.insert((at, commit), (done, reader.records_read - before));
         }
     }
     Ok(out)
 }
 
-fn records_read(readers: &[SharedReader<'_>; 2]) -> u64 {
-    readers.iter().map(|reader| reader.records_read).sum()
+/// By index of the pair and timestamp: the first target offset at or after it.
+type Times = HashMap<(usize, i64), Option<i64>>;
+
+/// Asks for the timestamps of all these records: of each pair one at a time, and all pairs together.
+fn times(
+    target: &dyn ClusterView,
+    pairs: &[PairPlan],
+    records: impl Iterator<Item = (usize, Glimpse)>,
+) -> Result<Times, PlanError> {
+    let mut wanted: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+    for (at, record) in records.filter(|(_, record)| record.timestamp >= 0) {
+        wanted.entry(at).or_default().insert(record.timestamp);
+    }
+    let mut out = Times::new();
+    loop {
+        let round: Vec<(usize, i64)> =
+            wanted.iter_mut().filter_map(|(at, left)| Some((*at, left.pop_first()?))).collect();
+        if round.is_empty() {
+            return Ok(out);
+        }
+        let asked: Vec<_> = round.iter().map(|&(at, time)| (pairs[at].target.clone(), time)).collect();
+        out.extend(round.into_iter().zip(target.offsets_at_times(&asked)?));
+    }
 }
 
 /// By timestamp, for each target partition of a unit: the first record at or after the earliest of the records that the
@@ -122,13 +167,18 @@ pub(super) fn unit_by_timestamp(
 
 struct LookUp<'a, 'c> {
     target: &'a dyn ClusterView,
+    /// The pair's index.
+    at: usize,
     pair: &'a PairPlan,
+    /// The first record on the source that the group has not read.
+    next: Option<Glimpse>,
+    times: &'a Times,
     readers: (&'a mut SharedReader<'c>, &'a mut SharedReader<'c>),
 }
 
 impl LookUp<'_, '_> {
     fn by_header(&mut self, commit: i64) -> Result<Found, PlanError> {
-        if let Some(record) = self.at_or_after(commit)? {
+        if let Some(record) = self.next {
             let found = self.pair_up(&record)?;
             return Ok(match found {
                 Paired::At { first, last, copies } => {
@@ -168,9 +218,9 @@ impl LookUp<'_, '_> {
         })
     }
 
-    fn by_timestamp(&mut self, commit: i64) -> Result<Found, PlanError> {
+    fn by_timestamp(&mut self) -> Result<Found, PlanError> {
         let end = self.pair.target_end;
-        let Some(record) = self.at_or_after(commit)? else {
+        let Some(record) = self.next else {
             let why =
                 "by timestamp: nothing is left to read on the source, so the target's log end".to_owned();
             return Ok(Found::At { offset: end, why });
@@ -181,7 +231,7 @@ impl LookUp<'_, '_> {
         }
         let when = format!("{} ms, the timestamp of source record {}", record.timestamp, record.offset);
         let partition = std::slice::from_ref(&self.pair.target);
-        let found = self.target.offsets_at(partition, record.timestamp)?.into_iter().flatten().next();
+        let found = first_at(self.target, self.at, self.pair, self.times, record.timestamp)?;
         if let Some(offset) = found {
             let there = self.readers.1.read(&self.pair.target, OffsetRange { start: offset, end }, 1)?;
             let own = there.first().is_some_and(|r| r.timestamp_type == TimestampType::LogAppendTime);
@@ -208,12 +258,6 @@ impl LookUp<'_, '_> {
         })
     }
 
-    /// The first record on the source that the group has not read.
-    fn at_or_after(&mut self, commit: i64) -> Result<Option<Glimpse>, PlanError> {
-        let range = OffsetRange { start: commit.max(self.pair.source_log_start), end: self.pair.source_end };
-        Ok(self.readers.0.read(&self.pair.source, range, 1)?.into_iter().next())
-    }
-
     fn last_before(&mut self, commit: i64) -> Result<Option<Glimpse>, PlanError> {
         let start = self.pair.source_log_start;
         let mut end = commit.min(self.pair.source_end);
@@ -231,15 +275,38 @@ impl LookUp<'_, '_> {
     }
 
     fn pair_up(&mut self, record: &Glimpse) -> Result<Paired, PlanError> {
-        let mut log = TargetLog { cluster: self.target, reader: self.readers.1, pair: self.pair };
+        let mut log = TargetLog {
+            cluster: self.target,
+            reader: self.readers.1,
+            at: self.at,
+            pair: self.pair,
+            times: self.times,
+        };
         header::pair_by_header(&mut log, record.offset, record.timestamp)
     }
+}
+
+/// From what was asked for together, else asked for alone.
+fn first_at(
+    target: &dyn ClusterView,
+    at: usize,
+    pair: &PairPlan,
+    times: &Times,
+    timestamp_ms: i64,
+) -> Result<Option<i64>, PlanError> {
+    if let Some(known) = times.get(&(at, timestamp_ms)) {
+        return Ok(*known);
+    }
+    let found = target.offsets_at(std::slice::from_ref(&pair.target), timestamp_ms)?;
+    Ok(found.into_iter().flatten().next())
 }
 
 struct TargetLog<'a, 'c> {
     cluster: &'a dyn ClusterView,
     reader: &'a mut SharedReader<'c>,
+    at: usize,
     pair: &'a PairPlan,
+    times: &'a Times,
 }
 
 impl MarkedLog for TargetLog<'_, '_> {
@@ -250,9 +317,7 @@ impl MarkedLog for TargetLog<'_, '_> {
     }
 
     fn offset_at_or_after(&mut self, timestamp_ms: i64) -> Result<Option<i64>, PlanError> {
-        let partition: &TopicPartition = &self.pair.target;
-        let found = self.cluster.offsets_at(std::slice::from_ref(partition), timestamp_ms)?;
-        Ok(found.into_iter().flatten().next())
+        first_at(self.cluster, self.at, self.pair, self.times, timestamp_ms)
     }
 
     fn read(&mut self, from_offset: i64, max_records: usize) -> Result<Vec<Marked>, PlanError> {

@@ -36,6 +36,8 @@ struct Fake {
     asked: std::cell::RefCell<BTreeSet<TopicPartition>>,
     /// How often single records were read.
     reads: std::cell::Cell<usize>,
+    /// How often offsets of times were asked for.
+    time_requests: std::cell::Cell<usize>,
 }
 
 impl Fake {
@@ -133,16 +135,21 @@ impl ClusterView for Fake {
         partitions: &[TopicPartition],
         timestamp_ms: i64,
     ) -> Result<Vec<Option<i64>>, KafkaError> {
+        let wanted: Vec<_> = partitions.iter().map(|p| (p.clone(), timestamp_ms)).collect();
+        self.offsets_at_times(&wanted)
+    }
+    fn offsets_at_times(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Option<i64>>, KafkaError> {
+        self.time_requests.set(self.time_requests.get() + 1);
         // Where there are no records: offset n was written at n seconds.
-        let at = timestamp_ms / 1000;
-        let of = |p: &TopicPartition| {
+        let of = |(p, timestamp_ms): &(TopicPartition, i64)| {
+            let at = timestamp_ms / 1000;
             let (start, end) = self.topics[&p.topic][p.partition as usize];
             match self.records.get(p) {
-                Some(log) => log.iter().find(|r| r.timestamp >= timestamp_ms).map(|r| r.offset),
+                Some(log) => log.iter().find(|r| r.timestamp >= *timestamp_ms).map(|r| r.offset),
                 None => (at < end).then_some(at.max(start)),
             }
         };
-        Ok(partitions.iter().map(of).collect())
+        Ok(wanted.iter().map(of).collect())
     }
     fn has_members(&self, group: &str) -> Result<bool, KafkaError> {
         Ok(self.active.contains(group))

@@ -85,6 +85,8 @@ pub(super) trait ClusterView {
         partitions: &[TopicPartition],
         timestamp_ms: i64,
     ) -> Result<Vec<Option<i64>>, KafkaError>;
+    /// The same with a time for each partition, which is asked for once at most.
+    fn offsets_at_times(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Option<i64>>, KafkaError>;
     /// Whether somebody consumes with a group now, where the list does not say.
     fn has_members(&self, group: &str) -> Result<bool, KafkaError>;
     /// Committed offsets, by group and partition in the order asked.
@@ -146,8 +148,12 @@ impl ClusterView for Cluster {
         timestamp_ms: i64,
     ) -> Result<Vec<Option<i64>>, KafkaError> {
         let wanted: Vec<_> = partitions.iter().map(|partition| (partition.clone(), timestamp_ms)).collect();
-        let found = self.offsets_for_times(&wanted)?;
-        Ok(partitions.iter().map(|partition| found.get(partition).copied().flatten()).collect())
+        self.offsets_at_times(&wanted)
+    }
+
+    fn offsets_at_times(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Option<i64>>, KafkaError> {
+        let found = self.offsets_for_times(wanted)?;
+        Ok(wanted.iter().map(|(partition, _)| found.get(partition).copied().flatten()).collect())
     }
 
     fn has_members(&self, group: &str) -> Result<bool, KafkaError> {

@@ -230,3 +230,28 @@ fn groups_near_each_other_are_looked_up_with_the_same_reads() {
     };
     assert_eq!(alone(&[500, 3_000]), alone(&[500]) + alone(&[3_000]));
 }
+
+#[test]
+fn the_times_of_all_partitions_are_asked_for_together() {
+    let topics = ["audit", "orders", "payments"];
+    let log = |name: &str, id: &str| {
+        topics.iter().fold(Fake::new(name, id), |fake, topic| {
+            fake.log(topic, (0..1_000).map(|n| (n, 1_000 * n, Some(n))))
+        })
+    };
+    for origin in ["header", "timestamp"] {
+        let (mut source, target) = (log("src", "S"), log("dst", "T"));
+        for n in 0..40 {
+            source = topics
+                .iter()
+                .fold(source, |source, topic| source.commit(&format!("g{n}"), topic, 0, 20 * n + 7));
+        }
+        let rest = format!(
+            "replication: {{ kind: redpanda_migrator, policy: identity }}\npositions: {{ origin: {origin} }}"
+        );
+        let plan = planned(&rest, &source, &target).expect("a plan");
+        let resumes = plan.groups.iter().flat_map(|group| &group.positions).map(|p| (p.committed, p.resume));
+        assert!(resumes.clone().all(|(committed, resume)| resume == Some(committed)));
+        assert_eq!((resumes.count(), target.time_requests.get()), (120, 40), "{origin}");
+    }
+}

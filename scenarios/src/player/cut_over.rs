@@ -104,6 +104,7 @@ mod tests {
             skip_records: Some(0),
             replay_records,
             missing_records: Some(0),
+            records_read_to_locate: 0,
             state,
             detail: String::new(),
         };

@@ -67,13 +67,16 @@ pub(super) fn look_up(
     Ok(out)
 }
 
+/// By index of the pair and commit: what was found, and how many records were read for it.
+type WithCost<T> = BTreeMap<(usize, i64), (T, u64)>;
+
 /// Does something for each commit, with as much read ahead as those near it will ask for. Gives what it gave, and how
 /// many records the reader read for it.
 fn each_near<'c, T>(
     commits: &[(usize, i64)],
     reader: &mut SharedReader<'c>,
     mut each: impl FnMut(&mut SharedReader<'c>, usize, i64) -> Result<T, PlanError>,
-) -> Result<BTreeMap<(usize, i64), (T, u64)>, PlanError> {
+) -> Result<WithCost<T>, PlanError> {
     let mut out = BTreeMap::new();
     for near in commits.chunk_by(|a, b| a.0 == b.0 && b.1.saturating_sub(a.1) < NEAR) {
         let last = near.last().map_or(0, |last| last.1);

@@ -27,6 +27,9 @@ const RECORDS: usize = 600;
 /// Enough for a run that gives a partition up after 45 seconds, twice.
 const LONGEST: Duration = Duration::from_secs(180);
 
+/// How a run ended that says all that it says without a fault.
+const RECOVERED: &str = "as without a fault";
+
 /// The two clusters by what they are called here; each is the source of some runs and the target of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
@@ -342,7 +345,7 @@ fn judge(case: &Case, data: &str, answer: &Answer, sound: &Answer) -> String {
         1 if verdict == "none" && answer.stderr.contains("error: ") => "could not complete (1)".to_owned(),
         12 if verdict == "inconclusive" => "inconclusive (12)".to_owned(),
         10 if verdict == "divergent" && !whole => "divergent, with less of it (10)".to_owned(),
-        code if code == sound.code && whole => "as without a fault".to_owned(),
+        code if code == sound.code && whole => RECOVERED.to_owned(),
         code => wrong(&format!("exit code {code} with verdict {verdict}, and not all that is there")),
     }
 }
@@ -451,6 +454,8 @@ fn thirty_runs_over_faulty_connections_say_what_a_run_without_faults_says_or_les
     let all: Vec<String> = endings.iter().map(|(ending, runs)| format!("{runs} {ending}")).collect();
     eprintln!("{} runs in {:.0} s: {}", 2 * played.len(), begun.elapsed().as_secs_f64(), all.join(", "));
     assert_eq!(played.len(), 15);
+    let recovered = endings.get(RECOVERED).copied().unwrap_or(0);
+    assert!(recovered >= 15, "only {recovered} runs recovered");
     for (case, answers) in &played {
         for answer in answers {
             let text = format!("{case:?} is not noticed: {answer:#?}");

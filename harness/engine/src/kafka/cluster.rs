@@ -387,6 +387,10 @@ impl Cluster {
                         .map(|(partition, _)| (partition, Err(Code::LeaderNotAvailable)))
                         .collect()
                 }
+                // The broker went away in the middle; it, or another leader, may be there soon.
+                Err(failure) if may_pass(failure.code) => {
+                    list.into_iter().map(|(partition, _)| (partition, Err(failure.code))).collect()
+                }
                 Err(failure) => return Err(self.failed(operation, None, started, failure)),
             };
             let mut last = None;
@@ -416,6 +420,11 @@ impl Cluster {
                 });
             }
             std::thread::sleep(TRY_AGAIN);
+            if last.is_some_and(|(_, code)| is_other_leader(code)) {
+                // librdkafka would ask by the leader that it remembers until its metadata is old.
+                let left = self.settings.request_timeout.saturating_sub(started.elapsed());
+                let _ = self.client.fetch_metadata(None, left);
+            }
         }
         Ok(found)
     }
@@ -699,6 +708,11 @@ pub(super) fn is_forbidden(code: Code) -> bool {
         code,
         Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed
     )
+}
+
+/// The client's idea of the leader is of yesterday.
+fn is_other_leader(code: Code) -> bool {
+    matches!(code, Code::NotLeaderForPartition | Code::FencedLeaderEpoch | Code::UnknownLeaderEpoch)
 }
 
 /// Errors of a partition that moves, which pass by themselves.

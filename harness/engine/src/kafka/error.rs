@@ -35,7 +35,11 @@ impl fmt::Display for At {
         let Self { side, alias, operation, partition, offset } = self;
         match partition {
             Some(partition) => write!(f, "cannot {operation} {partition} of {side} \"{alias}\"")?,
-            None => write!(f, "cannot {operation} on {side} \"{alias}\"")?,
+            None => {
+                let operation =
+                    [" of", " in"].iter().find_map(|word| operation.strip_suffix(word)).unwrap_or(operation);
+                write!(f, "cannot {operation} on {side} \"{alias}\"")?;
+            }
         }
         match offset {
             Some(offset) => write!(f, " at offset {offset}"),

@@ -393,6 +393,7 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), Err(NotJson { at }), "{text}");
         }
         assert!(parse(&[b'"', 0xff, b'"']).is_err());
+        assert!(parse(b"1E310").is_ok() && parse(b"1E310E").is_err(), "no number is too large");
         assert!(parse(b"\"\\").is_err());
         assert!(parse("[".repeat(100_000).as_bytes()).is_err(), "depth is bounded");
     }
@@ -427,8 +428,9 @@ mod tests {
             text in r#"[\[\]{}:, "\\a0-9eE.+tn-]{0,12}"#
         ) {
             let theirs = serde_json::from_str::<serde_json::Value>(&text);
-            let out_of_range = theirs.as_ref().is_err_and(|e| e.to_string().contains("out of range"));
-            prop_assert_eq!(parse(text.as_bytes()).is_ok(), theirs.is_ok() || out_of_range);
+            // It stops at a number that is too large for it, whatever comes behind.
+            prop_assume!(!theirs.as_ref().is_err_and(|e| e.to_string().contains("out of range")));
+            prop_assert_eq!(parse(text.as_bytes()).is_ok(), theirs.is_ok());
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Positions that only records can give: by the header that carries the source offset, and by timestamp. Reads single
 //! records of the topics that are compared, around the commits; judges nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Origin;
 use super::super::header::{self, Marked, MarkedLog, Paired, SOURCE_OFFSET_HEADER};
 use super::super::locate::LogBounds;
 use super::PlanError;
 use super::sharing::SharedReader;
+use super::times::Times;
 use super::types::{PairPlan, TargetLane, UnitPlan};
 use super::view::{ClusterView, Glimpse};
 use crate::record::{Isolation, OffsetRange, TimestampType, TopicPartition};
@@ -26,8 +27,11 @@ pub(super) enum Found {
     Nothing { why: String },
 }
 
-/// By index of the pair and commit on the source: what was found, and how many records were read for it.
-pub(super) type LookUps = BTreeMap<(usize, i64), (Found, u64)>;
+/// By index of the pair and commit on the source: what came of it, and how many records were read for it.
+type ByCommit<T> = BTreeMap<(usize, i64), (T, u64)>;
+
+/// What was found for each commit.
+pub(super) type LookUps = ByCommit<Found>;
 
 /// Looks up each commit by `origin`: the header or the timestamp.
 pub(super) fn look_up(
@@ -49,26 +53,26 @@ pub(super) fn look_up(
             let range = OffsetRange { start: commit.max(pair.source_log_start), end: pair.source_end };
             Ok(reader.read(&pair.source, range, 1)?.into_iter().next())
         })?;
-        let times =
-            times(target, pairs, firsts.iter().filter_map(|((at, _), (first, _))| Some((*at, (*first)?))))?;
+        let records = firsts.iter().filter_map(|((at, _), (first, _))| Some((*at, (*first)?.timestamp)));
+        let times = Times::ask(target, pairs, records)?;
         let mut on_target = SharedReader::new(target.reader(isolation)?);
         let found = each_near(&here, &mut on_target, |on_target, at, commit| {
-            let next = firsts[&(at, commit)].0;
+            let (next, before) = (firsts[&(at, commit)].0, reader.records_read);
             let readers = (&mut reader, on_target);
             let mut one = LookUp { target, at, pair: &pairs[at], next, times: &times, readers };
-            match origin {
-                Origin::Header => one.by_header(commit),
-                _ => one.by_timestamp(),
-            }
+            let found = match origin {
+                Origin::Header => one.by_header(commit)?,
+                _ => one.by_timestamp()?,
+            };
+            Ok((found, reader.records_read - before))
         })?;
-        let cost = |key: &(usize, i64)| firsts.get(key).map_or(0, |(_, read)| *read);
-        out.extend(found.into_iter().map(|(key, (found, read))| (key, (found, read + cost(&key)))));
+        for (key, ((found, further), on_target)) in found {
+            let (_, first) = firsts[&key];
+            out.insert(key, (found, first + further + on_target));
+        }
     }
     Ok(out)
 }
-
-/// By index of the pair and commit: what was found, and how many records were read for it.
-type WithCost<T> = BTreeMap<(usize, i64), (T, u64)>;
 
 /// Does something for each commit, with as much read ahead as those near it will ask for. Gives what it gave, and how
 /// many records the reader read for it.
@@ -76,7 +80,7 @@ fn each_near<'c, T>(
     commits: &[(usize, i64)],
     reader: &mut SharedReader<'c>,
     mut each: impl FnMut(&mut SharedReader<'c>, usize, i64) -> Result<T, PlanError>,
-) -> Result<WithCost<T>, PlanError> {
+) -> Result<ByCommit<T>, PlanError> {
     let mut out = BTreeMap::new();
     for near in commits.chunk_by(|a, b| a.0 == b.0 && b.1.saturating_sub(a.1) < NEAR) {
         let last = near.last().map_or(0, |last| last.1);
@@ -89,31 +93,6 @@ fn each_near<'c, T>(
         }
     }
     Ok(out)
-}
-
-/// By index of the pair and timestamp: the first target offset at or after it.
-type Times = HashMap<(usize, i64), Option<i64>>;
-
-/// Asks for the timestamps of all these records: of each pair one at a time, and all pairs together.
-fn times(
-    target: &dyn ClusterView,
-    pairs: &[PairPlan],
-    records: impl Iterator<Item = (usize, Glimpse)>,
-) -> Result<Times, PlanError> {
-    let mut wanted: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
-    for (at, record) in records.filter(|(_, record)| record.timestamp >= 0) {
-        wanted.entry(at).or_default().insert(record.timestamp);
-    }
-    let mut out = Times::new();
-    loop {
-        let round: Vec<(usize, i64)> =
-            wanted.iter_mut().filter_map(|(at, left)| Some((*at, left.pop_first()?))).collect();
-        if round.is_empty() {
-            return Ok(out);
-        }
-        let asked: Vec<_> = round.iter().map(|&(at, time)| (pairs[at].target.clone(), time)).collect();
-        out.extend(round.into_iter().zip(target.offsets_at_times(&asked)?));
-    }
 }
 
 /// By timestamp, for each target partition of a unit: the first record at or after the earliest of the records that the
@@ -234,7 +213,7 @@ impl LookUp<'_, '_> {
         }
         let when = format!("{} ms, the timestamp of source record {}", record.timestamp, record.offset);
         let partition = std::slice::from_ref(&self.pair.target);
-        let found = first_at(self.target, self.at, self.pair, self.times, record.timestamp)?;
+        let found = self.times.first_at(self.target, (self.at, self.pair), record.timestamp)?;
         if let Some(offset) = found {
             let there = self.readers.1.read(&self.pair.target, OffsetRange { start: offset, end }, 1)?;
             let own = there.first().is_some_and(|r| r.timestamp_type == TimestampType::LogAppendTime);
@@ -289,21 +268,6 @@ impl LookUp<'_, '_> {
     }
 }
 
-/// From what was asked for together, else asked for alone.
-fn first_at(
-    target: &dyn ClusterView,
-    at: usize,
-    pair: &PairPlan,
-    times: &Times,
-    timestamp_ms: i64,
-) -> Result<Option<i64>, PlanError> {
-    if let Some(known) = times.get(&(at, timestamp_ms)) {
-        return Ok(*known);
-    }
-    let found = target.offsets_at(std::slice::from_ref(&pair.target), timestamp_ms)?;
-    Ok(found.into_iter().flatten().next())
-}
-
 struct TargetLog<'a, 'c> {
     cluster: &'a dyn ClusterView,
     reader: &'a mut SharedReader<'c>,
@@ -320,7 +284,7 @@ impl MarkedLog for TargetLog<'_, '_> {
     }
 
     fn offset_at_or_after(&mut self, timestamp_ms: i64) -> Result<Option<i64>, PlanError> {
-        first_at(self.cluster, self.at, self.pair, self.times, timestamp_ms)
+        self.times.first_at(self.cluster, (self.at, self.pair), timestamp_ms)
     }
 
     fn read(&mut self, from_offset: i64, max_records: usize) -> Result<Vec<Marked>, PlanError> {

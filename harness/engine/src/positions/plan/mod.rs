@@ -14,6 +14,7 @@ mod pairs;
 mod resume;
 mod sharing;
 mod state;
+mod times;
 mod types;
 mod units;
 mod view;

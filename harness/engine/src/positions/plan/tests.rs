@@ -36,6 +36,8 @@ struct Fake {
     asked: std::cell::RefCell<BTreeSet<TopicPartition>>,
     /// How often single records were read.
     reads: std::cell::Cell<usize>,
+    /// How many single records that gave.
+    records_given: std::cell::Cell<u64>,
     /// How often offsets of times were asked for.
     time_requests: std::cell::Cell<usize>,
 }
@@ -185,7 +187,9 @@ impl SmallReader for FakeReader<'_> {
         self.0.reads.set(self.0.reads.get() + 1);
         let log = self.0.records.get(partition).into_iter().flatten();
         let inside = log.filter(|r| r.offset >= range.start && r.offset < range.end);
-        Ok(inside.take(max_records).map(Glimpse::of).collect())
+        let given: Vec<Glimpse> = inside.take(max_records).map(Glimpse::of).collect();
+        self.0.records_given.set(self.0.records_given.get() + given.len() as u64);
+        Ok(given)
     }
 }
 

@@ -100,6 +100,8 @@ fn the_header_pairs_exactly_and_takes_the_first_of_repeated_copies() {
             "d orders-0 200 210 Header Judged",
         ]
     );
+    // Also what is read on the source to find the last record for a group at its end.
+    assert_eq!(plan.records_read_to_locate, source.records_given.get() + target.records_given.get());
     let details = details(&plan);
     assert!(details[0].contains("paired with source record 50 by the header"), "{}", details[0]);
     assert!(details[1].contains("2 copies stand from there to 105, the first is taken"), "{}", details[1]);
@@ -218,6 +220,7 @@ fn groups_near_each_other_are_looked_up_with_the_same_reads() {
         // What each cost adds up, and no record was read twice.
         let each: u64 = together.groups.iter().map(|group| group.positions[0].records_read_to_locate).sum();
         assert_eq!(together.records_read_to_locate, each);
+        assert_eq!(each, source.records_given.get() + target.records_given.get());
         assert!((1..=2_000).contains(&each), "{origin}: {each} records");
     }
     // Those far from each other cost what one alone costs: nothing is read ahead for nobody.
@@ -226,8 +229,11 @@ fn groups_near_each_other_are_looked_up_with_the_same_reads() {
         for (n, commit) in commits.iter().enumerate() {
             source = source.commit(&format!("g{n}"), "orders", 0, *commit);
         }
-        planned(&rest("header"), &source, &target).expect("a plan").records_read_to_locate
+        let read = planned(&rest("header"), &source, &target).expect("a plan").records_read_to_locate;
+        assert_eq!(read, source.records_given.get() + target.records_given.get(), "{commits:?}");
+        read
     };
+    assert!(alone(&[5_000]) > 64, "at its end, the source is read for the last record");
     assert_eq!(alone(&[500, 3_000]), alone(&[500]) + alone(&[3_000]));
 }
 

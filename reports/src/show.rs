@@ -17,7 +17,7 @@ pub fn findings_table(findings: &[Finding], max_rows: usize) -> String {
     let shown = findings.len().min(max_rows);
     let mut text = String::new();
     if shown > 0 {
-        text = layout(FINDING_HEADER, findings[..shown].iter().map(finding_cells), &[]);
+        text = table(FINDING_HEADER, findings[..shown].iter().map(finding_cells), &[]);
     }
     let more = findings.len() - shown;
     if more > 0 {
@@ -35,7 +35,7 @@ pub fn groups_table(groups: &[GroupSummary]) -> String {
         let alone = group.positions.is_empty().then(|| group_without_positions_cells(group));
         group.positions.iter().map(move |position| position_cells(group, position)).chain(alone)
     });
-    layout(POSITION_HEADER, rows, &[3, 4, 6, 7, 8, 9])
+    table(POSITION_HEADER, rows, &[3, 4, 6, 7, 8, 9])
 }
 
 /// Every pair, one row each, and their sums.
@@ -44,7 +44,7 @@ pub fn ledger_table(pairs: &[PairSummary]) -> String {
         return "no pairs\n".to_owned();
     }
     let sums = (pairs.len() > 1).then(|| sum_cells(&sum(pairs)));
-    layout(LEDGER_HEADER, pairs.iter().map(pair_cells).chain(sums), &[1, 2, 3, 4, 5, 6, 7, 8, 9])
+    table(LEDGER_HEADER, pairs.iter().map(pair_cells).chain(sums), &[1, 2, 3, 4, 5, 6, 7, 8, 9])
 }
 
 /// What offsets of one side are on the other, one row each. `-` where it is not known.
@@ -63,7 +63,7 @@ pub fn translations_table(answers: &[Translation], of: OffsetsOf) -> String {
             answer.state.as_str().to_owned(),
         ]
     });
-    layout(header, rows, &[2, 3])
+    table(header, rows, &[2, 3])
 }
 
 /// The verdict in one line: what was compared, what was found, the groups, the exit code, the decisive reason.
@@ -95,7 +95,8 @@ fn groups_by_colour(groups: &[GroupSummary]) -> String {
     if colours.is_empty() { "no groups".to_owned() } else { format!("groups: {}", colours.join(", ")) }
 }
 
-fn layout<const N: usize>(
+/// Rows of text as a table for a terminal; `right`: columns that are numbers.
+pub fn table<const N: usize>(
     header: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
     right: &[usize],

@@ -8,7 +8,6 @@ mod logs;
 mod output;
 mod progress;
 mod signals;
-mod table;
 
 use std::process::ExitCode;
 

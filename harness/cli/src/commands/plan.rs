@@ -6,6 +6,7 @@ use cutproof::positions::{
     UnitPosition,
 };
 use cutproof::run::RunError;
+use cutproof_reports::show::table;
 use serde_json::{Value, json};
 
 use super::refusals;
@@ -13,7 +14,6 @@ use crate::args::{Format, PlanArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::table::table;
 
 /// Asks both clusters and prints what a run would do.
 pub fn plan(arguments: &PlanArguments) -> Result<i32, Failure> {

@@ -3,6 +3,7 @@
 use cutproof::monitor::Monitor;
 use cutproof::watch::{GroupProgress, Progress as Found, commits_now};
 use cutproof_reports::plain;
+use cutproof_reports::show::table;
 
 use super::refusals;
 use super::rollback::{count, finished, offset};
@@ -10,7 +11,6 @@ use crate::args::{Format, ProgressArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::table::table;
 
 /// 0 where every group moves or has nothing left, 10 where one stands still or went back, 12 where it is not known.
 pub fn progress(arguments: &ProgressArguments) -> Result<i32, Failure> {

@@ -6,6 +6,7 @@ use cutproof::watch::{
     Answer, FinishedRun, GroupWayBack, Headroom, Limit, PairSince, Place, PositionWayBack, Rollback, Span,
     WayBack,
 };
+use cutproof_reports::show::table;
 use cutproof_reports::{ResumeRow, RunState, grouped, plain, resume_csv};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -15,7 +16,6 @@ use crate::args::{Format, RollbackArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::table::table;
 
 /// 0 where every way back is open and known, 10 where one is closed, 12 where one is not known.
 pub fn rollback(arguments: &RollbackArguments) -> Result<i32, Failure> {

@@ -13,6 +13,7 @@ mod origins;
 mod pairs;
 mod resume;
 mod sharing;
+mod start;
 mod state;
 mod times;
 mod types;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::locate::LogBounds;
 use super::super::names::TopicNames;
-use super::PlanError;
 use super::types::{GroupPlan, Ignored, PairPlan, UnitPlan};
-use super::units;
 use super::view::ClusterView;
-use crate::config::{ProofConfig, RangeStart};
+use super::{PlanError, start, units};
+use crate::config::ProofConfig;
 use crate::record::{Isolation, Partitioning, TopicPartition};
 
 /// The pairs, and what was left out or looks odd.
@@ -75,21 +74,9 @@ pub(super) fn pair(
             ));
         }
         for partition in 0..partitions {
-            out.pairs.push(PairPlan {
-                source: TopicPartition::new(topic, partition),
-                target: TopicPartition::new(&on_target, partition),
-                contract: contract.clone(),
-                source_start: 0,
-                source_end: 0,
-                source_log_start: 0,
-                target_log_start: 0,
-                target_end: 0,
-                start_reason: String::new(),
-                target_hint: None,
-                target_start: None,
-                lead_in_from: None,
-                records_read_to_locate: 0,
-            });
+            let source = TopicPartition::new(topic, partition);
+            let target = TopicPartition::new(&on_target, partition);
+            out.pairs.push(PairPlan::unbounded(source, target, contract.clone()));
         }
     }
     for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
@@ -128,11 +115,7 @@ pub(super) fn set_starts(
     pairs: &mut [PairPlan],
     groups: &[GroupPlan],
 ) -> Result<(), PlanError> {
-    let since = match config.range.start {
-        RangeStart::Timestamp(ms) => Some(ms),
-        RangeStart::Duration(back) => Some(now_ms.saturating_sub(back.as_millis() as i64)),
-        RangeStart::Positions | RangeStart::Earliest => None,
-    };
+    let since = start::since(config.range.start, now_ms);
     let at_time = match since {
         Some(ms) => {
             let partitions: Vec<_> = pairs.iter().map(|p| p.source.clone()).collect();
@@ -145,32 +128,10 @@ pub(super) fn set_starts(
             let of_pair = move |g: &'_ GroupPlan| g.positions.iter().find(|p| p.pair == index).cloned();
             groups.iter().filter_map(move |g| of_pair(g).map(|p| (g, p)))
         };
-        let (asked, reason) = match (config.range.start, here().min_by_key(|(_, p)| p.committed)) {
-            (RangeStart::Positions, Some((group, position))) => {
-                let reason = format!("the lowest committed offset, of group {}", group.group);
-                (position.committed, reason)
-            }
-            (RangeStart::Positions, None) => {
-                (pair.source_log_start, "no group has a commit on it: from the source's log start".to_owned())
-            }
-            (RangeStart::Earliest, _) => {
-                (pair.source_log_start, "from the source's log start, as asked".to_owned())
-            }
-            (RangeStart::Timestamp(_) | RangeStart::Duration(_), _) => match at_time {
-                Some(offset) => (offset, "the first record at or after the time asked for".to_owned()),
-                None => (pair.source_end, "no record at or after the time asked for".to_owned()),
-            },
-        };
-        pair.source_start = asked.clamp(pair.source_log_start, pair.source_end);
-        pair.start_reason = match asked {
-            asked if asked < pair.source_start => {
-                format!("{reason}, is {asked}, which retention has deleted: from the source's log start")
-            }
-            asked if asked > pair.source_start => {
-                format!("{reason}, is {asked}, past the log end: from the end")
-            }
-            _ => reason,
-        };
+        let lowest = here().min_by_key(|(_, p)| p.committed);
+        let lowest = lowest.as_ref().map(|(group, p)| (p.committed, group.group.as_str()));
+        let log = LogBounds { start: pair.source_log_start, end: pair.source_end };
+        (pair.source_start, pair.start_reason) = start::start(config.range.start, log, lowest, at_time);
         let resumes = here().filter(|(_, p)| p.committed == pair.source_start);
         pair.target_hint = resumes.filter_map(|(_, p)| p.resume).min();
     }

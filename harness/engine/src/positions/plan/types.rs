@@ -57,6 +57,25 @@ pub struct PairPlan {
 }
 
 impl PairPlan {
+    /// Two partitions whose bounds are not known yet.
+    pub fn unbounded(source: TopicPartition, target: TopicPartition, contract: Contract) -> Self {
+        Self {
+            source,
+            target,
+            contract,
+            source_start: 0,
+            source_end: 0,
+            source_log_start: 0,
+            target_log_start: 0,
+            target_end: 0,
+            start_reason: String::new(),
+            target_hint: None,
+            target_start: None,
+            lead_in_from: None,
+            records_read_to_locate: 0,
+        }
+    }
+
     /// The partition on one side.
     pub fn partition(&self, side: Side) -> &TopicPartition {
         match side {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::locate::LogBounds;
 use super::super::{Origin, OtherPosition, PositionState};
 use super::evidence::Evidence;
 use super::groups::Context;
@@ -11,8 +12,8 @@ use super::origins::Rule;
 use super::sharing::SharedReader;
 use super::types::{GroupPlan, LaneResume, SourceLane, TargetLane, UnitPlan, UnitPosition};
 use super::view::ClusterView;
-use super::{PlanError, words};
-use crate::config::{ProofConfig, RangeStart};
+use super::{PlanError, start, words};
+use crate::config::ProofConfig;
 use crate::record::{Partitioning, TopicPartition};
 
 /// One unit for each target topic among `chosen` (source topic, partitions, target topic) that is repartitioned.
@@ -242,11 +243,7 @@ pub(super) fn set_starts(
     units: &mut [UnitPlan],
     groups: &[GroupPlan],
 ) -> Result<(), PlanError> {
-    let since = match config.range.start {
-        RangeStart::Timestamp(ms) => Some(ms),
-        RangeStart::Duration(back) => Some(now_ms.saturating_sub(back.as_millis() as i64)),
-        RangeStart::Positions | RangeStart::Earliest => None,
-    };
+    let since = start::since(config.range.start, now_ms);
     for (unit, plan) in units.iter_mut().enumerate() {
         let partitions: Vec<_> = plan.sources.iter().map(|lane| lane.partition.clone()).collect();
         let at_time = match since {
@@ -259,33 +256,10 @@ pub(super) fn set_starts(
                 .flat_map(|group| {
                     group.units.iter().filter(|position| position.unit == unit).map(move |p| (group, p))
                 })
-                .filter_map(|(group, position)| position.committed[at].map(|committed| (committed, group)))
+                .filter_map(|(group, position)| Some((position.committed[at]?, group.group.as_str())))
                 .min_by_key(|(committed, _)| *committed);
-            let (asked, reason) = match (config.range.start, lowest) {
-                (RangeStart::Positions, Some((committed, group))) => {
-                    (committed, format!("the lowest committed offset, of group {}", group.group))
-                }
-                (RangeStart::Positions, None) => {
-                    (lane.log_start, "no group has a commit on it: from the source's log start".to_owned())
-                }
-                (RangeStart::Earliest, _) => {
-                    (lane.log_start, "from the source's log start, as asked".to_owned())
-                }
-                (RangeStart::Timestamp(_) | RangeStart::Duration(_), _) => match at_time[at] {
-                    Some(offset) => (offset, "the first record at or after the time asked for".to_owned()),
-                    None => (lane.end, "no record at or after the time asked for".to_owned()),
-                },
-            };
-            lane.start = asked.clamp(lane.log_start, lane.end);
-            lane.start_reason = match asked {
-                asked if asked < lane.start => {
-                    format!("{reason}, is {asked}, which retention has deleted: from the source's log start")
-                }
-                asked if asked > lane.start => {
-                    format!("{reason}, is {asked}, past the log end: from the end")
-                }
-                _ => reason,
-            };
+            let log = LogBounds { start: lane.log_start, end: lane.end };
+            (lane.start, lane.start_reason) = start::start(config.range.start, log, lowest, at_time[at]);
         }
     }
     Ok(())

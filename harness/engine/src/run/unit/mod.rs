@@ -137,20 +137,8 @@ fn stand_ins(plan: &UnitPlan) -> Vec<PairPlan> {
     let sources: Vec<_> = plan.sources.iter().map(|lane| lane.partition.clone()).collect();
     let targets: Vec<_> = plan.targets.iter().map(|lane| lane.partition.clone()).collect();
     (0..sources.len().max(targets.len()))
-        .map(|at| PairPlan {
-            source: partition(&sources, at),
-            target: partition(&targets, at),
-            contract: plan.contract.clone(),
-            source_start: 0,
-            source_end: 0,
-            source_log_start: 0,
-            target_log_start: 0,
-            target_end: 0,
-            start_reason: String::new(),
-            target_hint: None,
-            target_start: None,
-            lead_in_from: None,
-            records_read_to_locate: 0,
+        .map(|at| {
+            PairPlan::unbounded(partition(&sources, at), partition(&targets, at), plan.contract.clone())
         })
         .collect()
 }

@@ -1,15 +1,16 @@
 //! A network of our own in front of brokers: every connection passes one lane per broker. It records the header of each
-//! request, and can be cut, slowed or reset, and its connections left half open. It changes no byte.
+//! request, and can be cut, slowed, narrowed or reset, and its connections left half open. It changes no byte.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU64;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -56,6 +57,10 @@ struct Shared {
 struct State {
     cut: bool,
     delay: Duration,
+    /// `None`: as many as come.
+    bytes_per_second: Option<NonZeroU64>,
+    /// Until when the link is taken by what has passed: to the brokers, to the clients.
+    taken_until: [Option<Instant>; 2],
     closed: bool,
     connections: Vec<Weak<Connection>>,
     recorded: BTreeMap<Recorded, u64>,
@@ -132,6 +137,11 @@ impl FaultyNetwork {
         self.shared.lock().delay = Duration::from_millis(delay_ms);
     }
 
+    /// Lets at most so many bytes a second pass in each direction, all connections together; 0 ends it.
+    pub fn bandwidth(&self, bytes_per_second: u64) {
+        self.shared.lock().bytes_per_second = NonZeroU64::new(bytes_per_second);
+    }
+
     /// Leaves every open connection half open, for good: each side may send, and nothing arrives, nor an end. As where a
     /// firewall forgets a connection. New ones are served.
     pub fn half_open(&self) {
@@ -168,11 +178,12 @@ impl Shared {
         self.state.lock().expect("nothing panics while holding it")
     }
 
-    /// Waits out a delay and a cut. Says whether the network is still there.
-    fn pass(&self) -> bool {
-        let delay = self.lock().delay;
-        if !delay.is_zero() {
-            std::thread::sleep(delay);
+    /// Waits out a delay, the bytes that are before `bytes` in their direction, and a cut. Says whether the network is
+    /// still there.
+    fn pass(&self, bytes: usize, direction: Direction) -> bool {
+        let wait = self.lock().take(bytes, direction);
+        if !wait.is_zero() {
+            std::thread::sleep(wait);
         }
         let state = self.changed.wait_while(self.lock(), |state| state.cut && !state.closed);
         !state.expect("nothing panics while holding it").closed
@@ -189,6 +200,25 @@ impl Shared {
                 *state.clients.entry(client_id).or_default() += 1;
             }
         }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    ToBroker,
+    ToClient,
+}
+
+impl State {
+    /// How long `bytes` are under way.
+    fn take(&mut self, bytes: usize, direction: Direction) -> Duration {
+        let Some(rate) = self.bytes_per_second else { return self.delay };
+        let now = Instant::now();
+        let taken_until = &mut self.taken_until[direction as usize];
+        let start = taken_until.map_or(now, |until| until.max(now));
+        let done = start + Duration::from_secs_f64(bytes as f64 / rate.get() as f64);
+        *taken_until = Some(done);
+        done - now + self.delay
     }
 }
 
@@ -228,7 +258,7 @@ fn accept(listener: &TcpListener, upstream: SocketAddr, shared: &Arc<Shared>) {
 
 /// Connects a client to its broker and carries bytes both ways until either side ends.
 fn connect(client: TcpStream, upstream: SocketAddr, shared: &Arc<Shared>) {
-    if !shared.pass() {
+    if !shared.pass(0, Direction::ToBroker) {
         return;
     }
     // Without a broker the client sees its connection closed, as it would see it refused.
@@ -259,9 +289,10 @@ fn carry(
     shared: &Shared,
     mut scanner: Option<RequestScanner>,
 ) {
+    let direction = if scanner.is_some() { Direction::ToBroker } else { Direction::ToClient };
     let mut chunk = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut chunk) {
-        if !shared.pass() {
+        if !shared.pass(length, direction) {
             break;
         }
         if half_open.load(Ordering::Relaxed) {

@@ -104,7 +104,7 @@ fn ask(stream: &mut TcpStream, text: &[u8]) -> std::io::Result<Duration> {
 }
 
 #[test]
-fn a_cut_holds_bytes_a_delay_slows_them_and_a_reset_ends_connections() {
+fn a_cut_holds_bytes_a_delay_and_a_bandwidth_slow_them_and_a_reset_ends_connections() {
     let network = FaultyNetwork::start([echo()]).unwrap();
     let connect = || {
         let stream = TcpStream::connect(network.lanes()[0].address()).unwrap();
@@ -118,6 +118,14 @@ fn a_cut_holds_bytes_a_delay_slows_them_and_a_reset_ends_connections() {
     let taken = ask(&mut stream, b"slowly").unwrap();
     assert!(taken >= Duration::from_millis(200), "two directions of 100 ms took {taken:?}");
     network.delay(0);
+
+    network.bandwidth(40_000);
+    let taken = ask(&mut stream, &[7; 10_000]).unwrap();
+    assert!(
+        taken >= Duration::from_millis(490),
+        "10,000 bytes there and back at 40,000 a second took {taken:?}"
+    );
+    network.bandwidth(0);
 
     network.cut();
     stream.write_all(b"held").unwrap();

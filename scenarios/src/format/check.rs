@@ -194,6 +194,9 @@ fn one_step(scenario: &Scenario, cast: &Cast, Placed { at, step }: &Placed, all:
         Step::Cut(_) | Step::Slow(_) | Step::Heal(_) if matches!(scenario.clusters.0, Clusters::Own(_)) => {
             all.push(format!("{at}: only links to clusters that the scenario starts"));
         }
+        Step::Slow(slow) if slow.delay.is_none() && slow.bytes_per_second.is_none() => {
+            all.push(format!("{at}: say how slow: delay, bytes_per_second, or both"));
+        }
         Step::Start(machine) | Step::Stop(machine) | Step::Kill(machine) | Step::Restart(machine) => {
             machine_step(scenario, *machine, at, all);
         }

@@ -1,6 +1,7 @@
 //! What can happen in a scenario: one mapping with one key for each step. Does none of it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -244,8 +245,12 @@ pub struct StartReplicator {
 pub struct Slow {
     /// Which.
     pub link: Link,
-    /// Delay of each chunk in each direction.
-    pub delay: Span,
+    /// Delay of each chunk in each direction (none).
+    #[serde(default)]
+    pub delay: Option<Span>,
+    /// At most so many bytes a second in each direction (any number).
+    #[serde(default)]
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 /// How long to wait for the copy.

@@ -102,6 +102,7 @@ fn steps_that_make_no_sense_are_refused() {
         ("{ produce_raw: { on: target, records: [{ topic: orders }] } }", "did you mean `src.orders`"),
         ("{ commit: { group: g, topic: orders, offset: heads } }", "no place in a log"),
         ("{ register_schema: { subject: a, schema: orders } }", "registry: apicurio"),
+        ("{ slow: { link: cutproof-source } }", "say how slow"),
         ("run", "runs once"),
         ("{ produce: {}, run: {} }", "beside another key"),
     ] {

@@ -1,5 +1,6 @@
 //! One function for each step, and one that knows them all. Judges nothing.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -83,13 +84,16 @@ fn simple(stage: &mut Stage<'_>, step: &Step) -> Result<()> {
             Ok(())
         }
         Step::Slow(slow) => {
-            let delay = u64::try_from(slow.delay.0.as_millis()).unwrap_or(u64::MAX);
-            stage.ground.kafka(slow.link.side())?.network()?.delay(delay);
+            let network = stage.ground.kafka(slow.link.side())?.network()?;
+            let delay = slow.delay.map_or(0, |delay| delay.0.as_millis());
+            network.delay(u64::try_from(delay).unwrap_or(u64::MAX));
+            network.bandwidth(slow.bytes_per_second.map_or(0, NonZeroU64::get));
             Ok(())
         }
         Step::Heal(link) => {
             let network = stage.ground.kafka(link.side())?.network()?;
             network.delay(0);
+            network.bandwidth(0);
             network.heal();
             Ok(())
         }

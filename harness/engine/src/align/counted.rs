@@ -143,6 +143,7 @@ mod tests {
         for offset in offsets {
             all.add(offset, item(offset).identity);
         }
+        assert_eq!(all.stretches.len(), 3, "records side by side take no more room than one");
         for taken in 0..1_u32 << offsets.len() {
             let (out, kept): (Vec<_>, Vec<_>) = (0..offsets.len()).partition(|&at| taken & (1 << at) != 0);
             let out: Vec<Item> = out.into_iter().map(|at| item(offsets[at])).collect();

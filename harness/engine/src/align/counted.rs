@@ -150,6 +150,8 @@ mod tests {
             let rest = all.without(&out);
             let kept: Vec<Item> = kept.into_iter().map(|at| item(offsets[at])).collect();
             assert_eq!(rest.records(), kept.len() as u64);
+            assert_eq!(rest.start(), kept.first().map(|item| item.offset));
+            assert_eq!(rest.end(), kept.last().map(|item| item.offset + 1));
             assert_eq!(rest.sum(), kept.iter().fold(0, |sum: u128, item| sum.wrapping_add(item.identity)));
             for offset in 0..25 {
                 let below = kept.iter().filter(|item| item.offset < offset).count() as u64;

@@ -320,3 +320,32 @@ fn a_file_that_is_cut_short_is_an_error() {
     std::fs::write(&path, &content[..content.len() - 1]).expect("writable");
     assert!(matches!(read_findings(run.path()), Err(ReportError::Parquet { .. })));
 }
+
+#[test]
+fn a_run_of_the_offset_map_takes_at_most_forty_bytes() {
+    const RUNS: i64 = 100_000;
+    let (_parent, run) = new_run();
+    let mut writer = run.offset_map_writer().expect("writable");
+    let (mut source_offset, mut target_offset, mut state) = (7_000_000_000, 3_000_000_000, 1_u64);
+    for n in 0..RUNS {
+        // Lengths and distances that do not repeat, over a dozen partitions.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let record_count = 1 + (state >> 44);
+        let partition = (n * 12 / RUNS) as i32;
+        let offset_run = OffsetRun {
+            source_topic: "orders".to_owned(),
+            source_partition: partition,
+            source_offset,
+            target_topic: "src.orders".to_owned(),
+            target_partition: partition,
+            target_offset,
+            record_count,
+        };
+        writer.push(&offset_run).expect("writable");
+        source_offset += record_count as i64 + 1;
+        target_offset += record_count as i64 + (state >> 60) as i64;
+    }
+    writer.close().expect("writable");
+    let size = std::fs::metadata(run.path().join("offset_map.parquet")).expect("there").len();
+    assert!(size <= 40 * RUNS as u64, "{size} bytes for {RUNS} runs");
+}

@@ -62,14 +62,7 @@ fn could_cross(regions: &Regions, at: usize, side: Side, offset: i64, runs: &Run
         Side::Target => runs.matched_below_target(offset),
     };
     let between = below(offset).saturating_sub(below(regions.get(at).range[side as usize].end));
-    between <= regions.given_up(at, other(side)) + regions.left_over_after(side, offset)
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
-    }
+    between <= regions.given_up(at, side.other()) + regions.left_over_after(side, offset)
 }
 
 fn sighting_in_reach(regions: &Regions, at: usize, runs: &Runs) -> Option<(Side, i64)> {
@@ -191,7 +184,7 @@ fn look_ahead(
             continue;
         }
         let mut inside: HashSet<u64, PassThrough> = HashSet::default();
-        log.read(other(side), region.range[other(side) as usize], &mut |item| {
+        log.read(side.other(), region.range[side.other() as usize], &mut |item| {
             inside.insert(item.identity as u64);
             true
         })?;

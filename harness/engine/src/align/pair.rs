@@ -101,10 +101,10 @@ impl PairAligner {
     /// further up, end alike.
     pub fn waits_for_target(&self) -> bool {
         let [source, target] = self.queues.each_ref().map(Queue::as_slice);
-        let alike = source.iter().rev().zip(target.iter().rev()).take(self.tuning.agreeing);
+        let mut tails = source.iter().rev().zip(target.iter().rev()).take(self.tuning.agreeing);
         let end_alike = source.len().min(target.len()) >= self.tuning.agreeing
             && source.len() <= target.len()
-            && alike.into_iter().all(|(s, t)| self.rules.matches(s, t));
+            && tails.all(|(s, t)| self.rules.matches(s, t));
         !(source.is_empty() || end_alike)
     }
 

@@ -127,12 +127,8 @@ struct Claim {
 
 impl Claim {
     fn lacking(&self) -> Side {
-        other(self.side)
+        self.side.other()
     }
-}
-
-pub(super) fn other(side: Side) -> Side {
-    if side == Side::Source { Side::Target } else { Side::Source }
 }
 
 fn claims(pair: &Classified, gaps: &Gaps) -> Vec<Claim> {
@@ -491,7 +487,7 @@ impl Seen {
 
 /// Whether a tombstone that `holding` ends a key with was old enough at the barrier for the other side to have let it go.
 pub(super) fn tombstone_explains(holding: Side, timestamp: i64, cleaning: &Cleaning) -> Explained {
-    match cleaning.delete_retention_ms[other(holding) as usize] {
+    match cleaning.delete_retention_ms[holding.other() as usize] {
         Some(kept) if timestamp >= 0 => {
             if timestamp.saturating_add(kept) <= cleaning.barrier_ms {
                 Explained::Yes

@@ -31,7 +31,7 @@ use crate::align::{Item, LogError, Outcome, Rules};
 use crate::fingerprint::TOMBSTONE;
 use crate::record::{OffsetRange, Side};
 
-use super::compacted::{Explained, other, tombstone_explains};
+use super::compacted::{Explained, tombstone_explains};
 use super::{Cleaning, Standing, UnitReading};
 
 /// What the compacted contract of a unit is judged by.
@@ -93,7 +93,7 @@ struct Claim {
 
 impl Claim {
     fn lacking(&self) -> Side {
-        other(self.holding)
+        self.holding.other()
     }
 }
 
@@ -177,7 +177,7 @@ impl Seen {
     fn look_for_lasts(&mut self, rules: &UnitRules<'_>, log: &mut dyn LaneLog) -> Result<(), LogError> {
         let Self { last, like_last, .. } = self;
         for side in Side::BOTH {
-            let lasts = &last[other(side) as usize];
+            let lasts = &last[side.other() as usize];
             for (lane, &start) in rules.log_starts[side as usize].iter().enumerate() {
                 let like_last = &mut like_last[side as usize];
                 log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {

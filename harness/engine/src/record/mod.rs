@@ -22,6 +22,14 @@ impl Side {
     /// Source first, as everywhere.
     pub const BOTH: [Side; 2] = [Side::Source, Side::Target];
 
+    /// The side across.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+        }
+    }
+
     /// `source` or `target`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -115,6 +115,14 @@ impl UnitPlan {
         topics.join(",")
     }
 
+    /// First offset that is left, by side and lane.
+    pub fn log_starts(&self) -> [Vec<i64>; 2] {
+        [
+            self.sources.iter().map(|lane| lane.log_start).collect(),
+            self.targets.iter().map(|lane| lane.log_start).collect(),
+        ]
+    }
+
     /// The topics of one side, one for each lane.
     pub fn topics(&self, side: Side) -> impl Iterator<Item = &str> {
         self.partitions(side).into_iter().map(|partition| partition.topic.as_str())

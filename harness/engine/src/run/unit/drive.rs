@@ -162,10 +162,7 @@ impl State {
     /// `ends`: by side and lane. Range indices are set where the lanes of all units are put together.
     fn new(unit: &Unit, ends: [Vec<i64>; 2], store: SpillStore) -> Self {
         let plan = &unit.plan;
-        let log_starts: [Vec<i64>; 2] = [
-            plan.sources.iter().map(|lane| lane.log_start).collect(),
-            plan.targets.iter().map(|lane| lane.log_start).collect(),
-        ];
+        let log_starts = plan.log_starts();
         let lanes = [0, 1].map(|side: usize| {
             let lane = |(&start, &end): (&i64, &i64)| LaneState {
                 range: 0,

@@ -120,8 +120,8 @@ pub(in crate::run) fn judge(
     let name = format!("{} -> {}", plan.source_topics(), plan.target_topic());
     let fingerprinter = Fingerprinter::new(&plan.contract, seed);
     let mut log = UnitLog { readers, plan, fingerprinter, read_to: read_to.clone() };
-    let log_starts: Vec<i64> = plan.sources.iter().map(|lane| lane.log_start).collect();
-    let aligned = aligner.finish(&log_starts, &mut log, &mut cells);
+    let log_starts = plan.log_starts();
+    let aligned = aligner.finish(&log_starts[0], &mut log, &mut cells);
     cells.close();
     let mut reading = reading(plan, name, &cells, &read_to, &source_ends, &first_timestamps, complete);
     let KeyedAlignment { outcomes, .. } = match aligned {
@@ -171,10 +171,7 @@ fn judge_compacted(
         ordered: plan.contract.order != OrderPromise::None,
         timestamps_exact: plan.contract.timestamps == TimestampRule::Exact,
         cleaning,
-        log_starts: &[
-            plan.sources.iter().map(|lane| lane.log_start).collect(),
-            plan.targets.iter().map(|lane| lane.log_start).collect(),
-        ],
+        log_starts: &plan.log_starts(),
     };
     judge_compacted_unit(outcomes, standings, reading, &rules, log)
 }
@@ -247,10 +244,7 @@ fn partners(
     if repeated.is_empty() {
         return Ok(HashMap::new());
     }
-    let log_starts = [
-        plan.sources.iter().map(|lane| lane.log_start).collect::<Vec<_>>(),
-        plan.targets.iter().map(|lane| lane.log_start).collect(),
-    ];
+    let log_starts = plan.log_starts();
     for side in Side::BOTH {
         for (lane, &start) in log_starts[side as usize].iter().enumerate() {
             log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {

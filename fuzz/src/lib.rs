@@ -2,6 +2,8 @@
 
 #[path = "../../harness/engine/tests/judged/choices.rs"]
 mod choices;
+#[path = "../../harness/engine/tests/judged/items.rs"]
+mod items;
 #[path = "../../harness/engine/tests/judged/lanes.rs"]
 mod lanes;
 #[path = "../../harness/engine/tests/judged/pair.rs"]

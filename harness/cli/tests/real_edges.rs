@@ -17,19 +17,6 @@ use cutproof_testcontainers::{
 use serde_json::Value;
 use support::*;
 
-/// 2026-11-02T08:00:00Z, the timestamp of record 0.
-const BEGIN: i64 = 1_793_606_400_000;
-
-fn record(partition: i32, n: i64) -> PlainRecord {
-    PlainRecord {
-        partition,
-        key: Some(format!("k{}", n % 7).into_bytes()),
-        value: Some(format!("value {partition} {n}").into_bytes()),
-        headers: vec![],
-        timestamp: BEGIN + n * 1_000,
-    }
-}
-
 fn records(numbers: Range<i64>) -> impl Iterator<Item = PlainRecord> {
     numbers.map(|n| record(0, n))
 }

@@ -33,16 +33,6 @@ fn positions_lab() -> MutexGuard<'static, Lab> {
     })
 }
 
-fn record(partition: i32, n: i64) -> PlainRecord {
-    PlainRecord {
-        partition,
-        key: Some(format!("k{}", n % 7).into_bytes()),
-        value: Some(format!("value {partition} {n}").into_bytes()),
-        headers: vec![],
-        timestamp: 1_793_606_400_000 + n * 1_000,
-    }
-}
-
 fn records(numbers: Range<i64>) -> impl Iterator<Item = PlainRecord> {
     numbers.map(|n| record(0, n))
 }

@@ -3,6 +3,8 @@
 
 #[path = "judged/choices.rs"]
 mod choices;
+#[path = "judged/items.rs"]
+mod items;
 #[path = "judged/pair.rs"]
 mod pair;
 

@@ -1,37 +1,29 @@
 //! The compacted contract of units against its oracle: several lanes a side, cleaned at any time, damaged at random.
 //! `CUTPROOF_SEEDS` sets the number of seeds (default 60,000).
 
-use std::num::NonZeroU64;
+#[path = "judged/choices.rs"]
+mod choices;
+#[path = "judged/histories.rs"]
+mod histories;
+#[path = "judged/items.rs"]
+mod items;
+#[path = "judged/lanes.rs"]
+mod lanes;
 
-use cutproof::align::keyed::{
-    Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LaneLog, LanePair, PairSink,
-};
-use cutproof::align::{Item, LogError, Outcome, Rules};
+use choices::Random;
+use cutproof::align::Rules;
+use cutproof::align::keyed::{InMemoryStore, KeyedAligner, KeyedTuning};
 use cutproof::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit,
 };
-use cutproof::fingerprint::TOMBSTONE;
-use cutproof::record::{OffsetRange, Side};
+use cutproof::record::Side;
 use cutproof_fixtures::compaction::{History, play};
 use cutproof_fixtures::oracle::compacted::{Column, CompactedLog, LogRecord};
 use cutproof_fixtures::oracle::compacted_lanes::judge_compacted_lanes;
 use cutproof_fixtures::oracle::{self, OracleFinding, Order, Timestamps};
-
-fn seeds() -> u64 {
-    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % n
-    }
-}
+use histories::{column, damage, items, lines, seeds};
+use lanes::{Lanes, Pairs, grouping};
 
 /// Both sides by lane, and when they were read.
 #[derive(Debug)]
@@ -47,7 +39,7 @@ impl Unit {
     /// Histories side by side, one of each source lane; on the target lane by lane, or all in one. `clean`: nothing is
     /// damaged.
     fn any(seed: u64, clean: bool) -> Self {
-        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let random = &mut Random::Seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let order = [Order::Key, Order::None, Order::KeyThenMultiset, Order::KeyThenMultiset];
         let order = order[random.below(4) as usize];
         let count = if order == Order::KeyThenMultiset { 1 + random.below(3) } else { 1 };
@@ -96,19 +88,8 @@ impl Unit {
     }
 }
 
-/// Offset, key, identity, timestamp, `x` for a tombstone.
 fn table(unit: &Unit) -> String {
-    let line = |log: &LogRecord| {
-        let LogRecord { record, offset, tombstone } = log;
-        let key = record.key.map_or("-".to_owned(), |key| key.to_string());
-        let mark = if *tombstone { "x" } else { "" };
-        format!("  {offset}: {key} = {:x} @{} {mark}\n", record.identity, record.timestamp)
-    };
-    let lane = |log: &CompactedLog| -> String {
-        let lines: String = log.records.iter().map(line).collect();
-        format!("{lines}  end {}, tombstones kept {:?}\n", log.end, log.delete_retention_ms)
-    };
-    let [source, target] = unit.lanes.each_ref().map(|lanes| lanes.iter().map(lane).collect::<String>());
+    let [source, target] = unit.lanes.each_ref().map(|lanes| lanes.iter().map(lines).collect::<String>());
     format!("{:?}, now {}\nsource\n{source}target\n{target}", unit.order, unit.now_ms)
 }
 
@@ -120,81 +101,14 @@ fn behind(mut log: CompactedLog, next: CompactedLog) -> CompactedLog {
     log
 }
 
-/// Anything that may go wrong.
-fn damage(log: &mut CompactedLog, random: &mut Random) {
-    if log.records.len() < 2 {
-        return;
-    }
-    let at = random.below(log.records.len() as u64) as usize;
-    match random.below(7) {
-        0 | 1 => drop(log.records.remove(at)),
-        2 => {
-            log.records.remove(at);
-            log.records[at..].iter_mut().for_each(|record| record.offset -= 1);
-            log.end -= 1;
-        }
-        3 => log.records[at].record.identity += 1 << 50,
-        4 => {
-            log.records[at].record.identity += 1 << 50;
-            log.records[at].record.timestamp += 1;
-        }
-        5 => {
-            let copy = LogRecord { offset: log.end, ..log.records[at] };
-            log.records.push(copy);
-            log.end += 1;
-        }
-        _ => log.delete_retention_ms = None,
-    }
-}
-
-struct Lanes([Vec<Vec<Item>>; 2]);
-
-impl LaneLog for Lanes {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let items = self.0[side as usize][lane].iter();
-        let _ = items.filter(|item| (range.start..range.end).contains(&item.offset)).all(visit);
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Pairs(Vec<LanePair>);
-
-impl PairSink for Pairs {
-    fn matched(&mut self, pair: LanePair) {
-        self.0.push(pair);
-    }
-}
-
-fn item(log: &LogRecord) -> Item {
-    Item {
-        identity: u128::from(log.record.identity),
-        offset: log.offset,
-        timestamp: log.record.timestamp,
-        key: log.record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
-        value: if log.tombstone { TOMBSTONE } else { log.record.value },
-    }
-}
-
 /// The engine's answer, in the oracle's words.
 fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
     let lanes = unit.lanes.each_ref();
-    let items = lanes.map(|lanes| lanes.iter().map(|log| log.records.iter().map(item).collect()).collect());
-    let mut log = Lanes(items);
-    let grouping = match unit.order {
-        Order::Key | Order::Partition => Grouping::Key,
-        Order::KeyThenMultiset => Grouping::KeyThenMultiset,
-        Order::None => Grouping::Multiset,
-    };
+    let mut log = Lanes(lanes.map(|lanes| lanes.iter().map(items).collect()));
     let counts = lanes.map(Vec::len);
     let store = Box::new(InMemoryStore::default());
-    let mut aligner = KeyedAligner::new(Rules::default(), grouping, KeyedTuning::default(), counts, store);
+    let mut aligner =
+        KeyedAligner::new(Rules::default(), grouping(unit.order), KeyedTuning::default(), counts, store);
     let mut pairs = Pairs::default();
     for side in Side::BOTH {
         for lane in 0..counts[side as usize] {
@@ -238,43 +152,10 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
         log_starts: &counts.map(|count| vec![0; count]),
     };
     judge_compacted_unit(&outcomes, &mut standings, &reading, &rules, &mut log).expect("lists can be read");
-    let index = |side: Side, lane: Option<usize>, item: &Item| {
-        let lanes = &log.0[side as usize];
-        let lane = lane.expect("a lane");
-        let at = lanes[lane].iter().position(|other| other.offset == item.offset).expect("one of the lane");
-        lanes[..lane].iter().map(Vec::len).sum::<usize>() + at
-    };
     let mut answer: Vec<(OracleFinding, Column)> = outcomes
         .iter()
         .zip(&standings)
-        .map(|(entry, standing)| {
-            let source = |item: &Item| index(Side::Source, entry.source_lane, item);
-            let target = |item: &Item| index(Side::Target, entry.target_lane, item);
-            let finding = match &entry.outcome {
-                Outcome::Missing { source: s } => OracleFinding::Missing { source: source(s) },
-                Outcome::Extraneous { target: t } => OracleFinding::Extraneous { target: target(t) },
-                Outcome::Duplicate { original, target: t } => {
-                    OracleFinding::Duplicate { original: source(original), target: target(t) }
-                }
-                Outcome::Reordered { source: s, target: t, key_order_broken } => OracleFinding::Reordered {
-                    source: source(s),
-                    target: target(t),
-                    key_order_broken: *key_order_broken,
-                },
-                Outcome::Mismatched { source: s, target: t } => {
-                    OracleFinding::Mismatched { source: source(s), target: target(t) }
-                }
-                Outcome::Unsolved { .. } => panic!("small groups are always solved"),
-            };
-            let column = match standing {
-                Standing::Finding(_) => Column::Finding,
-                Standing::Pending => Column::Pending,
-                Standing::CompactedOrDropped => Column::CompactedOrDropped,
-                Standing::Compacted => Column::Compacted,
-                Standing::Unverifiable | Standing::Beyond => panic!("whole logs were read"),
-            };
-            (finding, column)
-        })
+        .map(|(entry, standing)| (log.finding(entry), column(standing)))
         .collect();
     answer.sort_unstable();
     answer

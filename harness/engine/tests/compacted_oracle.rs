@@ -1,59 +1,26 @@
 //! The compacted contract against its oracle, over histories that are cleaned on either side at any time.
 //! `CUTPROOF_SEEDS` sets the number of seeds (default 60,000).
 
-use std::num::NonZeroU64;
+#[path = "judged/choices.rs"]
+mod choices;
+#[path = "judged/histories.rs"]
+mod histories;
 
+use choices::Random;
 use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
-use cutproof::classify::{Classified, Cleaning, PairReading, Standing, classify, judge_compacted};
-use cutproof::fingerprint::TOMBSTONE;
+use cutproof::classify::{Classified, Cleaning, PairReading, classify, judge_compacted};
 use cutproof::record::Side;
 use cutproof_fixtures::compaction::{Compacted, History, play};
-use cutproof_fixtures::oracle::compacted::{self, Column, CompactedLog, LogRecord};
+use cutproof_fixtures::oracle::compacted::{self, Column};
 use cutproof_fixtures::oracle::{self, OracleFinding};
-
-fn seeds() -> u64 {
-    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % n
-    }
-}
+use histories::{column, items, lines, seeds};
 
 fn history(seed: u64) -> History {
     History { seed: seed + 1, writes: 30, timestamps_ignored: seed.is_multiple_of(3), dropped: None }
 }
 
-/// Offset, key, identity, timestamp, `x` for a tombstone.
 fn table(logs: &Compacted) -> String {
-    let log = |log: &CompactedLog| -> String {
-        let line = |log: &LogRecord| {
-            let LogRecord { record, offset, tombstone } = log;
-            let key = record.key.map_or("-".to_owned(), |key| key.to_string());
-            let mark = if *tombstone { "x" } else { "" };
-            format!("  {offset}: {key} = {:x} @{} {mark}\n", record.identity, record.timestamp)
-        };
-        let lines: String = log.records.iter().map(line).collect();
-        format!("{lines}  end {}, tombstones kept {:?}\n", log.end, log.delete_retention_ms)
-    };
-    format!("now {}\nsource\n{}target\n{}", logs.now_ms, log(&logs.source), log(&logs.target))
-}
-
-fn items(log: &CompactedLog) -> Vec<Item> {
-    let item = |log: &LogRecord| Item {
-        identity: u128::from(log.record.identity),
-        offset: log.offset,
-        timestamp: log.record.timestamp,
-        key: log.record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
-        value: if log.tombstone { TOMBSTONE } else { log.record.value },
-    };
-    log.records.iter().map(item).collect()
+    format!("now {}\nsource\n{}target\n{}", logs.now_ms, lines(&logs.source), lines(&logs.target))
 }
 
 /// The engine's answer, in the oracle's words.
@@ -107,13 +74,6 @@ fn in_the_oracles_words(pair: &Classified, log: &InMemory) -> Vec<(OracleFinding
         }
         Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
     };
-    let column = |standing: &Standing| match standing {
-        Standing::Finding(_) => Column::Finding,
-        Standing::Pending => Column::Pending,
-        Standing::Compacted => Column::Compacted,
-        Standing::CompactedOrDropped => Column::CompactedOrDropped,
-        Standing::Unverifiable | Standing::Beyond => panic!("whole logs were read"),
-    };
     pair.alignment.outcomes.iter().map(finding).zip(pair.standings.iter().map(column)).collect()
 }
 
@@ -126,41 +86,10 @@ fn by_the_oracle(logs: &Compacted, timestamps_kept: bool) -> Vec<(OracleFinding,
 }
 
 /// Anything that may go wrong, on the logs as they are at the end.
-fn damage(logs: &mut Compacted, random: &mut Random) {
+fn damage(logs: &mut Compacted, random: &mut Random<'_>) {
     for _ in 0..random.below(4) {
         let log = if random.below(4) == 0 { &mut logs.source } else { &mut logs.target };
-        let len = log.records.len();
-        if len < 2 {
-            continue;
-        }
-        let at = random.below(len as u64) as usize;
-        match random.below(8) {
-            // Lost after it was written; never written.
-            0 | 1 => drop(log.records.remove(at)),
-            2 => {
-                log.records.remove(at);
-                log.records[at..].iter_mut().for_each(|record| record.offset -= 1);
-                log.end -= 1;
-            }
-            3 => log.records[at].record.identity += 1,
-            4 => {
-                log.records[at].record.identity += 1;
-                log.records[at].record.timestamp += 1;
-            }
-            5 => {
-                let other = random.below(len as u64) as usize;
-                let (a, b) = (log.records[at], log.records[other]);
-                log.records[at] = LogRecord { offset: a.offset, ..b };
-                log.records[other] = LogRecord { offset: b.offset, ..a };
-            }
-            6 => {
-                let copy = LogRecord { offset: log.end, ..log.records[at] };
-                log.records.push(copy);
-                log.end += 1;
-            }
-            _ => log.delete_retention_ms = None,
-        }
-        log.end = log.end.max(log.records.last().map_or(0, |record| record.offset + 1));
+        histories::damage(log, random);
     }
 }
 
@@ -168,7 +97,7 @@ fn damage(logs: &mut Compacted, random: &mut Random) {
 fn the_engine_judges_compacted_logs_as_the_oracle_does() {
     let mut seen = [0_u64; 4];
     for seed in 0..seeds() {
-        let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let random = &mut Random::Seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut logs = play(&history(seed));
         damage(&mut logs, random);
         let timestamps_kept = random.below(4) > 0;

@@ -5,6 +5,8 @@
 mod choices;
 #[path = "../../../fuzz/src/corpus.rs"]
 mod corpus;
+#[path = "judged/items.rs"]
+mod items;
 #[path = "judged/lanes.rs"]
 mod lanes;
 #[path = "judged/pair.rs"]

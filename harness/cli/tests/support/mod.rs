@@ -143,6 +143,17 @@ pub fn config_at(source: &str, target: &str, source_alias: &str, more: &str) -> 
     )
 }
 
+/// Record `n` of a partition: one of seven keys, one second after the one before, from 2026-11-02T08:00:00Z on.
+pub fn record(partition: i32, n: i64) -> PlainRecord {
+    PlainRecord {
+        partition,
+        key: Some(format!("k{}", n % 7).into_bytes()),
+        value: Some(format!("value {partition} {n}").into_bytes()),
+        headers: vec![],
+        timestamp: 1_793_606_400_000 + n * 1_000,
+    }
+}
+
 /// A record without its offset.
 type Content = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Option<Vec<u8>>)>, i64);
 

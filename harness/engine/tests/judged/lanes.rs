@@ -2,16 +2,16 @@
 //! arrival and tuning by choice.
 #![allow(dead_code)] // each program uses a part
 
-use std::num::NonZeroU64;
-
 use cutproof::align::keyed::{
-    Grouping, InMemoryStore, KeyedAligner, KeyedAlignment, KeyedTuning, LaneLog, LanePair, PairSink,
+    Grouping, InMemoryStore, KeyedAligner, KeyedAlignment, KeyedTuning, LaneLog, LaneOutcome, LanePair,
+    PairSink,
 };
 use cutproof::align::{Item, LogError, Outcome, Rules, Tuning};
 use cutproof::record::{OffsetRange, Side};
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleOutcome, OracleRecord, Order, Timestamps};
 
 use super::choices::Random;
+use super::items::items;
 
 #[derive(Default)]
 pub struct Pairs(pub Vec<LanePair>);
@@ -47,6 +47,30 @@ impl Lanes {
         let at =
             lanes[lane].binary_search_by_key(&offset, |item| item.offset).expect("an offset of the lane");
         lanes[..lane].iter().map(Vec::len).sum::<usize>() + at
+    }
+
+    /// An outcome in the oracle's words.
+    pub fn finding(&self, entry: &LaneOutcome) -> OracleFinding {
+        let source = entry.outcome.source().map(|item| {
+            self.index(Side::Source, entry.source_lane.expect("it has a source record"), item.offset)
+        });
+        let target = entry.outcome.target().map(|item| {
+            self.index(Side::Target, entry.target_lane.expect("it has a target record"), item.offset)
+        });
+        match (&entry.outcome, source, target) {
+            (Outcome::Missing { .. }, Some(source), None) => OracleFinding::Missing { source },
+            (Outcome::Extraneous { .. }, None, Some(target)) => OracleFinding::Extraneous { target },
+            (Outcome::Duplicate { .. }, Some(original), Some(target)) => {
+                OracleFinding::Duplicate { original, target }
+            }
+            (&Outcome::Reordered { key_order_broken, .. }, Some(source), Some(target)) => {
+                OracleFinding::Reordered { source, target, key_order_broken }
+            }
+            (Outcome::Mismatched { .. }, Some(source), Some(target)) => {
+                OracleFinding::Mismatched { source, target }
+            }
+            other => panic!("small sequences are always solved: {other:?}"),
+        }
     }
 }
 
@@ -164,25 +188,6 @@ impl Shape {
     }
 }
 
-/// Offsets with gaps, as markers and compaction leave them, from another start in each lane.
-fn items(records: &[OracleRecord], random: &mut Random<'_>) -> Vec<Item> {
-    let mut offset = random.below(90) as i64;
-    let gaps = random.below(2) == 1;
-    records
-        .iter()
-        .map(|record| {
-            offset += if gaps && random.below(6) == 0 { 1 + random.below(3) as i64 } else { 1 };
-            Item {
-                identity: u128::from(record.identity),
-                offset,
-                timestamp: record.timestamp,
-                key: record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
-                value: record.value,
-            }
-        })
-        .collect()
-}
-
 fn any_tuning(random: &mut Random<'_>) -> KeyedTuning {
     if random.below(4) == 0 {
         return KeyedTuning::default();
@@ -203,16 +208,20 @@ fn any_tuning(random: &mut Random<'_>) -> KeyedTuning {
     }
 }
 
-fn align(shape: &Shape, log: &mut Lanes, random: &mut Random<'_>) -> (KeyedAlignment, Vec<LanePair>) {
-    let grouping = match shape.order {
+/// How the engine groups records under a promise of the oracle.
+pub fn grouping(order: Order) -> Grouping {
+    match order {
         Order::Key => Grouping::Key,
         Order::KeyThenMultiset => Grouping::KeyThenMultiset,
         Order::None | Order::Partition => Grouping::Multiset,
-    };
+    }
+}
+
+fn align(shape: &Shape, log: &mut Lanes, random: &mut Random<'_>) -> (KeyedAlignment, Vec<LanePair>) {
     let lanes = shape.lanes.map(|lanes| lanes as usize);
     let store = Box::new(InMemoryStore::new(1 + random.upto(5)));
     let rules = Rules { timestamp_tolerance_ms: shape.tolerance };
-    let mut aligner = KeyedAligner::new(rules, grouping, any_tuning(random), lanes, store);
+    let mut aligner = KeyedAligner::new(rules, grouping(shape.order), any_tuning(random), lanes, store);
     let mut pairs = Pairs::default();
     let mut rest: Vec<(Side, usize, &[Item])> = Vec::new();
     for side in Side::BOTH {
@@ -251,33 +260,9 @@ fn found(alignment: &KeyedAlignment, pairs: &[LanePair], log: &Lanes) -> OracleO
         })
         .collect();
     matched.sort_unstable();
-    let mut findings: Vec<OracleFinding> = alignment
-        .outcomes
-        .iter()
-        .map(|entry| {
-            let source = entry.outcome.source().map(|item| {
-                log.index(Side::Source, entry.source_lane.expect("it has a source record"), item.offset)
-            });
-            let target = entry.outcome.target().map(|item| {
-                log.index(Side::Target, entry.target_lane.expect("it has a target record"), item.offset)
-            });
-            match (&entry.outcome, source, target) {
-                (Outcome::Missing { .. }, Some(source), None) => OracleFinding::Missing { source },
-                (Outcome::Extraneous { .. }, None, Some(target)) => OracleFinding::Extraneous { target },
-                (Outcome::Duplicate { .. }, Some(original), Some(target)) => {
-                    OracleFinding::Duplicate { original, target }
-                }
-                (&Outcome::Reordered { key_order_broken, .. }, Some(source), Some(target)) => {
-                    OracleFinding::Reordered { source, target, key_order_broken }
-                }
-                (Outcome::Mismatched { .. }, Some(source), Some(target)) => {
-                    OracleFinding::Mismatched { source, target }
-                }
-                other => panic!("small sequences are always solved: {other:?}"),
-            }
-        })
-        .collect();
-    let sorted_by = |entry: &cutproof::align::keyed::LaneOutcome| {
+    let mut findings: Vec<OracleFinding> =
+        alignment.outcomes.iter().map(|entry| log.finding(entry)).collect();
+    let sorted_by = |entry: &LaneOutcome| {
         let source =
             (entry.source_lane.unwrap_or(usize::MAX), entry.outcome.source().map(|item| item.offset));
         let target = (entry.target_lane, entry.outcome.target().map(|item| item.offset));
@@ -297,7 +282,12 @@ pub struct Judged {
 /// Both answers about the lanes of `source` and `target`.
 pub fn judge(shape: &Shape, [source, target]: [&[Vec<OracleRecord>]; 2], random: &mut Random<'_>) -> Judged {
     let expected = oracle::judge_lanes(source, target, shape.rules());
-    let mut log = Lanes([source, target].map(|lanes| lanes.iter().map(|lane| items(lane, random)).collect()));
+    // From another start in each lane.
+    let mut lane_items = |lane: &Vec<OracleRecord>| {
+        let before = random.below(90) as i64;
+        items(lane, before, random)
+    };
+    let mut log = Lanes([source, target].map(|lanes| lanes.iter().map(&mut lane_items).collect()));
     let (alignment, pairs) = align(shape, &mut log, random);
     Judged { found: found(&alignment, &pairs, &log), expected }
 }

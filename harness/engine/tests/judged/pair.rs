@@ -2,7 +2,6 @@
 #![allow(dead_code)] // each program uses a part
 
 use std::borrow::Cow;
-use std::num::NonZeroU64;
 
 use cutproof::align::{
     InMemory, Item, Outcome, Overflow, PairAligner, Rules, Runs, Snapshot, StoreError, Tuning,
@@ -12,6 +11,7 @@ use cutproof::record::Side;
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
 
 use super::choices::Random;
+use super::items::items;
 
 /// Takes so many records in all.
 struct Limited(Vec<Item>, usize);
@@ -28,25 +28,6 @@ impl Overflow for Limited {
     fn clear(&mut self) {
         self.0.clear();
     }
-}
-
-/// Offsets with gaps, as markers and compaction leave them.
-fn items(records: &[OracleRecord], random: &mut Random<'_>) -> Vec<Item> {
-    let mut offset = 0;
-    let gaps = random.below(2) == 1;
-    records
-        .iter()
-        .map(|record| {
-            offset += if gaps && random.below(6) == 0 { 1 + random.below(3) as i64 } else { 1 };
-            Item {
-                identity: u128::from(record.identity),
-                offset,
-                timestamp: record.timestamp,
-                key: record.key.map(|key| NonZeroU64::new(key + 1).expect("not zero")),
-                value: record.value,
-            }
-        })
-        .collect()
 }
 
 fn record(letter: u64, keys: u64, tolerance: bool, random: &mut Random<'_>) -> OracleRecord {
@@ -242,7 +223,7 @@ pub fn judge(
     let timestamps = tolerance.map_or(Timestamps::InIdentity, Timestamps::ToleranceMs);
     let expected = oracle::judge(source, target, oracle::Rules { timestamps, ..oracle::Rules::STRICT });
     let rules = Rules { timestamp_tolerance_ms: tolerance };
-    let (s, t) = (items(source, random), items(target, random));
+    let (s, t) = (items(source, 0, random), items(target, 0, random));
     let found = engine_findings(&s, &t, rules, random, restarts);
     assert_eq!(found, expected.findings, "{case}\nsource {source:?}\ntarget {target:?}");
 }

@@ -1,5 +1,6 @@
 //! Reads planned ranges of one side, each partition in order, and says how each ended. Compares nothing.
 
+mod headerless;
 mod poison;
 mod prefetch;
 mod raw;
@@ -9,6 +10,8 @@ pub use poison::Hole;
 pub use prefetch::bounded_prefetch;
 pub use reader::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
 
+#[cfg(test)]
+mod headerless_tests;
 #[cfg(test)]
 mod poison_tests;
 #[cfg(test)]

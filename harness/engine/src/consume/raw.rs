@@ -11,6 +11,7 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
+use super::headerless::Headerless;
 use crate::record::{HeaderView, RecordView, TimestampType};
 
 const BATCH: usize = 2_000;
@@ -48,6 +49,7 @@ pub(super) struct BatchQueue<C: ConsumerContext + 'static> {
     queue: Queue,
     consumer: BaseConsumer<C>,
     messages: Vec<*mut rd::rd_kafka_message_t>,
+    headerless: Headerless,
 }
 
 struct Queue(*mut rd::rd_kafka_queue_t);
@@ -71,6 +73,7 @@ impl<C: ConsumerContext + 'static> BatchQueue<C> {
             queue: Queue(queue),
             consumer,
             messages: vec![ptr::null_mut(); BATCH],
+            headerless: Headerless::of_this_client(),
         })
     }
 
@@ -101,9 +104,8 @@ impl<C: ConsumerContext + 'static> BatchQueue<C> {
             )
         };
         let n = usize::try_from(n).unwrap_or(0);
-        for at in 0..n {
-            // Given back on every path, also when `visit` panics.
-            let message = Message(self.messages[at]);
+        // Given back on every path: where `visit` panics, closing the client would wait for what is not.
+        for message in Fetched(self.messages[..n].iter()) {
             // SAFETY: a non-null pointer filled in above, owned by `message` until the end of this turn.
             let raw = unsafe { &*message.0 };
             let topic = TopicHandle(raw.rkt as usize);
@@ -111,7 +113,7 @@ impl<C: ConsumerContext + 'static> BatchQueue<C> {
                 rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {
                     let mut headers = Vec::new();
                     // SAFETY: `raw` is a fetched message; all views end before `message` is dropped.
-                    let view = unsafe { view(message.0, raw, &mut headers) };
+                    let view = unsafe { view(message.0, raw, self.headerless, &mut headers) };
                     visit(self, Entry::Record { topic, partition: raw.partition, view });
                     continue;
                 }
@@ -132,6 +134,23 @@ impl<C: ConsumerContext + 'static> BatchQueue<C> {
             visit(self, entry);
         }
         n
+    }
+}
+
+/// Owned messages that are not visited yet.
+struct Fetched<'a>(std::slice::Iter<'a, *mut rd::rd_kafka_message_t>);
+
+impl Iterator for Fetched<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.next().map(|message| Message(*message))
+    }
+}
+
+impl Drop for Fetched<'_> {
+    fn drop(&mut self) {
+        self.for_each(drop);
     }
 }
 
@@ -157,14 +176,17 @@ unsafe fn bytes<'a>(data: *const c_void, len: usize) -> Option<&'a [u8]> {
 unsafe fn view<'a>(
     message: *mut rd::rd_kafka_message_t,
     raw: &'a rd::rd_kafka_message_t,
+    headerless: Headerless,
     headers: &'a mut Vec<HeaderView<'a>>,
 ) -> RecordView<'a> {
     let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
     let mut list: *mut rd::rd_kafka_headers_t = ptr::null_mut();
     unsafe {
         let timestamp = rd::rd_kafka_message_timestamp(message, &mut kind);
-        let found = rd::rd_kafka_message_headers(message, &mut list);
-        if found == rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        if !headerless.is_certain(raw)
+            && rd::rd_kafka_message_headers(message, &mut list)
+                == rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
             let mut name: *const c_char = ptr::null();
             let mut value: *const c_void = ptr::null();
             let mut len = 0;

@@ -115,6 +115,27 @@ fn a_range_is_read_exactly_with_null_empty_headers_and_timestamps_kept() {
 }
 
 #[test]
+fn a_visit_that_panics_does_not_keep_the_client_from_closing() {
+    let broker = Broker::start("orders", 1);
+    broker.produce("orders", 0, &(0..500).map(record).collect::<Vec<_>>());
+    let (closed, waiting) = channel();
+    let config = broker.config();
+    std::thread::spawn(move || {
+        let panicked = std::panic::catch_unwind(move || {
+            let mut reader = Reader::open(Side::Source, &config, STALL).expect("a reader");
+            let range = OffsetRange { start: 0, end: 500 };
+            let partition = TopicPartition::new("orders", 0);
+            reader.read_range(&partition, range, &CancelToken::default(), &mut Vec::new(), |view| {
+                assert!(view.offset < 3, "planted");
+                true
+            })
+        });
+        closed.send(panicked.is_err())
+    });
+    assert_eq!(waiting.recv_timeout(Duration::from_secs(30)), Ok(true));
+}
+
+#[test]
 fn an_offset_that_is_not_there_is_named_and_never_reset() {
     let broker = Broker::start("orders", 1);
     broker.produce("orders", 0, &[record(0)]);

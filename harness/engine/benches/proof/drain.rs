@@ -11,13 +11,22 @@ const BATCH: usize = 2_000;
 /// A batch that is not full is waited for so long: at the end of a topic that is time lost.
 const WAIT_MS: i32 = 20;
 
-/// `args`: source, target, topic, partitions. Prints `N records, N bytes`.
+/// `args`: source, target, topic, partitions of either. Prints `N records, N bytes`.
 pub fn drain_both(args: &[String]) {
-    let [source, target, topic, partitions] = args else { panic!("--drain wants four arguments") };
-    let partitions: i32 = partitions.parse().expect("a number of partitions");
+    let [source, target, topic, partitions @ ..] = args else { panic!("--drain wants five arguments") };
+    let partitions: Vec<i32> =
+        partitions.iter().map(|n| n.parse().expect("a number of partitions")).collect();
     let (records, bytes) = std::thread::scope(|scope| {
-        let threads =
-            [source, target].map(|bootstrap| scope.spawn(move || drain(bootstrap, topic, partitions)));
+        let threads = [(source, partitions[0]), (target, partitions[1])].map(|(bootstrap, partitions)| {
+            scope.spawn(move || {
+                let (mut records, mut bytes) = (0_u64, 0_u64);
+                drain(bootstrap, topic, partitions, |message| {
+                    records += 1;
+                    bytes += (message.len + message.key_len) as u64;
+                });
+                (records, bytes)
+            })
+        });
         threads
             .into_iter()
             .map(|thread| thread.join().expect("no panic"))
@@ -26,7 +35,8 @@ pub fn drain_both(args: &[String]) {
     println!("{records} records, {bytes} bytes");
 }
 
-fn drain(bootstrap: &str, topic: &str, partitions: i32) -> (u64, u64) {
+/// Visits all records of a topic, as they come.
+pub fn drain(bootstrap: &str, topic: &str, partitions: i32, mut visit: impl FnMut(&rd::rd_kafka_message_t)) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "drain")
@@ -46,7 +56,7 @@ fn drain(bootstrap: &str, topic: &str, partitions: i32) -> (u64, u64) {
     // SAFETY: the client outlives the queue, which is given back below.
     let queue = unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
     let mut messages = vec![ptr::null_mut(); BATCH];
-    let (mut records, mut bytes, mut ended) = (0, 0, 0);
+    let mut ended = 0;
     while ended < partitions {
         // SAFETY: the buffer has BATCH places.
         let n = unsafe { rd::rd_kafka_consume_batch_queue(queue, WAIT_MS, messages.as_mut_ptr(), BATCH) };
@@ -55,10 +65,7 @@ fn drain(bootstrap: &str, topic: &str, partitions: i32) -> (u64, u64) {
             unsafe {
                 let raw = &**message;
                 match raw.err {
-                    rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                        records += 1;
-                        bytes += (raw.len + raw.key_len) as u64;
-                    }
+                    rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => visit(raw),
                     rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => ended += 1,
                     other => panic!("the drain failed: {other:?}"),
                 }
@@ -68,5 +75,4 @@ fn drain(bootstrap: &str, topic: &str, partitions: i32) -> (u64, u64) {
     }
     // SAFETY: obtained above, given back once.
     unsafe { rd::rd_kafka_queue_destroy(queue) };
-    (records, bytes)
 }

@@ -1,121 +1,61 @@
 //! `cutproof run` against the limit: a bare librdkafka batch drain of both topics, on the same brokers, in turn.
 //!
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
-//! [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N] [--duplicate-block N]
-//! [--diverging-every N] [--memory TEXT] [--against-limit yes|no] [--python PATH]`
+//! [--target-partitions N] [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N]
+//! [--duplicate-block N] [--diverging-every N] [--diverging values|all] [--contract TEXT] [--memory TEXT]
+//! [--against-limit yes|no] [--python PATH] [--sorted yes|no]`
 //!
 //! `--keys 0`: every key once. The target lacks the last `--lag` records, holds the first `--duplicate-block` ones a
-//! second time after its middle, and every `--diverging-every`-th record changed. `--memory` is `limits.memory`.
-//! `--against-limit no` measures the runs alone. `--python`: an interpreter that has confluent-kafka, to measure a
-//! comparison by dicts in the same rounds (`python3 -m venv V && V/bin/pip install confluent-kafka`). Prints medians of interleaved rounds as ratios, and the answers beside
-//! the times. Asserts the answers, never a time.
+//! second time after its middle, and every `--diverging-every`-th record differs: its value, or with `--diverging all`
+//! in turn its value, its absence, a record beside it, a second copy, a swap with the next one, a header, its
+//! timestamp, a tombstone. `--contract 'partitions: by_key'`: keys of the contract. `--memory` is `limits.memory`.
+//! `--against-limit no` measures the runs alone. Rivals in the same rounds: `--python`, an interpreter that has
+//! confluent-kafka (`python3 -m venv V && V/bin/pip install confluent-kafka`), compares dicts; `--sorted yes` prints
+//! both topics as lines, sorts and compares them with the system's `sort` and `cmp`, as one does with kcat.
+//! Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
 
 use std::process::{Command, ExitCode};
 
 mod drain;
 mod measure;
+mod print;
+mod settings;
 mod setup;
 
 use measure::{Measured, measure};
+use settings::Settings;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    if args.first().is_some_and(|arg| arg == "--drain") {
-        drain::drain_both(&args[1..]);
-        return ExitCode::SUCCESS;
-    }
-    if args.first().is_some_and(|arg| arg == "--measure") {
-        return measure::measure_child(&args[1..]);
-    }
-    match bench(&Settings::parse(&args)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-struct Settings {
-    records: usize,
-    bytes: usize,
-    partitions: i32,
-    rounds: usize,
-    compression: String,
-    real: bool,
-    keys: u64,
-    lag: usize,
-    duplicate_block: usize,
-    diverging_every: usize,
-    memory: Option<String>,
-    against_limit: bool,
-    python: Option<String>,
-}
-
-impl Settings {
-    fn parse(args: &[String]) -> Self {
-        let mut settings = Self {
-            records: 2_000_000,
-            bytes: 100,
-            partitions: 4,
-            rounds: 5,
-            compression: "none".to_owned(),
-            real: true,
-            keys: 100_000,
-            lag: 0,
-            duplicate_block: 0,
-            diverging_every: 0,
-            memory: None,
-            against_limit: true,
-            python: None,
-        };
-        for pair in args.chunks(2) {
-            let [name, value] = pair else { panic!("{} wants a value", pair[0]) };
-            let number = || value.parse().unwrap_or_else(|_| panic!("{name} wants a number, not {value}"));
-            match name.as_str() {
-                "--records" => settings.records = number(),
-                "--bytes" => settings.bytes = number(),
-                "--partitions" => settings.partitions = number() as i32,
-                "--rounds" => settings.rounds = number(),
-                "--compression" => settings.compression = value.clone(),
-                "--brokers" => settings.real = value == "real",
-                "--keys" => settings.keys = number() as u64,
-                "--lag" => settings.lag = number(),
-                "--duplicate-block" => settings.duplicate_block = number(),
-                "--diverging-every" => settings.diverging_every = number(),
-                "--memory" => settings.memory = Some(value.clone()),
-                "--python" => settings.python = Some(value.clone()),
-                "--against-limit" => settings.against_limit = value == "yes",
-                _ => panic!("unknown option {name}"),
+    match args.first().map(String::as_str) {
+        Some("--drain") => drain::drain_both(&args[1..]),
+        Some("--print") => print::print_lines(&args[1..]),
+        Some("--measure") => return measure::measure_child(&args[1..]),
+        _ => {
+            if let Err(error) = bench(&Settings::parse(&args)) {
+                eprintln!("error: {error}");
+                return ExitCode::FAILURE;
             }
         }
-        settings
     }
-
-    /// What a run must end with: divergent, else inconclusive, else a go.
-    fn exit_code(&self) -> i32 {
-        match (self.duplicate_block + self.diverging_every, self.lag) {
-            (0, 0) => 0,
-            (0, _) => 12,
-            _ => 10,
-        }
-    }
+    ExitCode::SUCCESS
 }
 
 fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let clusters = setup::clusters(settings)?;
     let [source, target] = clusters.bootstrap_servers();
     let directory = tempfile::tempdir()?;
-    let config = setup::config(directory.path(), &source, &target, settings.memory.as_deref())?;
+    let config = setup::config(directory.path(), &source, &target, settings)?;
     let own = std::env::current_exe()?;
     let binary = own.ancestors().nth(2).ok_or("no target directory")?.join("cutproof");
     if !binary.exists() {
         return Err(format!("{} is not there: run `cargo build --release` first", binary.display()).into());
     }
     let partitions = settings.partitions.to_string();
+    let target_partitions = settings.target_partitions.to_string();
     let drain = || {
         let mut command = Command::new(&own);
-        command.args(["--drain", &source, &target, "bench", &partitions]);
+        command.args(["--drain", &source, &target, "bench", &partitions, &target_partitions]);
         command
     };
     let run = || {
@@ -123,27 +63,20 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         command.args(["run", "--quiet", "-c"]).arg(&config).arg("--out").arg(directory.path());
         command
     };
-    println!(
-        "{} records a side, {} keys, lag {}, duplicates {}, diverging every {}, {} B, {} partitions, compression {}, \
-         {} brokers, {} rounds",
-        settings.records,
-        settings.keys,
-        settings.lag,
-        settings.duplicate_block,
-        settings.diverging_every,
-        settings.bytes,
-        settings.partitions,
-        settings.compression,
-        if settings.real { "real" } else { "embedded" },
-        settings.rounds
-    );
+    println!("{settings}");
     let rival = |python: &String| {
         let mut command = Command::new(python);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/proof/dict_diff.py"));
         command.args([&source, &target, "bench", &partitions]);
         command
     };
-    let (mut drains, mut runs, mut rivals) = (Vec::new(), Vec::new(), Vec::new());
+    let lines = || {
+        let mut command = Command::new("sh");
+        command.args(["-ec", print::SORT_AND_COMPARE, "sh"]).arg(&own).args([&source, &target, "bench"]);
+        command.args([&partitions, &target_partitions]).arg(directory.path());
+        command
+    };
+    let (mut drains, mut runs, mut rivals, mut sorts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if settings.against_limit {
         // Warm-up, not counted.
         measure(drain())?;
@@ -157,8 +90,11 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         if let Some(python) = &settings.python {
             rivals.push(measure(rival(python))?);
         }
+        if settings.sorted {
+            sorts.push(measure(lines())?);
+        }
     }
-    let contenders = [("drain", &drains), ("run", &runs), ("dicts", &rivals)];
+    let contenders = [("drain", &drains), ("run", &runs), ("dicts", &rivals), ("sorted", &sorts)];
     for (name, rows) in contenders.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let wall = median(rows, |row| row.wall.as_secs_f64());
         let cpu = median(rows, |row| row.cpu.as_secs_f64());
@@ -169,7 +105,7 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         );
         println!("        answer: {}", rows[0].answer());
     }
-    for (others, name) in [(&drains, "the limit's"), (&rivals, "the dicts'")] {
+    for (others, name) in [(&drains, "the limit's"), (&rivals, "the dicts'"), (&sorts, "the sorted lines'")] {
         if others.is_empty() {
             continue;
         }
@@ -186,12 +122,15 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
             ratio(|row| row.rss_kib as f64),
         );
     }
-    let expected = format!("{} records", settings.records * 2 - settings.lag + settings.duplicate_block);
+    let expected = format!("{} records", settings.records + setup::copies(settings).count());
     if let Some(wrong) = drains.iter().find(|row| !row.answer().starts_with(&expected)) {
         return Err(format!("the drain read {:?}, not {expected}", wrong.answer()).into());
     }
     if let Some(wrong) = rivals.iter().find(|row| row.exit_code != Some(0)) {
         return Err(format!("the dicts ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
+    }
+    if let Some(wrong) = sorts.iter().find(|row| row.exit_code != Some(0)) {
+        return Err(format!("the sorted lines ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
     }
     if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(settings.exit_code())) {
         return Err(format!("a run ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());

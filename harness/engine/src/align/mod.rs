@@ -14,6 +14,7 @@
 mod certify;
 mod counted;
 mod in_memory;
+mod key_order;
 pub mod keyed;
 mod lcs;
 mod pair;
@@ -88,6 +89,8 @@ pub struct Tuning {
     pub window: usize,
     /// Most records that a search has an index of, by side; it makes do with a part of them. About 20 bytes each.
     pub indexed_max: usize,
+    /// Parts of a log with at most so many matched records between them are read again in one go.
+    pub bridge: usize,
 }
 
 impl Default for Tuning {
@@ -99,6 +102,7 @@ impl Default for Tuning {
             pairs_max: 1 << 20,
             window: 1 << 16,
             indexed_max: 1 << 17,
+            bridge: 4_000,
         }
     }
 }

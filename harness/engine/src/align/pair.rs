@@ -302,10 +302,11 @@ impl PairAligner {
     ) -> Result<Alignment, LogError> {
         let records_read_again = &mut 0;
         let mut log = Counting { log, records: records_read_again };
-        let rules = self.rules;
+        let (rules, bridge) = (self.rules, self.tuning.bridge);
         let (runs, regions) = self.certified(&mut log)?;
         let (left_over, tail, unsolved) = regions.into_parts();
-        let (outcomes, tail) = settle::settle(&runs, left_over, tail, &rules, source_starts, &mut log)?;
+        let (outcomes, tail) =
+            settle::settle(&runs, left_over, tail, &rules, source_starts, bridge, &mut log)?;
         Ok(Alignment { runs, outcomes, tail, unsolved, records_read_again: *records_read_again })
     }
 

@@ -1,8 +1,9 @@
 //! Says what became of each record that is not matched in order. Knows no cause and no importance.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroU64;
 
+use super::key_order::{Reordered, key_order_broken};
 use super::runs::Runs;
 use super::watch::PassThrough;
 use super::{Counted, Item, Log, LogError, Rules};
@@ -87,6 +88,7 @@ pub(super) fn settle(
     tail: Counted,
     rules: &Rules,
     source_starts: [i64; 2],
+    bridge: usize,
     log: &mut dyn Log,
 ) -> Result<(Vec<Outcome>, Counted), LogError> {
     let [mut source, target] = left_over;
@@ -100,7 +102,8 @@ pub(super) fn settle(
     let originals = take_duplicates(&target, &by_identity, rules, source_starts, &mut partners, log)?;
     drop(by_identity);
     take_mismatched(&source, &target, runs, &mut partners);
-    let broken = key_order_broken(&reordered, &source, &target, runs, log)?;
+    let reordered = Reordered { pairs: &reordered, source: &source, target: &target };
+    let broken = key_order_broken(reordered, runs, bridge, log)?;
 
     let mut outcomes = Vec::with_capacity(partners.outcomes());
     let (mut i, mut j) = (0, 0);
@@ -364,79 +367,4 @@ fn take_mismatched(source: &[Item], target: &[Item], runs: &Runs, partners: &mut
             }
         }
     }
-}
-
-/// For each reordered pair: is there a copy of the same key that comes before it on one side and after it on
-/// the other? Looks at the other reordered pairs, and at the records matched in order between its two places.
-fn key_order_broken(
-    reordered: &[(u32, u32)],
-    source: &[Item],
-    target: &[Item],
-    runs: &Runs,
-    log: &mut dyn Log,
-) -> Result<Vec<bool>, LogError> {
-    let pair = |n: usize| (&source[reordered[n].0 as usize], &target[reordered[n].1 as usize]);
-    let mut broken = vec![false; reordered.len()];
-    let mut by_key: HashMap<NonZeroU64, Vec<usize>> = HashMap::new();
-    for n in 0..reordered.len() {
-        if let Some(key) = pair(n).0.key {
-            by_key.entry(key).or_default().push(n);
-        }
-    }
-    for pairs in by_key.values_mut() {
-        pairs.sort_unstable_by_key(|&n| pair(n).0.offset);
-        let mut latest = i64::MIN;
-        for &n in pairs.iter() {
-            broken[n] |= latest > pair(n).1.offset;
-            latest = latest.max(pair(n).1.offset);
-        }
-        let mut earliest = i64::MAX;
-        for &n in pairs.iter().rev() {
-            broken[n] |= earliest < pair(n).1.offset;
-            earliest = earliest.min(pair(n).1.offset);
-        }
-    }
-
-    // Ranks of the records matched in order that lie between a pair's two places.
-    let span = |n: usize| {
-        let (source, target) = pair(n);
-        let [a, b] = [runs.matched_below_source(source.offset), runs.matched_below_target(target.offset)];
-        a.min(b)..a.max(b)
-    };
-    let mut open: Vec<usize> = (0..reordered.len())
-        .filter(|&n| pair(n).0.key.is_some() && !broken[n] && !span(n).is_empty())
-        .collect();
-    open.sort_unstable_by_key(|&n| span(n).start);
-    let mut at = 0;
-    while at < open.len() {
-        let mut ranks = span(open[at]);
-        let first = at;
-        while at < open.len() && span(open[at]).start <= ranks.end {
-            ranks.end = ranks.end.max(span(open[at]).end);
-            at += 1;
-        }
-        let mut wanted: HashMap<NonZeroU64, Vec<usize>> = HashMap::new();
-        for &n in &open[first..at] {
-            wanted.entry(pair(n).0.key.expect("filtered above")).or_default().push(n);
-        }
-        let (Some((from, _)), Some((to, _))) = (runs.pair(ranks.start), runs.pair(ranks.end - 1)) else {
-            continue;
-        };
-        let mut rank = ranks.start;
-        log.read(Side::Source, OffsetRange { start: from, end: to + 1 }, &mut |item| {
-            if runs.pair(rank).is_none_or(|(matched, _)| item.offset < matched) {
-                return true;
-            }
-            if let Some(pairs) = item.key.and_then(|key| wanted.get_mut(&key)) {
-                pairs.retain(|&n| {
-                    let hit = span(n).contains(&rank);
-                    broken[n] |= hit;
-                    !hit
-                });
-            }
-            rank += 1;
-            true
-        })?;
-    }
-    Ok(broken)
 }

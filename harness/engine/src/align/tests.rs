@@ -116,6 +116,7 @@ fn matched_in_order_is_the_leftmost_longest_common_subsequence_however_the_strea
             pairs_max: 1 << 20,
             window: [1, 4, 16, 1 << 16][random.below(4) as usize],
             indexed_max: [2, 1 << 17][random.below(2) as usize],
+            bridge: [0, 4_000][random.below(2) as usize],
         };
         let alignment = align(&source, &target, tuning, &mut random);
         assert_eq!(

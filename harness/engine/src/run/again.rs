@@ -14,7 +14,7 @@ use super::drive::{STALL_LIMIT, item};
 use super::holes::Holes;
 
 /// Offsets nearer than this to each other are read in one go.
-const BRIDGE: i64 = 2_000;
+pub(super) const BRIDGE: i64 = 2_000;
 
 /// Bytes that a client fetches ahead: readings are short, or go over one partition only.
 const PREFETCH: u64 = 16 << 20;

@@ -199,6 +199,7 @@ fn any_tuning(random: &mut Random<'_>) -> KeyedTuning {
         pairs_max: 1 << 20,
         window: [1, 8, 1 << 16][random.upto(3)],
         indexed_max: [2, 1 << 17][random.upto(2)],
+        bridge: [0, 2, 4_000][random.upto(3)],
     };
     KeyedTuning {
         pair,

@@ -141,6 +141,7 @@ fn engine_findings(
             pairs_max: 1 << 20,
             window: [1, 4, 16, 1 << 16][random.below(4) as usize],
             indexed_max: [2, 1 << 17][random.below(2) as usize],
+            bridge: [0, 2, 4_000][random.below(3) as usize],
         }
     };
     let mut aligner = PairAligner::new(rules, tuning, [0, 0]);

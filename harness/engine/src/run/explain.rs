@@ -10,13 +10,14 @@ use crate::classify::{Misplacement, Standing};
 use crate::compare::difference;
 use crate::decode::{Decoder, Explanation, Payload};
 use crate::fingerprint::KeyedHasher;
-use crate::ledger::Judgement;
+use crate::ledger::{Judgement, Place};
 use crate::positions::PairPlan;
 use crate::record::{DecodeMode, Record, Side, TimestampType};
 
 use super::RunError;
-use super::aborted;
+use super::aborted::{Aborted, Suspects, suspects_of_pair};
 use super::again::Readers;
+use super::blocks;
 
 /// Outcomes whose payloads are held at the same time.
 const CHUNK: usize = 2_000;
@@ -37,8 +38,19 @@ pub(super) struct Draft {
     pub target: Option<(usize, Item)>,
     pub order_broken: Option<OrderBroken>,
     pub cause: Option<&'static str>,
-    /// Offset of the aborted source record that the target record copies.
-    pub aborted: Option<i64>,
+    /// The aborted source record that the target record copies.
+    pub aborted: Option<Place>,
+}
+
+impl Draft {
+    /// Names the cause of an extraneous record that copies an aborted one.
+    pub fn name_aborted(&mut self, aborted: &Aborted) {
+        let target = self.target.filter(|_| self.kind == FindingKind::ExtraneousRecord);
+        let cause = target.and_then(|(pair, item)| aborted.cause((pair, item.offset)));
+        if let Some((cause, original)) = cause {
+            (self.cause, self.aborted) = (Some(cause), Some(original));
+        }
+    }
 }
 
 impl Explainer<'_, '_> {
@@ -54,14 +66,14 @@ impl Explainer<'_, '_> {
     ) -> Result<(), RunError> {
         let Some(judgement) = &judgements[at] else { return Ok(()) };
         let mut drafts = drafts(judgement, at, misplaced);
-        let aborted = aborted::aborted_originals(self.readers, pairs[at], judgement, self.seed)?;
+        let aborted = self.aborted(pairs, suspects_of_pair(judgement, at))?;
         let mut equal_meaning = 0;
         loop {
             let mut drafts: Vec<Draft> = drafts.by_ref().take(CHUNK).collect();
             if drafts.is_empty() {
                 break;
             }
-            name_aborted(&mut drafts, &aborted);
+            drafts.iter_mut().for_each(|draft| draft.name_aborted(&aborted));
             equal_meaning += self.explain_drafts(pairs, &drafts, emit)?.len() as u64;
         }
         drop(drafts);
@@ -77,6 +89,11 @@ impl Explainer<'_, '_> {
             ledger.check(&judgement.reading.name)?;
         }
         Ok(())
+    }
+
+    /// Looks for the aborted source records that `suspects` copy; their places are indices into `pairs`.
+    pub fn aborted(&mut self, pairs: &[&PairPlan], suspects: Vec<Suspects>) -> Result<Aborted, RunError> {
+        Ok(Aborted::find(self.readers, pairs, suspects, self.seed)?)
     }
 
     /// Explains drafts, whose places are indices into `pairs`, and hands on the findings. Returns the indices of those
@@ -138,7 +155,7 @@ impl Explainer<'_, '_> {
         let mut parts = Vec::new();
         let mut detail = Vec::new();
         let mut cause = cause.map(str::to_owned);
-        if let (Some(offset), Some((pair, _))) = (aborted, target) {
+        if let Some((pair, offset)) = aborted {
             let source = &pairs[pair].source;
             detail.push(format!("a copy of {source} offset {offset}, whose transaction was aborted"));
         }
@@ -210,16 +227,6 @@ impl Fetched {
     }
 }
 
-/// `aborted`: target offsets of copies of aborted source records, with the offsets of these.
-fn name_aborted(drafts: &mut [Draft], aborted: &HashMap<i64, i64>) {
-    for draft in drafts.iter_mut().filter(|draft| draft.kind == FindingKind::ExtraneousRecord) {
-        draft.aborted = draft.target.and_then(|(_, target)| aborted.get(&target.offset).copied());
-        if draft.aborted.is_some() {
-            draft.cause = Some(aborted::CAUSE);
-        }
-    }
-}
-
 /// The findings of one pair, in the order of its outcomes. A misplaced record is told at the pair that misses it.
 fn drafts<'j>(
     judgement: &'j Judgement,
@@ -229,32 +236,7 @@ fn drafts<'j>(
     let by_source: HashMap<i64, &Misplacement> =
         misplaced.iter().filter(|m| m.source_pair == at).map(|m| (m.source.offset, m)).collect();
     let outcomes = judgement.alignment.outcomes.iter().zip(&judgement.standings);
-    let mut drafts =
-        outcomes.filter_map(move |(outcome, standing)| draft(outcome, *standing, at, &by_source));
-    let mut next = drafts.next();
-    let mut in_block = false;
-    std::iter::from_fn(move || {
-        let mut draft = next.take()?;
-        next = drafts.next();
-        // A duplicate is one of a block where it follows another one, or another one follows it.
-        let goes_on = next.as_ref().is_some_and(|next| follows(&draft, next));
-        if goes_on || in_block {
-            draft.cause = Some("resent_block");
-        }
-        in_block = goes_on;
-        Some(draft)
-    })
-}
-
-/// Whether two findings in a row are further copies that lie side by side in the order of their originals.
-fn follows(one: &Draft, next: &Draft) -> bool {
-    let offsets = |draft: &Draft| match (draft.kind, draft.source, draft.target) {
-        (FindingKind::DuplicateRecord, Some((_, source)), Some((_, target))) => {
-            Some((source.offset, target.offset))
-        }
-        _ => None,
-    };
-    offsets(one).zip(offsets(next)).is_some_and(|(one, next)| next.0 > one.0 && next.1 == one.1 + 1)
+    blocks::named(outcomes.filter_map(move |(outcome, standing)| draft(outcome, *standing, at, &by_source)))
 }
 
 fn draft(

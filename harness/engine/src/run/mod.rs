@@ -2,6 +2,7 @@
 
 mod aborted;
 mod again;
+mod blocks;
 mod budget;
 mod checkpoint;
 mod compacted;

@@ -3,11 +3,15 @@
 use cutproof_reports::{Finding, FindingKind, OrderBroken};
 
 use crate::align::Outcome;
-use crate::classify::Standing;
+use crate::classify::{Standing, UnitReading};
 use crate::positions::PairPlan;
+use crate::record::OffsetRange;
 
 use super::super::RunError;
+use super::super::aborted::Suspects;
+use super::super::blocks;
 use super::super::explain::{Draft, Explainer};
+use super::judge::UnitResult;
 use super::{JudgedUnit, Unit, stand_ins};
 
 /// Explains the findings of a unit and hands each to `emit`. What is equal in meaning is taken back from its ledger.
@@ -20,6 +24,28 @@ pub(in crate::run) fn explain(
     let Some(result) = &mut judged.result else { return Ok(()) };
     let pairs = stand_ins(&unit.plan);
     let pairs: Vec<&PairPlan> = pairs.iter().collect();
+    let mut drafts = drafts(result);
+    blocks::name(&mut drafts);
+    let aborted = explainer.aborted(&pairs, suspects(&drafts, &judged.reading))?;
+    drafts.iter_mut().for_each(|draft| draft.name_aborted(&aborted));
+    let equal_meaning = explainer.explain_drafts(&pairs, &drafts, emit)?;
+    for at in equal_meaning {
+        let Some((lane, _)) = drafts[at].source else { continue };
+        let ledger = &mut result.ledger.rows[lane];
+        let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
+        *mismatched -= 1;
+        if *mismatched == 0 {
+            ledger.findings.remove(&FindingKind::MismatchedRecord);
+        }
+        ledger.matched += 1;
+        ledger.equal_meaning += 1;
+        ledger.check(&judged.reading.name)?;
+    }
+    Ok(())
+}
+
+/// The findings of a unit. Their places are lanes, which stand for pairs.
+fn drafts(result: &UnitResult) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (entry, standing) in result.outcomes.iter().zip(&result.standings) {
         let Standing::Finding(kind) = *standing else { continue };
@@ -37,18 +63,15 @@ pub(in crate::run) fn explain(
             aborted: None,
         });
     }
-    let equal_meaning = explainer.explain_drafts(&pairs, &drafts, emit)?;
-    for at in equal_meaning {
-        let Some((lane, _)) = drafts[at].source else { continue };
-        let ledger = &mut result.ledger.rows[lane];
-        let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
-        *mismatched -= 1;
-        if *mismatched == 0 {
-            ledger.findings.remove(&FindingKind::MismatchedRecord);
-        }
-        ledger.matched += 1;
-        ledger.equal_meaning += 1;
-        ledger.check(&judged.reading.name)?;
-    }
-    Ok(())
+    drafts
+}
+
+/// All extraneous records: nothing says in which source partition, or between which neighbours, an original would lie.
+fn suspects(drafts: &[Draft], reading: &UnitReading) -> Vec<Suspects> {
+    let extraneous = drafts.iter().filter(|draft| draft.kind == FindingKind::ExtraneousRecord);
+    let ranges = reading.sources.iter().map(|lane| OffsetRange { start: lane.log_start, end: lane.read_to });
+    vec![Suspects {
+        targets: extraneous.filter_map(|draft| draft.target).collect(),
+        ranges: ranges.enumerate().collect(),
+    }]
 }

@@ -3,10 +3,7 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cutproof_testcontainers::mirrormaker::{MirrorMaker, MirrorOptions};
@@ -15,6 +12,7 @@ use cutproof_testcontainers::{
     delete_topic, produce, produce_transaction, produce_with,
 };
 use serde_json::Value;
+use support::started::start;
 use support::*;
 
 fn records(numbers: Range<i64>) -> impl Iterator<Item = PlainRecord> {
@@ -32,52 +30,6 @@ fn whole(topic: &str, settle: &str) -> String {
 fn expect_words(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word:?} is not in {text}");
-    }
-}
-
-/// A run that is still going on.
-struct Started {
-    child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
-    said: String,
-}
-
-fn start(work: &Path, config: &str) -> Started {
-    let file = work.join("cutproof.yaml");
-    std::fs::write(&file, config).expect("the configuration is written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cutproof"))
-        .args(["run", "-o", "json", "-c"])
-        .arg(&file)
-        .arg("--out")
-        .arg(work.join("out"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let stderr = BufReader::new(child.stderr.take().expect("its stderr"));
-    Started { child, stderr, said: String::new() }
-}
-
-impl Started {
-    /// Returns once it has said `word`.
-    fn wait_for(&mut self, word: &str) {
-        while !self.said.contains(word) {
-            let mut line = String::new();
-            let read = self.stderr.read_line(&mut line).expect("readable");
-            assert!(read > 0, "the run ended before it said {word}: {}", self.said);
-            self.said.push_str(&line);
-        }
-    }
-
-    fn end(mut self, work: &Path) -> Ended {
-        let mut stdout = String::new();
-        // Little is said on stderr, so that it cannot fill up meanwhile.
-        self.child.stdout.take().expect("its stdout").read_to_string(&mut stdout).expect("readable");
-        self.stderr.read_to_string(&mut self.said).expect("readable");
-        let code = self.child.wait().expect("ended").code().unwrap_or(-1);
-        let run: Value = serde_json::from_str(&stdout).unwrap_or(Value::Null);
-        let directory = run["run_id"].as_str().map(|id| work.join("out").join(id));
-        Ended { code, run, stderr: self.said, directory }
     }
 }
 
@@ -159,35 +111,68 @@ fn an_open_transaction_ends_the_judgement_and_is_named_with_its_time_on_either_s
 
 #[test]
 fn aborted_records_that_mirrormaker_copied_are_extraneous_and_their_cause_is_named() {
+    const TOPICS: [(&str, i32, &str); 3] = [
+        ("edge-aborted", 1, "order: partition"),
+        ("edge-aborted-keyed", 1, "order: key"),
+        ("edge-aborted-spread", 2, "partitions: by_key"),
+    ];
+    let partition = |n: i64, partitions: i32| (n % 7) as i32 % partitions;
+    let spread = |numbers: Range<i64>, partitions: i32| {
+        numbers.map(move |n| PlainRecord { partition: partition(n, partitions), ..record(0, n) })
+    };
     let lab = lab();
     let source = lab.source.bootstrap_servers();
-    make(&source, "edge-aborted");
-    produce(&source, "edge-aborted", records(0..50)).expect("produced");
-    for (id, end, numbers) in
-        [("edge-3", TransactionEnd::Abort, 50..60), ("edge-4", TransactionEnd::Commit, 60..70)]
-    {
-        produce_transaction(&source, "edge-aborted", id, end, records(numbers)).expect("produced");
+    for (topic, partitions, _) in TOPICS {
+        create_topic(&source, &Topic::new(topic, partitions)).expect("the topic is made");
+        produce(&source, topic, spread(0..50, partitions)).expect("produced");
+        for (id, end, numbers) in
+            [("edge-3", TransactionEnd::Abort, 50..60), ("edge-4", TransactionEnd::Commit, 60..70)]
+        {
+            produce_transaction(&source, topic, id, end, spread(numbers, partitions)).expect("produced");
+        }
     }
-    let mut options = MirrorOptions::new(&source, &lab.target.bootstrap_servers(), "edge-aborted");
+    let mut options = MirrorOptions::new(&source, &lab.target.bootstrap_servers(), "edge-aborted.*");
     options.source_alias = "mirror".to_owned();
     let mut mm2 = MirrorMaker::start(options).expect("MM2 starts");
-    mm2.wait_until_copied(&["edge-aborted"], PATIENCE).expect("MM2 copies all");
+    mm2.wait_until_copied(&TOPICS.map(|topic| topic.0), PATIENCE).expect("MM2 copies all");
     mm2.stop();
     // Somebody else's record among them has another cause.
-    produce(&lab.target.bootstrap_servers(), "mirror.edge-aborted", records(900..901)).expect("produced");
-    let work = tempfile::tempdir().expect("a directory");
-    let ended = cutproof_run(work.path(), &config(&lab, "mirror", &whole("edge-aborted", "1s")));
-    ended.expect_code(10);
-    let findings = cutproof_reports::read_findings(ended.directory.as_deref().expect("a directory"))
-        .expect("the findings are readable");
-    assert_eq!(findings.len(), 11);
-    for (n, finding) in (50..).zip(&findings[..10]) {
-        assert_eq!(finding.kind.to_string(), "extraneous_record");
-        assert_eq!(finding.cause.as_deref(), Some("aborted_transaction_replicated"));
-        expect_words(&finding.detail, &[&format!("edge-aborted-0 offset {n}")]);
+    for (topic, ..) in TOPICS {
+        produce(&lab.target.bootstrap_servers(), &format!("mirror.{topic}"), records(900..901))
+            .expect("produced");
     }
-    assert_eq!(findings[10].cause, None);
-    assert_eq!(ended.run["totals"]["matched"], 60);
+    let contracts =
+        TOPICS.map(|(topic, _, promise)| format!("  - {{ topics: [{topic}], {promise} }}\n")).concat();
+    let work = tempfile::tempdir().expect("a directory");
+    let more = format!("{}contracts:\n{contracts}", whole("edge-aborted.*", "1s"));
+    let ended = cutproof_run(work.path(), &config(&lab, "mirror", &more));
+    ended.expect_code(10);
+    let all = cutproof_reports::read_findings(ended.directory.as_deref().expect("a directory"))
+        .expect("the findings are readable");
+    assert_eq!(all.len(), 33);
+    assert!(all.iter().all(|finding| finding.kind.to_string() == "extraneous_record"));
+    for (topic, partitions, _) in TOPICS {
+        let target = format!("mirror.{topic}");
+        let of_topic =
+            all.iter().filter(|finding| finding.target.as_ref().expect("a target").topic == target);
+        let (copies, others): (Vec<_>, Vec<_>) = of_topic.partition(|finding| finding.cause.is_some());
+        assert_eq!((copies.len(), others.len()), (10, 1), "{topic}");
+        let mut expected: Vec<String> = (50..60)
+            .map(|n| {
+                let own = partition(n, partitions);
+                // No marker lies before them.
+                let offset = (0..n).filter(|&other| partition(other, partitions) == own).count();
+                format!("a copy of {topic}-{own} offset {offset}, whose transaction was aborted")
+            })
+            .collect();
+        expected.sort();
+        let mut details: Vec<String> = copies.iter().map(|finding| finding.detail.clone()).collect();
+        details.sort();
+        assert_eq!(details, expected);
+        let causes = copies.iter().all(|f| f.cause.as_deref() == Some("aborted_transaction_replicated"));
+        assert!(causes, "{copies:?}");
+    }
+    assert_eq!(ended.run["totals"]["matched"], 180);
 }
 
 #[test]
@@ -277,45 +262,68 @@ fn crc32c(bytes: &[u8]) -> u32 {
     })
 }
 
-#[test]
-fn batches_that_cannot_be_read_are_named_and_the_rest_of_the_partition_is_judged() {
-    let mut lab = lab();
-    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
-    make(&source, "edge-poison");
-    make(&target, "edge.edge-poison");
-    for n in 0..5 {
-        produce(&source, "edge-poison", records(n * 100..n * 100 + 100)).expect("produced");
-    }
-    produce(&target, "edge.edge-poison", records(0..500)).expect("produced");
-    lab.source.stop_node(1).expect("stopped");
-    let path = lab.source.data_dir(1).expect("its directory").join("edge-poison-0/00000000000000000000.log");
+/// Spoils two batches of partition 0 of a stopped node: one has a flipped bit in a record, one a codec that nobody knows.
+/// Gives their offsets.
+fn spoil(directory: &std::path::Path, topic: &str) -> [Range<i64>; 2] {
+    let path = directory.join(format!("{topic}-0/00000000000000000000.log"));
     let mut segment = std::fs::read(&path).expect("a segment");
     let batches = batches(&segment);
     let with = |offset: i64| batches.iter().find(|batch| batch.offsets.contains(&offset)).expect("a batch");
-    // One with a flipped bit in a record, one with a codec that nobody knows.
     let (flipped, unknown) = (with(150), with(350));
     segment[flipped.at + flipped.length - 1] ^= 1;
     segment[unknown.at + 22] = 6;
     let checksum = crc32c(&segment[unknown.at + 21..unknown.at + unknown.length]);
     segment[unknown.at + 17..unknown.at + 21].copy_from_slice(&checksum.to_be_bytes());
     std::fs::write(&path, segment).expect("written");
+    [flipped.offsets.clone(), unknown.offsets.clone()]
+}
+
+#[test]
+fn batches_that_cannot_be_read_are_named_and_the_rest_of_the_partition_is_judged() {
+    const TOPICS: [(&str, &str); 4] = [
+        ("edge-poison", "order: partition"),
+        ("edge-poison-keyed", "order: key"),
+        ("edge-poison-loose", "order: none"),
+        ("edge-poison-spread", "partitions: by_key"),
+    ];
+    let mut lab = lab();
+    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
+    for (topic, _) in TOPICS {
+        make(&source, topic);
+        let copy = format!("edge.{topic}");
+        make(&target, &copy);
+        for n in 0..5 {
+            produce(&source, topic, records(n * 100..n * 100 + 100)).expect("produced");
+        }
+        produce(&target, &copy, records(0..500)).expect("produced");
+    }
+    lab.source.stop_node(1).expect("stopped");
+    let directory = lab.source.data_dir(1).expect("its directory");
+    let spoiled = TOPICS.map(|(topic, _)| spoil(&directory, topic));
     lab.source.start_node(1).expect("started again");
     let work = tempfile::tempdir().expect("a directory");
-    let ended = cutproof_run(work.path(), &config(&lab, "edge", &whole("edge-poison", "1s")));
+    let contracts =
+        TOPICS.map(|(topic, promise)| format!("  - {{ topics: [{topic}], {promise} }}\n")).concat();
+    let more = format!("{}contracts:\n{contracts}", whole("edge-poison.*", "1s"));
+    let ended = cutproof_run(work.path(), &config(&lab, "edge", &more));
     ended.expect_code(12);
     assert_eq!((&ended.run["verdict"], ended.findings()), (&Value::from("inconclusive"), vec![]));
-    let lost: i64 = [flipped, unknown].iter().map(|batch| batch.offsets.end - batch.offsets.start).sum();
-    assert_eq!(ended.run["totals"]["matched"], 500 - lost);
-    assert_eq!(ended.run["totals"]["unverifiable"], lost, "their copies on the target");
     let reasons = ended.run["reasons"].to_string();
-    for (batch, why) in [(flipped, "CRC32C"), (unknown, "codec 0x6")] {
-        let Range { start, end } = batch.offsets;
-        let offsets = format!("edge-poison-0 of the source: offsets {start} to {} cannot be read", end - 1);
-        expect_words(&reasons, &[&offsets, why, &format!("{} offsets are not judged", end - start)]);
+    for ((topic, _), spoiled) in TOPICS.iter().zip(&spoiled) {
+        let lost: i64 = spoiled.iter().map(|offsets| offsets.end - offsets.start).sum();
+        let rows = ended.run["pairs"].as_array().expect("pairs").iter();
+        let rows: Vec<&Value> = rows.filter(|row| row["target_topic"] == format!("edge.{topic}")).collect();
+        let sum = |name: &str| rows.iter().map(|row| row[name].as_i64().expect("a number")).sum::<i64>();
+        let sums = ["matched", "unverifiable", "pending", "target_records"].map(sum);
+        assert_eq!(sums, [500 - lost, lost, 0, 500], "their copies on the target: {rows:?}");
+        for (Range { start, end }, why) in spoiled.iter().zip(["CRC32C", "codec 0x6"]) {
+            let offsets = format!("{topic}-0 of the source: offsets {start} to {} cannot be read", end - 1);
+            expect_words(&reasons, &[&offsets, why, &format!("{} offsets are not judged", end - start)]);
+        }
     }
 
     // A group that stands in the first of them cannot be judged, one behind it can.
-    let (inside, behind) = (flipped.offsets.start + 1, flipped.offsets.end + 10);
+    let (inside, behind) = (spoiled[0][0].start + 1, spoiled[0][0].end + 10);
     let mut positions = String::new();
     for (group, offset) in [("edge-inside", inside), ("edge-behind", behind)] {
         commit(&source, group, "edge-poison", &[offset]);

@@ -14,3 +14,6 @@ pub use scope::{
     Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,
 };
 pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};
+
+#[cfg(test)]
+mod unit_tests;

@@ -75,10 +75,15 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
             }
         }
         (Outcome::Reordered { .. }, ..) => Standing::Finding(FindingKind::ReorderedRecord),
+        // Which two belong together is not known while one of them may be a copy of what was not read, or have one there.
+        (Outcome::Mismatched { .. }, ..) if reading.complete != [true, true] => Standing::Unverifiable,
         (Outcome::Mismatched { .. }, ..) => Standing::Finding(FindingKind::MismatchedRecord),
         (Outcome::Duplicate { target: item, .. }, _, Some(lane)) => {
             if reading.live() && item.offset >= lane.cut {
                 Standing::Beyond
+            } else if !reading.complete[0] {
+                // It may be the copy of an equal record that was not read.
+                Standing::Unverifiable
             } else {
                 Standing::Finding(FindingKind::DuplicateRecord)
             }

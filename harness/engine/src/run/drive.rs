@@ -32,7 +32,7 @@ pub(super) const BATCHES: usize = 32;
 /// How often the target's ends are asked for while records are still expected.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(400);
 /// How often the limits are looked at while records come in.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A reader without progress for so long gives the partition up.
 pub(super) const STALL_LIMIT: Duration = Duration::from_secs(45);
 /// Records kept for the run's test of itself, payload included.

@@ -1,5 +1,6 @@
 //! Takes the records of all lanes of a unit as they arrive, and gives their alignment at the end.
 
+use super::aside::Aside;
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
 use super::solve::{self, Placed};
@@ -16,7 +17,7 @@ pub struct KeyedAligner {
     rules: Rules,
     grouping: Grouping,
     tuning: KeyedTuning,
-    store: Box<dyn OpenStore + Send>,
+    aside: Aside,
     table: Table,
     /// Whether every group is open from here on.
     spilled: bool,
@@ -52,7 +53,7 @@ impl KeyedAligner {
             rules,
             grouping,
             tuning,
-            store,
+            aside: Aside::new(store, grouping),
             table: Table::new(rules, tuning.waiting_max, lanes),
             spilled: false,
             contested_max: tuning.held_max,
@@ -79,7 +80,7 @@ impl KeyedAligner {
             if self.keyless.is_some() && item.key.is_none() {
                 self.keyless_batch.push(*item);
             } else if self.spilled {
-                self.put_aside(lane, item)?;
+                self.aside.put(lane, item)?;
             } else {
                 self.arrive(lane, item, sink)?;
             }
@@ -101,8 +102,8 @@ impl KeyedAligner {
     /// store grows. The result stays the same. (Records without a key whose order counts still wait in memory.)
     pub fn spill(&mut self) -> Result<(), StoreError> {
         self.spilled = true;
-        let Self { grouping, table, store, .. } = self;
-        table.clear(|_, lane, item| put_aside(store.as_mut(), *grouping, lane, item))?;
+        let Self { table, aside, .. } = self;
+        table.clear(|_, lane, item| aside.put(lane, item))?;
         if let Some(keyless) = &self.keyless {
             self.held_with_keyless = keyless.held().map(|held| [held]);
         }
@@ -122,23 +123,41 @@ impl KeyedAligner {
         }
     }
 
+    /// Whether the target may still bring what a source record waits for.
+    pub fn waits_for_target(&self) -> bool {
+        let [source, _] = self.aside.records();
+        source > 0 || self.waiting_in_memory() > 0
+    }
+
+    /// How many source records wait for the target, as far as that is known before the end: of those put aside, as many
+    /// as the target's do not outnumber. While it gets less, the target is catching up.
+    pub fn waiting_for_target(&self) -> u64 {
+        let [source, target] = self.aside.records();
+        self.waiting_in_memory() + source.saturating_sub(target)
+    }
+
+    fn waiting_in_memory(&self) -> u64 {
+        let keyless = self.keyless.as_ref().map_or(0, Keyless::waiting_for_target);
+        self.table.held(Side::Source).iter().map(|&held| held as u64).sum::<u64>() + keyless
+    }
+
     fn held_in_table(&self) -> usize {
         Side::BOTH.iter().flat_map(|&side| self.table.held(side)).sum()
     }
 
     fn arrive(&mut self, lane: Lane, item: &Item, sink: &mut dyn PairSink) -> Result<(), StoreError> {
-        let group = group(self.grouping, item);
+        let group = self.grouping.group(item);
         match self.table.arrive(group, lane, item, sink) {
             Arrival::Taken => return Ok(()),
             Arrival::Open => {}
             Arrival::Disagrees => self.open(group)?,
         }
-        self.put_aside(lane, item)
+        self.aside.put(lane, item)
     }
 
     fn open(&mut self, group: u64) -> Result<(), StoreError> {
-        let Self { grouping, table, store, .. } = self;
-        table.open(group, |lane, item| put_aside(store.as_mut(), *grouping, lane, item))
+        let Self { table, aside, .. } = self;
+        table.open(group, |lane, item| aside.put(lane, item))
     }
 
     /// What waits on both sides may wait for ever, and much of it would fill the memory.
@@ -148,10 +167,6 @@ impl KeyedAligner {
         }
         self.contested_max = self.tuning.held_max.max(2 * self.held_in_table());
         Ok(())
-    }
-
-    fn put_aside(&mut self, lane: Lane, item: &Item) -> Result<(), StoreError> {
-        put_aside(self.store.as_mut(), self.grouping, lane, item)
     }
 
     /// All lanes are complete. `history_start`, by source lane: from which offset on a target record's original is
@@ -195,12 +210,12 @@ impl KeyedAligner {
 
     /// What waits on one side only is left over; the rest is open.
     fn clear_table(&mut self, left_over: &mut LeftOver) -> Result<(), StoreError> {
-        let Self { grouping, table, store, .. } = self;
+        let Self { grouping, table, aside, .. } = self;
         table.clear(|contested, lane, item| {
             if contested {
-                return put_aside(store.as_mut(), *grouping, lane, item);
+                return aside.put(lane, item);
             }
-            match is_ordered(*grouping, item) {
+            match grouping.orders(item) {
                 true => left_over.add_alone(lane.side, lane.index, *item),
                 false => left_over.add_unordered(lane.side, lane.index, *item),
             }
@@ -210,11 +225,10 @@ impl KeyedAligner {
 
     /// Solves the groups in the store, one bucket at a time in memory.
     fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), StoreError> {
-        for bucket in 0..self.store.buckets() {
+        for bucket in 0..self.aside.store.buckets() {
             let mut records: Vec<(Lane, Item)> = Vec::new();
-            self.store.read(bucket, &mut |lane, item| records.push((lane, *item)))?;
-            let whole =
-                |item: &Item| (item.key, if is_ordered(self.grouping, item) { 0 } else { item.identity });
+            self.aside.store.read(bucket, &mut |lane, item| records.push((lane, *item)))?;
+            let whole = |item: &Item| (item.key, if self.grouping.orders(item) { 0 } else { item.identity });
             records.sort_unstable_by_key(|(lane, item)| (whole(item), *lane, item.offset));
             for group in records.chunk_by(|a, b| whole(&a.1) == whole(&b.1)) {
                 self.solve_group(group, left_over, sink);
@@ -230,7 +244,7 @@ impl KeyedAligner {
             sides[lane.side as usize].push(lane.index, *item);
         }
         let [source, target] = &sides;
-        let ordered = is_ordered(self.grouping, &group[0].1);
+        let ordered = self.grouping.orders(&group[0].1);
         let solution = match ordered {
             true => solve::ordered([source, target], &self.rules, &self.tuning),
             false => solve::multiset([source, target], &self.rules),
@@ -243,34 +257,6 @@ impl KeyedAligner {
         }
         left_over.add_group([source, target], &solution, ordered);
     }
-}
-
-/// Whether order counts in the group of `item`; of those without a key, only where they are no sequence of their own.
-fn is_ordered(grouping: Grouping, item: &Item) -> bool {
-    grouping != Grouping::Multiset && item.key.is_some()
-}
-
-fn put_aside(
-    store: &mut dyn OpenStore,
-    grouping: Grouping,
-    lane: Lane,
-    item: &Item,
-) -> Result<(), StoreError> {
-    let bucket = bucket(group(grouping, item), store.buckets());
-    store.append(bucket, lane, item)
-}
-
-/// Records of one group have one number; two groups have the same only by chance.
-fn group(grouping: Grouping, item: &Item) -> u64 {
-    match (grouping, item.key) {
-        (Grouping::Key | Grouping::KeyThenMultiset, Some(key)) => key.get(),
-        _ => item.identity as u64,
-    }
-}
-
-fn bucket(group: u64, buckets: usize) -> usize {
-    let mixed = group.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    (mixed % buckets as u64) as usize
 }
 
 struct Counting<'a> {

@@ -25,6 +25,11 @@ impl Keyless {
         self.aligner.held()
     }
 
+    /// Source records that wait for the target.
+    pub fn waiting_for_target(&self) -> u64 {
+        if self.aligner.waits_for_target() { self.aligner.held()[0] as u64 } else { 0 }
+    }
+
     /// `starts`: the first offset of the scope on each side, if there is any.
     pub fn finish(
         self,

@@ -19,6 +19,7 @@
 //! time, and `left_over` settles what no match was found for.
 
 mod aligner;
+mod aside;
 mod keyless;
 mod left_over;
 mod solve;
@@ -40,6 +41,21 @@ pub enum Grouping {
     KeyThenMultiset,
     /// All records are a multiset.
     Multiset,
+}
+
+impl Grouping {
+    /// Records of one group have one number; two groups have the same only by chance.
+    fn group(self, item: &Item) -> u64 {
+        match (self, item.key) {
+            (Self::Key | Self::KeyThenMultiset, Some(key)) => key.get(),
+            _ => item.identity as u64,
+        }
+    }
+
+    /// Whether order counts in the group of `item`; of those without a key, only where they are no sequence of their own.
+    fn orders(self, item: &Item) -> bool {
+        self != Self::Multiset && item.key.is_some()
+    }
 }
 
 /// One partition of one side within a unit.

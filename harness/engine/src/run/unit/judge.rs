@@ -121,13 +121,13 @@ pub(in crate::run) fn judge(
     let fingerprinter = Fingerprinter::new(&plan.contract, seed);
     let mut log = UnitLog { readers, plan, fingerprinter, read_to: read_to.clone() };
     let log_starts = plan.log_starts();
-    let aligned = aligner.finish(&log_starts[0], &mut log, &mut cells);
+    let aligned = aligner.map(|aligner| aligner.finish(&log_starts[0], &mut log, &mut cells));
     cells.close();
     let mut reading = reading(plan, name, &cells, &read_to, &source_ends, &first_timestamps, complete);
     let KeyedAlignment { outcomes, .. } = match aligned {
-        Ok(alignment) => alignment,
-        Err(error) => {
-            remarks.push(error.to_string());
+        Some(Ok(alignment)) => alignment,
+        failed => {
+            remarks.extend(failed.and_then(Result::err).map(|error| error.to_string()));
             return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
         }
     };

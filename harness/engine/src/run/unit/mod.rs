@@ -1,12 +1,14 @@
 //! Units: source partitions whose records may be anywhere in the partitions of one target topic, or in any order. The
 //! stages of a run for them; the decisions are made in `align::keyed`, `classify` and `ledger`.
 
+mod barrier;
 mod drive;
 mod edges;
 mod findings;
 mod judge;
 mod positions;
 mod rows;
+mod state;
 mod store;
 
 use super::meaning::{self, Agreement};

@@ -1,0 +1,9 @@
+//! What is compared by key, or without any order, as its logs may be: still growing, larger than memory, not readable.
+//! The binary against two embedded clusters.
+
+mod holes;
+mod limits;
+mod live;
+mod logs;
+#[path = "../support/mod.rs"]
+mod support;

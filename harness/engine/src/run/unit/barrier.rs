@@ -1,0 +1,224 @@
+//! When the lanes of a set of units are read to: the ends at t0, the target's while it catches up, the source's as far as
+//! they explain the target's tail. Judges nothing.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::align::Item;
+use crate::consume::{Batch, Command, ReadEnd};
+use crate::record::Side;
+
+use super::super::RunError;
+use super::super::drive::{ASK_AGAIN, LOOK_AGAIN, Shared, unread};
+use super::super::holes;
+use super::Unit;
+use super::drive::ends;
+use super::state::{Progress, State};
+
+/// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source on
+/// as far as it is needed to explain the target's tail.
+pub(super) struct Barrier<'a> {
+    shared: &'a Shared<'a>,
+    units: &'a [&'a Unit],
+    lanes: &'a [Vec<(usize, usize)>; 2],
+    commands: &'a [Sender<Command>; 2],
+    /// Items of one unit that may wait before lanes that are far ahead are paused.
+    held_max: usize,
+    target_ends_at: time::OffsetDateTime,
+    rounds: u32,
+    looked_at: Instant,
+}
+
+enum Phase {
+    Read,
+    /// `progress`: of all units, when the target last brought something that was waited for, `progressed_at`.
+    Settle {
+        asked_at: Option<Instant>,
+        progressed_at: Instant,
+        progress: Vec<Progress>,
+    },
+    Explain,
+    Done,
+}
+
+impl<'a> Barrier<'a> {
+    pub fn new(
+        shared: &'a Shared<'a>,
+        units: &'a [&'a Unit],
+        lanes: &'a [Vec<(usize, usize)>; 2],
+        commands: &'a [Sender<Command>; 2],
+    ) -> Self {
+        let held_max = (shared.budget.held_by_units() / 2 / units.len().max(1)).max(4_096);
+        let target_ends_at = time::OffsetDateTime::now_utc();
+        Self {
+            shared,
+            units,
+            lanes,
+            commands,
+            held_max,
+            target_ends_at,
+            rounds: 0,
+            looked_at: Instant::now(),
+        }
+    }
+
+    pub fn run(
+        mut self,
+        states: &mut [State],
+        incoming: &Receiver<Batch<Item>>,
+    ) -> Result<(time::OffsetDateTime, u32), RunError> {
+        for (side, lanes) in self.lanes.iter().enumerate() {
+            for (range, &(at, lane)) in lanes.iter().enumerate() {
+                states[at].lanes[side][lane].range = range;
+            }
+        }
+        let mut phase = Phase::Read;
+        loop {
+            match incoming.recv_timeout(Duration::from_millis(50)) {
+                Ok(batch) => {
+                    let (side, (at, lane)) = (batch.side, self.lanes[batch.side as usize][batch.at]);
+                    let state = &mut states[at];
+                    self.tell(&batch, at, lane, state);
+                    let before = state.lanes[side as usize][lane].next;
+                    let records = batch.items.len() as u64;
+                    state.take(lane, batch);
+                    let passed = (state.lanes[side as usize][lane].next - before).max(0).unsigned_abs();
+                    self.shared.monitor.read(side, records, passed);
+                    self.balance(state);
+                    if !state.at_rest() && self.looked_at.elapsed() < LOOK_AGAIN {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Both readers are gone: an error that their threads return, or cancelled.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.shared.cancel.cancelled().is_some() {
+                break;
+            }
+            self.looked_at = Instant::now();
+            self.relieve(states);
+            if states.iter().all(State::at_rest) {
+                phase = self.next_phase(phase, states)?;
+                if matches!(phase, Phase::Done) {
+                    break;
+                }
+            }
+        }
+        Ok((self.target_ends_at, self.rounds))
+    }
+
+    /// A partition that gives up is named at once: the others may go on for hours.
+    fn tell(&self, batch: &Batch<Item>, at: usize, lane: usize, state: &State) {
+        let (side, partition) = (batch.side, self.units[at].plan.partition(batch.side, lane));
+        let end = state.lanes[side as usize][lane].end;
+        let ended =
+            batch.end.as_ref().and_then(|ended| unread(side, partition, Some(ended), batch.next_offset, end));
+        ended.iter().for_each(|why| self.shared.monitor.warn(why));
+        batch.holes.iter().for_each(|hole| self.shared.monitor.warn(&holes::remark(side, partition, hole)));
+    }
+
+    fn send(&self, side: usize, command: Command) {
+        // A reader that is gone shows as a closed channel.
+        let _ = self.commands[side].send(command);
+    }
+
+    /// While much is held, only the lanes that are farthest behind in time are read: what waits, waits for them.
+    fn balance(&self, state: &mut State) {
+        let held = state.held();
+        let all_run = held < self.held_max / 2;
+        if !all_run && held < self.held_max {
+            return;
+        }
+        let farthest_behind =
+            state.all().filter(|lane| lane.ended.is_none()).map(|lane| lane.last_timestamp).min();
+        for (side, lanes) in state.lanes.iter_mut().enumerate() {
+            for lane in lanes.iter_mut().filter(|lane| lane.ended.is_none()) {
+                let pause = !all_run && Some(lane.last_timestamp) > farthest_behind;
+                if pause != lane.paused {
+                    lane.paused = pause;
+                    let at = lane.range;
+                    self.send(side, if pause { Command::Pause { at } } else { Command::Resume { at } });
+                }
+            }
+        }
+    }
+
+    /// Over the budget the unit that holds most puts its records on disk. Where that cannot be, or is not enough,
+    /// nothing more is read of it.
+    fn relieve(&self, states: &mut [State]) {
+        let held: usize = states.iter().map(State::held).sum();
+        let largest = states.iter().enumerate().max_by_key(|(_, state)| state.held()).map(|(at, _)| at);
+        for (at, state) in states.iter_mut().enumerate() {
+            let too_much =
+                held > self.shared.budget.held_by_units() && largest == Some(at) && !state.at_rest();
+            if too_much && !std::mem::replace(&mut state.spilled, true) {
+                state.failed = state.aligner.spill().err().map(|error| error.to_string());
+            } else if too_much && state.failed.is_none() {
+                state.failed =
+                    Some("limits.memory is used up by records that wait for the other side".to_owned());
+            }
+            let Some(why) = state.failed.clone() else { continue };
+            for (side, lanes) in state.lanes.iter_mut().enumerate() {
+                for lane in lanes.iter_mut().filter(|lane| lane.ended.is_none()) {
+                    self.send(side, Command::Pause { at: lane.range });
+                    lane.ended = Some(ReadEnd::Failed { at: lane.next, detail: why.clone() });
+                }
+            }
+        }
+    }
+
+    fn next_phase(&mut self, phase: Phase, states: &mut [State]) -> Result<Phase, RunError> {
+        match phase {
+            Phase::Read => {
+                self.shared.monitor.stage("settle");
+                let progress = states.iter().map(State::progress).collect();
+                Ok(Phase::Settle { asked_at: None, progressed_at: Instant::now(), progress })
+            }
+            Phase::Settle { asked_at, mut progressed_at, progress: before } => {
+                if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
+                    return Ok(Phase::Settle { asked_at, progressed_at, progress: before });
+                }
+                // A target that only grows by what the source got after its end was taken, grows for ever.
+                let progress: Vec<Progress> = states.iter().map(State::progress).collect();
+                if progress.iter().zip(&before).any(|(now, before)| now.is_after(before)) {
+                    progressed_at = Instant::now();
+                }
+                let first = asked_at.is_none();
+                let asked_at = Some(Instant::now());
+                let waits = !states.iter().all(State::settled);
+                let patient = progressed_at.elapsed() < self.shared.settle;
+                let grew = (first || waits && patient) && self.extend(Side::Target, states)?;
+                if grew || waits && patient {
+                    return Ok(Phase::Settle { asked_at, progressed_at, progress });
+                }
+                let tail = |state: &State| state.complete(Side::Source) && state.unmatched_on_target() > 0;
+                if states.iter().any(tail) && self.extend(Side::Source, states)? {
+                    return Ok(Phase::Explain);
+                }
+                Ok(Phase::Done)
+            }
+            Phase::Explain | Phase::Done => Ok(Phase::Done),
+        }
+    }
+
+    /// Asks for the ends of one side again; lanes that have grown are read on. Whether any has.
+    fn extend(&mut self, side: Side, states: &mut [State]) -> Result<bool, RunError> {
+        let ends = ends(self.shared, self.units, side, &self.lanes[side as usize])?;
+        if side == Side::Target {
+            self.target_ends_at = time::OffsetDateTime::now_utc();
+            self.rounds += 1;
+        }
+        let mut grew = false;
+        for (range, (&(at, lane), end)) in self.lanes[side as usize].iter().zip(ends).enumerate() {
+            let lane = &mut states[at].lanes[side as usize][lane];
+            if lane.reached() && end > lane.end {
+                (lane.end, lane.ended, lane.paused) = (end, None, false);
+                self.send(side as usize, Command::Resume { at: range });
+                self.send(side as usize, Command::Extend { at: range, end });
+                grew = true;
+            }
+        }
+        Ok(grew)
+    }
+}

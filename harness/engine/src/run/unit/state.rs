@@ -1,0 +1,228 @@
+//! One unit while it is read: how far each lane is, what came in, what waits. Drives nothing, judges nothing.
+
+use std::collections::BTreeSet;
+
+use crate::align::Item;
+use crate::align::keyed::{KeyedAligner, KeyedTuning};
+use crate::consume::{Batch, Hole, ReadEnd};
+use crate::ledger::{Cells, SourceIntake, UnitIntake};
+use crate::record::{OffsetRange, Side};
+
+use super::super::drive::{rules, unread};
+use super::super::holes;
+use super::Unit;
+use super::drive::UnitRead;
+use super::store::SpillStore;
+
+/// One lane of a unit while it is read.
+pub(super) struct LaneState {
+    /// Index among the ranges of the side's reader.
+    pub range: usize,
+    pub next: i64,
+    pub end: i64,
+    pub ended: Option<ReadEnd>,
+    pub paused: bool,
+    first_timestamp: Option<i64>,
+    pub last_timestamp: i64,
+    holes: Vec<Hole>,
+}
+
+impl LaneState {
+    pub fn reached(&self) -> bool {
+        self.ended == Some(ReadEnd::ReachedEnd)
+    }
+}
+
+/// How far a unit's target has caught up.
+#[derive(Clone, Copy)]
+pub(super) struct Progress {
+    matched: u64,
+    waiting: u64,
+}
+
+impl Progress {
+    pub fn is_after(&self, before: &Self) -> bool {
+        self.matched > before.matched || self.waiting < before.waiting
+    }
+}
+
+/// A unit while it is read.
+pub(super) struct State {
+    pub aligner: KeyedAligner,
+    cells: Cells,
+    /// By side.
+    pub lanes: [Vec<LaneState>; 2],
+    source_ends: Vec<i64>,
+    starts: Vec<i64>,
+    intake: UnitIntake,
+    /// Whether its records go to disk.
+    pub spilled: bool,
+    /// Why nothing more is read of it.
+    pub failed: Option<String>,
+}
+
+impl State {
+    /// `ends`: by side and lane. Range indices are set where the lanes of all units are put together.
+    pub fn new(unit: &Unit, ends: [Vec<i64>; 2], store: SpillStore) -> Self {
+        let plan = &unit.plan;
+        let log_starts = plan.log_starts();
+        let lanes = [0, 1].map(|side: usize| {
+            let lane = |(&start, &end): (&i64, &i64)| LaneState {
+                range: 0,
+                next: start,
+                end: end.max(start),
+                ended: None,
+                paused: false,
+                first_timestamp: None,
+                last_timestamp: i64::MIN,
+                holes: Vec::new(),
+            };
+            log_starts[side].iter().zip(&ends[side]).map(lane).collect::<Vec<_>>()
+        });
+        let source_ends: Vec<i64> = lanes[0].iter().map(|lane| lane.end).collect();
+        let starts: Vec<i64> =
+            plan.sources.iter().zip(&source_ends).map(|(lane, end)| lane.start.min(*end)).collect();
+        Self {
+            aligner: KeyedAligner::new(
+                rules(&plan.contract),
+                unit.grouping,
+                KeyedTuning::default(),
+                [plan.sources.len(), plan.targets.len()],
+                Box::new(store),
+            ),
+            cells: Cells::new(thresholds(unit, &starts, &source_ends)),
+            intake: UnitIntake {
+                sources: vec![SourceIntake::default(); plan.sources.len()],
+                ..UnitIntake::default()
+            },
+            lanes,
+            source_ends,
+            starts,
+            spilled: false,
+            failed: None,
+        }
+    }
+
+    /// What is to be read of one side, lane after lane.
+    pub fn ranges(&self, side: Side) -> impl Iterator<Item = OffsetRange> {
+        self.lanes[side as usize].iter().map(|lane| OffsetRange { start: lane.next, end: lane.end })
+    }
+
+    pub fn planned(&self) -> u64 {
+        self.lanes.iter().flatten().map(|lane| (lane.end - lane.next).unsigned_abs()).sum()
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &LaneState> {
+        self.lanes.iter().flatten()
+    }
+
+    pub fn complete(&self, side: Side) -> bool {
+        let whole = |lane: &LaneState| lane.reached() && lane.holes.is_empty();
+        self.failed.is_none() && self.lanes[side as usize].iter().all(whole)
+    }
+
+    /// Read as far as the readers go now, or given up.
+    pub fn at_rest(&self) -> bool {
+        self.all().all(|lane| lane.ended.is_some())
+    }
+
+    /// Target records that are not matched in order.
+    pub fn unmatched_on_target(&self) -> u64 {
+        self.intake.target.records - self.cells.pairs()
+    }
+
+    /// Nothing on the source waits for the target any more, or the unit was given up.
+    pub fn settled(&self) -> bool {
+        !self.complete(Side::Source) || !self.complete(Side::Target) || !self.aligner.waits_for_target()
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress { matched: self.cells.pairs(), waiting: self.aligner.waiting_for_target() }
+    }
+
+    pub fn held(&self) -> usize {
+        self.aligner.held().iter().sum()
+    }
+
+    pub fn take(&mut self, lane: usize, batch: Batch<Item>) {
+        let side = batch.side as usize;
+        for item in &batch.items {
+            match batch.side {
+                Side::Source => {
+                    let intake = &mut self.intake.sources[lane];
+                    intake.read.add(item.identity);
+                    let scope = self.starts[lane]..self.source_ends[lane];
+                    intake.in_scope += u64::from(scope.contains(&item.offset));
+                }
+                Side::Target => self.intake.target.add(item.identity),
+            }
+        }
+        let state = &mut self.lanes[side][lane];
+        state.next = batch.next_offset;
+        state.holes.extend(batch.holes);
+        if let (Some(first), Some(last)) = (batch.items.first(), batch.items.last()) {
+            state.first_timestamp.get_or_insert(first.timestamp);
+            state.last_timestamp = state.last_timestamp.max(last.timestamp);
+        }
+        if let Some(end) = batch.end {
+            state.ended = Some(end);
+        }
+        if self.failed.is_none()
+            && let Err(error) = self.aligner.push(batch.side, lane, &batch.items, &mut self.cells)
+        {
+            self.failed = Some(error.to_string());
+        }
+    }
+
+    pub fn finish(self, unit: &Unit) -> UnitRead {
+        let complete = Side::BOTH.map(|side| self.complete(side));
+        let mut remarks: Vec<String> = self.failed.iter().cloned().collect();
+        for side in Side::BOTH {
+            for (at, lane) in self.lanes[side as usize].iter().enumerate() {
+                let partition = unit.plan.partition(side, at);
+                remarks.extend(unread(side, partition, lane.ended.as_ref(), lane.next, lane.end));
+                remarks.extend(lane.holes.iter().map(|hole| holes::remark(side, partition, hole)));
+            }
+        }
+        let lanes = |side: Side| (0..self.lanes[side as usize].len()).map(move |lane| (side, lane));
+        let lanes: Vec<(Side, usize)> = lanes(Side::Source).chain(lanes(Side::Target)).collect();
+        let state = |(side, lane): (Side, usize)| &self.lanes[side as usize][lane];
+        let holes = lanes
+            .iter()
+            .flat_map(|&at| state(at).holes.iter().map(move |hole| (at.0, at.1, hole.clone())))
+            .collect();
+        let stalled = lanes
+            .iter()
+            .copied()
+            .filter(|&at| matches!(state(at).ended, Some(ReadEnd::Stalled { .. })))
+            .collect();
+        UnitRead {
+            aligner: self.failed.is_none().then_some(self.aligner),
+            cells: self.cells,
+            intake: self.intake,
+            read_to: self.lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.next).collect()),
+            first_timestamps: self.lanes[0].iter().map(|lane| lane.first_timestamp).collect(),
+            source_ends: self.source_ends,
+            complete,
+            remarks,
+            holes,
+            stalled,
+            schema_ids: BTreeSet::new(),
+        }
+    }
+}
+
+/// All offsets that anything will be counted by: the scope's, and where the groups stand and would resume.
+fn thresholds(unit: &Unit, starts: &[i64], ends: &[i64]) -> [Vec<Vec<i64>>; 2] {
+    let mut source: Vec<Vec<i64>> = starts.iter().zip(ends).map(|(&start, &end)| vec![start, end]).collect();
+    let mut target: Vec<Vec<i64>> = vec![Vec::new(); unit.plan.targets.len()];
+    for (_, position) in &unit.positions {
+        for (lane, committed) in source.iter_mut().zip(&position.committed) {
+            lane.extend(committed);
+        }
+        for (lane, resume) in target.iter_mut().zip(&position.resumes) {
+            lane.extend(resume.offset);
+        }
+    }
+    [source, target]
+}

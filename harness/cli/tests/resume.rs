@@ -31,6 +31,12 @@ fn record(n: i64) -> PlainRecord {
 
 impl Lab {
     fn new() -> Self {
+        // As long as the tail is not copied, the run waits for it.
+        Self::with("300s", "")
+    }
+
+    /// `more`: further keys of the configuration.
+    fn with(settle: &str, more: &str) -> Self {
         let [source, target] = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));
         source.create_topic("orders", 1).expect("made");
         target.create_topic("src.orders", 1).expect("made");
@@ -41,14 +47,15 @@ impl Lab {
             |cluster: &EmbeddedCluster| format!("bootstrap.servers={}\n", cluster.bootstrap_servers());
         lab.write("source.properties", &servers(&lab.source));
         lab.write("target.properties", &servers(&lab.target));
-        // As long as the tail is not copied, the run waits for it.
         lab.write(
             "cutproof.yaml",
-            "apiVersion: cutproof/v1\nkind: Proof\n\
-             source: { alias: src, properties_file: source.properties }\n\
-             target: { alias: dst, properties_file: target.properties }\n\
-             topics: { include: [orders] }\ngroups: { include: [none] }\n\
-             range: { start: earliest, settle: 300s }\n",
+            &format!(
+                "apiVersion: cutproof/v1\nkind: Proof\n\
+                 source: {{ alias: src, properties_file: source.properties }}\n\
+                 target: {{ alias: dst, properties_file: target.properties }}\n\
+                 topics: {{ include: [orders] }}\ngroups: {{ include: [none] }}\n\
+                 range: {{ start: earliest, settle: {settle} }}\n{more}"
+            ),
         );
         lab
     }
@@ -142,6 +149,21 @@ fn a_run_killed_while_it_waits_goes_on_and_is_refused_where_that_would_prove_not
     expect_the_lost_record_only(&directory);
     expect(&lab.resume(&directory), 2, &["is complete", "run_complete"]);
     expect_the_lost_record_only(&directory);
+}
+
+#[test]
+fn where_no_order_of_the_partition_is_promised_a_killed_run_reads_again_and_ends_alike() {
+    for promise in ["partitions: by_key", "order: key", "order: none"] {
+        // The lost record is waited for, too.
+        let lab = Lab::with("4s", &format!("contracts: [{{ {promise} }}]\n"));
+        let (mut child, _said, directory) = lab.waiting(&["--out", &lab.out()]);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("ended");
+        assert!(directory.join("checkpoint").exists(), "{promise}");
+        lab.copy(COPIED..RECORDS);
+        expect(&lab.resume(&directory), 10, &["DIVERGENT", "1 missing_record"]);
+        expect_the_lost_record_only(&directory);
+    }
 }
 
 #[test]

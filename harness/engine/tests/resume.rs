@@ -18,7 +18,13 @@ struct Lab {
     // The clients of a run are gone when it returns, so the clusters may go at any time after.
     clusters: [EmbeddedCluster; 2],
     work: tempfile::TempDir,
+    /// Source topics.
+    topics: Vec<&'static str>,
+    contracts: &'static str,
 }
+
+/// A topic with so many partitions and records in each.
+type TopicOf = (&'static str, i32, i64);
 
 fn record(partition: i32, n: i64) -> PlainRecord {
     PlainRecord {
@@ -48,8 +54,13 @@ fn copied(partition: i32, records: i64) -> Vec<PlainRecord> {
 
 impl Lab {
     fn new() -> Self {
+        let topics = [("orders", 2, 6_000), ("plain", 1, 3_000)];
+        Self::with(&topics, "[{ topics: [plain], isolation: read_uncommitted }]")
+    }
+
+    fn with(topics: &[TopicOf], contracts: &'static str) -> Self {
         let clusters = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));
-        for (topic, partitions, records) in [("orders", 2, 6_000), ("plain", 1, 3_000)] {
+        for &(topic, partitions, records) in topics {
             clusters[0].create_topic(topic, partitions).expect("made");
             clusters[1].create_topic(&format!("src.{topic}"), partitions).expect("made");
             for partition in 0..partitions {
@@ -59,19 +70,21 @@ impl Lab {
                 produce(clusters[1].bootstrap_servers(), &format!("src.{topic}"), copy).expect("produced");
             }
         }
-        Self { clusters, work: tempfile::tempdir().expect("a directory") }
+        let topics = topics.iter().map(|topic| topic.0).collect();
+        Self { clusters, work: tempfile::tempdir().expect("a directory"), topics, contracts }
     }
 
     fn config(&self) -> ProofConfig {
         let [source, target] = self.clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
+        let (topics, contracts) = (self.topics.join(", "), self.contracts);
         let quick = "properties: { fetch.wait.max.ms: \"10\" }";
         let text = format!(
             "apiVersion: cutproof/v1\nkind: Proof\n\
              source: {{ alias: src, bootstrap_servers: \"{source}\", {quick} }}\n\
              target: {{ alias: dst, bootstrap_servers: \"{target}\", {quick} }}\n\
-             topics: {{ include: [orders, plain] }}\ngroups: {{ include: [none] }}\n\
+             topics: {{ include: [{topics}] }}\ngroups: {{ include: [none] }}\n\
              range: {{ start: earliest, settle: 100ms }}\n\
-             contracts: [{{ topics: [plain], isolation: read_uncommitted }}]\n"
+             contracts: {contracts}\n"
         );
         parse(&text, Path::new("")).expect("a configuration")
     }
@@ -79,7 +92,8 @@ impl Lab {
     /// Runs, or goes on, until the end or until killed.
     fn run(&self, resume: Option<&Path>, kill: Kill) -> Option<Result<RunOutcome, RunError>> {
         let cancel = CancelToken::default();
-        let monitor = Fatal { kill, cancel: cancel.clone(), checkpoints: 0.into(), reads: 0.into() };
+        let monitor =
+            Fatal { kill, cancel: cancel.clone(), checkpoints: 0.into(), reads: 0.into(), stages: 0.into() };
         let options = RunOptions {
             out: self.work.path().join("out"),
             resume: resume.map(Path::to_path_buf),
@@ -89,6 +103,25 @@ impl Lab {
         };
         let config = self.config();
         std::panic::catch_unwind(AssertUnwindSafe(|| run(&config, &options, &monitor))).ok()
+    }
+
+    /// Kills a new run at each of `kills` and takes it up again: it says what is expected. How many were alive to be killed.
+    fn expect_after(&self, kills: &[Kill], expected: &Said) -> usize {
+        let mut killed = 0;
+        for &kill in kills {
+            let before = self.run_directories();
+            let first = self.run(None, kill);
+            let directory =
+                self.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
+            if first.is_none() {
+                killed += 1;
+                assert!(!directory.join("run.json").exists(), "{kill:?}");
+                let outcome = self.run(Some(&directory), Kill::Never).expect("alive").expect("complete");
+                assert_eq!(outcome.directory, directory);
+            }
+            assert_eq!(&said(&directory), expected, "{kill:?}");
+        }
+        killed
     }
 
     fn run_directories(&self) -> Vec<PathBuf> {
@@ -109,6 +142,8 @@ enum Kill {
     Read(u64),
     /// As a stage begins.
     Stage(&'static str),
+    /// As a stage begins for the second time: for units.
+    StageAgain(&'static str),
 }
 
 struct Fatal {
@@ -116,6 +151,8 @@ struct Fatal {
     cancel: CancelToken,
     checkpoints: AtomicU64,
     reads: AtomicU64,
+    /// Of the name that is fatal.
+    stages: AtomicU64,
 }
 
 impl Fatal {
@@ -128,8 +165,12 @@ impl Fatal {
 
 impl Monitor for Fatal {
     fn stage(&self, name: &str) {
-        if matches!(self.kill, Kill::Stage(stage) if stage == name) {
-            self.die();
+        let (Kill::Stage(stage) | Kill::StageAgain(stage)) = self.kill else { return };
+        if stage == name {
+            let n = self.stages.fetch_add(1, Ordering::SeqCst) + 1;
+            if n == if matches!(self.kill, Kill::Stage(_)) { 1 } else { 2 } {
+                self.die();
+            }
         }
     }
     fn expect_offsets(&self, _: u64) {}
@@ -184,21 +225,7 @@ fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says(
     let mut kills: Vec<Kill> = ["locate", "compare", "settle", "judge", "report"].map(Kill::Stage).into();
     kills.extend((1..12).step_by(2).map(Kill::Checkpoint));
     kills.extend((1..8).step_by(2).map(Kill::Read));
-    let mut killed = 0;
-    for kill in kills {
-        let before = lab.run_directories();
-        let first = lab.run(None, kill);
-        let directory =
-            lab.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
-        if first.is_none() {
-            killed += 1;
-            assert!(!directory.join("run.json").exists(), "{kill:?}");
-            let outcome = lab.run(Some(&directory), Kill::Never).expect("alive").expect("complete");
-            assert_eq!(outcome.directory, directory);
-        }
-        assert_eq!(said(&directory), expected, "{kill:?}");
-    }
-    assert!(killed >= 11, "only {killed} kills");
+    assert!(lab.expect_after(&kills, &expected) >= 11);
 
     // Again and again in one run, each time a little later.
     let before = lab.run_directories();
@@ -213,6 +240,29 @@ fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says(
     let refused = lab.run(Some(&directory), Kill::Never).expect("alive").expect_err("refused");
     assert!(matches!(refused, RunError::Resume(ResumeError::Directory(_))), "{refused}");
     assert_eq!(refused.exit_code(), 2);
+}
+
+#[test]
+fn what_is_compared_by_key_or_without_order_is_read_again_and_says_what_an_uninterrupted_run_says() {
+    let lab = Lab::with(
+        &[("orders", 1, 2_000), ("spread", 2, 1_000), ("keyed", 1, 1_000), ("loose", 1, 1_000)],
+        "[{ topics: [spread], partitions: by_key }, { topics: [keyed], order: key }, \
+         { topics: [loose], order: none, isolation: read_uncommitted }]",
+    );
+    let expected = said(&lab.run(None, Kill::Never).expect("alive").expect("complete").directory);
+    assert_eq!(expected.manifest.exit_code, 10, "{:?}", expected.manifest.reasons);
+    let totals = &expected.manifest.totals;
+    assert_eq!((totals.source_records, totals.pending, totals.unverifiable), (6_000, 0, 0));
+    assert!(expected.findings.len() > 5 * 80, "{} findings", expected.findings.len());
+    assert!(expected.manifest.self_check.passed);
+
+    let mut kills: Vec<Kill> = ["compare", "settle", "judge"].map(Kill::Stage).into();
+    kills.extend(["compare", "settle", "judge"].map(Kill::StageAgain));
+    kills.push(Kill::Stage("report"));
+    kills.extend((1..8).step_by(2).map(Kill::Checkpoint));
+    kills.extend((1..16).step_by(4).map(Kill::Read));
+    let killed = lab.expect_after(&kills, &expected);
+    assert!(killed >= 12, "{killed} of {}", kills.len());
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use cutproof_testcontainers::EmbeddedCluster;
 use serde_json::Value;
 
 use crate::logs::{Found, Lab, Log, SHAPES, Shape, findings, produce_in_order, record};
+use crate::support::config_at;
 use crate::support::started::start;
 
 /// Records of a topic when the run starts, and how far behind the copy is.
@@ -134,4 +136,45 @@ fn a_live_flow_is_judged_up_to_the_barrier_and_what_is_late_is_not_called_lost()
     expected.sort();
     assert_eq!(findings(ended.directory.as_deref().expect("a directory")), expected, "{}", ended.stderr);
     flows.iter().for_each(|flow| flow.expect_ranges(&ended.run));
+}
+
+#[test]
+fn a_partition_whose_copy_loses_records_right_up_to_the_barrier_is_judged_all_the_same() {
+    const LOST_EVERY: i64 = 5;
+    let clusters = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));
+    clusters.iter().for_each(|cluster| cluster.create_topic("plain", 1).expect("made"));
+    let (mut produced, mut copied) = (0, 0);
+    let mut go_on = |count: i64| {
+        let new = produced..produced + count;
+        let copies = (copied..new.end - BEHIND).filter(|n| n % LOST_EVERY != 0);
+        (produced, copied) = (new.end, new.end - BEHIND);
+        produce_in_order(&clusters[0], "plain", new.map(|n| record(n, 1)).collect());
+        produce_in_order(&clusters[1], "plain", copies.map(|n| record(n, 1)).collect());
+    };
+    go_on(AT_START);
+    let work = tempfile::tempdir().expect("a directory");
+    let [source, target] = clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
+    let more = "replication: { kind: none, policy: identity }\ntopics: { include: [plain] }\n\
+                range: { start: earliest, settle: 2s }\n";
+    let ended = std::thread::scope(|scope| {
+        let run = start(work.path(), &config_at(source, target, "src", more));
+        let watched = scope.spawn(|| run.end_within(Duration::from_secs(60), work.path()));
+        while !watched.is_finished() {
+            go_on(STEP);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        watched.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    ended.expect_code(10);
+    let end = ended.run["pairs"][0]["source_end_offset"].as_i64().expect("an end");
+    assert!(end >= AT_START);
+    let expected: Vec<Found> = (0..end)
+        .filter(|n| n % LOST_EVERY == 0)
+        .map(|n| ("missing_record".to_owned(), "plain".to_owned(), None, Some((0, n)), None))
+        .collect();
+    let mut found = findings(ended.directory.as_deref().expect("a directory"));
+    found.sort_by_key(|found| found.3);
+    assert_eq!(found, expected);
+    let totals = &ended.run["totals"];
+    assert_eq!((&totals["pending"], &totals["unverifiable"]), (&Value::from(0), &Value::from(0)));
 }

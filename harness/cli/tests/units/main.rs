@@ -1,6 +1,7 @@
-//! What is compared by key, or without any order, as its logs may be: still growing, larger than memory, not readable.
-//! The binary against two embedded clusters.
+//! What is compared by key, or without any order, as its logs may be: still growing, larger than memory, not readable; and
+//! a partition that is still growing. The binary against two embedded clusters.
 
+mod causes;
 mod holes;
 mod limits;
 mod live;

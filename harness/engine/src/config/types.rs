@@ -208,7 +208,7 @@ impl OriginChoice {
 pub struct RangeConfig {
     /// Where it starts.
     pub start: RangeStart,
-    /// How long the target may stand still before what is left is judged.
+    /// How long the target may bring nothing that is waited for, before what is left is judged.
     pub settle: Duration,
     /// Compare the source with itself: it must find nothing.
     pub noise_floor: bool,

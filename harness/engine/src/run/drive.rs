@@ -24,6 +24,7 @@ use super::budget::Budget;
 use super::checkpoint::{self, Checkpoints, PairSoFar};
 use super::holes;
 use super::meaning::schema_id;
+use super::patience::{Patience, Progress};
 use super::reading::{self, RangeToRead, with_readers};
 use super::spill::{SpillSpace, SpilledItems};
 
@@ -64,7 +65,7 @@ pub(super) struct Shared<'a> {
     pub budget: Budget,
     /// What may be held on disk.
     pub spill: &'a Arc<SpillSpace>,
-    /// How long the target may stand still before what is left over counts as left over.
+    /// How long the target may bring nothing that is waited for, before what is left over counts as left over.
     pub settle: Duration,
     pub seed: u64,
     pub cancel: &'a CancelToken,
@@ -288,6 +289,11 @@ impl PairState {
             || !self.aligner.waits_for_target()
     }
 
+    fn progress(&self) -> Progress {
+        let waiting = if self.aligner.waits_for_target() { self.aligner.held()[0] } else { 0 };
+        Progress { matched: self.aligner.matched(), waiting: waiting as u64 }
+    }
+
     /// Reads no more of one side.
     fn give_up(&mut self, side: Side, detail: String) {
         self.ended[side as usize] = Some(ReadEnd::Failed { at: self.next[side as usize], detail });
@@ -401,7 +407,7 @@ fn name(pair: &PairPlan) -> String {
 
 enum Phase {
     Read,
-    Settle { asked_at: Option<Instant>, grew_at: Instant },
+    Settle { asked_at: Option<Instant>, patience: Patience },
     Explain,
     Done,
 }
@@ -584,20 +590,19 @@ impl<'a, 'c> Barrier<'a, 'c> {
         match phase {
             Phase::Read => {
                 self.shared.monitor.stage("settle");
-                Ok(Phase::Settle { asked_at: None, grew_at: Instant::now() })
+                let patience =
+                    Patience::new(self.shared.settle, states.iter().map(PairState::progress).collect());
+                Ok(Phase::Settle { asked_at: None, patience })
             }
-            Phase::Settle { asked_at, grew_at } => {
+            Phase::Settle { asked_at, mut patience } => {
                 if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
-                    return Ok(Phase::Settle { asked_at, grew_at });
+                    return Ok(Phase::Settle { asked_at, patience });
                 }
-                let first = asked_at.is_none();
-                let grew =
-                    (first || !states.iter().all(PairState::settled)) && self.extend(Side::Target, states)?;
-                if grew {
-                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), grew_at: Instant::now() });
-                }
-                if !states.iter().all(PairState::settled) && grew_at.elapsed() < self.shared.settle {
-                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), grew_at });
+                let lasts = patience.lasts(states.iter().map(PairState::progress).collect());
+                let waits = lasts && !states.iter().all(PairState::settled);
+                let grew = (asked_at.is_none() || waits) && self.extend(Side::Target, states)?;
+                if grew || waits {
+                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), patience });
                 }
                 let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
                 if states.iter().any(tail) && self.extend(Side::Source, states)? {

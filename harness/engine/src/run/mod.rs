@@ -14,6 +14,7 @@ mod holes;
 mod lead;
 mod locate;
 mod meaning;
+mod patience;
 mod reading;
 mod same;
 mod samples;

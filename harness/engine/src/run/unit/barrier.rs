@@ -11,9 +11,10 @@ use crate::record::Side;
 use super::super::RunError;
 use super::super::drive::{ASK_AGAIN, LOOK_AGAIN, Shared, unread};
 use super::super::holes;
+use super::super::patience::Patience;
 use super::Unit;
 use super::drive::ends;
-use super::state::{Progress, State};
+use super::state::State;
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source on
 /// as far as it is needed to explain the target's tail.
@@ -31,12 +32,7 @@ pub(super) struct Barrier<'a> {
 
 enum Phase {
     Read,
-    /// `progress`: of all units, when the target last brought something that was waited for, `progressed_at`.
-    Settle {
-        asked_at: Option<Instant>,
-        progressed_at: Instant,
-        progress: Vec<Progress>,
-    },
+    Settle { asked_at: Option<Instant>, patience: Patience },
     Explain,
     Done,
 }
@@ -172,25 +168,19 @@ impl<'a> Barrier<'a> {
         match phase {
             Phase::Read => {
                 self.shared.monitor.stage("settle");
-                let progress = states.iter().map(State::progress).collect();
-                Ok(Phase::Settle { asked_at: None, progressed_at: Instant::now(), progress })
+                let patience =
+                    Patience::new(self.shared.settle, states.iter().map(State::progress).collect());
+                Ok(Phase::Settle { asked_at: None, patience })
             }
-            Phase::Settle { asked_at, mut progressed_at, progress: before } => {
+            Phase::Settle { asked_at, mut patience } => {
                 if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
-                    return Ok(Phase::Settle { asked_at, progressed_at, progress: before });
+                    return Ok(Phase::Settle { asked_at, patience });
                 }
-                // A target that only grows by what the source got after its end was taken, grows for ever.
-                let progress: Vec<Progress> = states.iter().map(State::progress).collect();
-                if progress.iter().zip(&before).any(|(now, before)| now.is_after(before)) {
-                    progressed_at = Instant::now();
-                }
-                let first = asked_at.is_none();
-                let asked_at = Some(Instant::now());
-                let waits = !states.iter().all(State::settled);
-                let patient = progressed_at.elapsed() < self.shared.settle;
-                let grew = (first || waits && patient) && self.extend(Side::Target, states)?;
-                if grew || waits && patient {
-                    return Ok(Phase::Settle { asked_at, progressed_at, progress });
+                let lasts = patience.lasts(states.iter().map(State::progress).collect());
+                let waits = lasts && !states.iter().all(State::settled);
+                let grew = (asked_at.is_none() || waits) && self.extend(Side::Target, states)?;
+                if grew || waits {
+                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), patience });
                 }
                 let tail = |state: &State| state.complete(Side::Source) && state.unmatched_on_target() > 0;
                 if states.iter().any(tail) && self.extend(Side::Source, states)? {

@@ -10,6 +10,7 @@ use crate::record::{OffsetRange, Side};
 
 use super::super::drive::{rules, unread};
 use super::super::holes;
+use super::super::patience::Progress;
 use super::Unit;
 use super::drive::UnitRead;
 use super::store::SpillStore;
@@ -30,19 +31,6 @@ pub(super) struct LaneState {
 impl LaneState {
     pub fn reached(&self) -> bool {
         self.ended == Some(ReadEnd::ReachedEnd)
-    }
-}
-
-/// How far a unit's target has caught up.
-#[derive(Clone, Copy)]
-pub(super) struct Progress {
-    matched: u64,
-    waiting: u64,
-}
-
-impl Progress {
-    pub fn is_after(&self, before: &Self) -> bool {
-        self.matched > before.matched || self.waiting < before.waiting
     }
 }
 

@@ -299,7 +299,7 @@ fn batches_that_cannot_be_read_are_named_and_the_rest_of_the_partition_is_judged
     }
     lab.source.stop_node(1).expect("stopped");
     let directory = lab.source.data_dir(1).expect("its directory");
-    let spoiled = TOPICS.map(|(topic, _)| spoil(&directory, topic));
+    let spoiled = TOPICS.map(|(topic, _)| spoil(directory, topic));
     lab.source.start_node(1).expect("started again");
     let work = tempfile::tempdir().expect("a directory");
     let contracts =

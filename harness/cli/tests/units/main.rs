@@ -2,6 +2,7 @@
 //! a partition that is still growing. The binary against two embedded clusters.
 
 mod causes;
+mod decoding;
 mod holes;
 mod limits;
 mod live;

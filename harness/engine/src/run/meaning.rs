@@ -54,54 +54,85 @@ pub(super) fn agreement(decoder: &mut Decoder, pair: &PairPlan, ids: &BTreeSet<u
 /// means something else on the target are mismatched in their schema. The pair's ledger follows. Gives what could not be
 /// found out, a sentence each: without it nothing is proven.
 pub(super) fn read_matched(
-    readers: &mut Readers<'_>,
-    decoder: &mut Decoder,
-    hasher: &KeyedHasher,
+    look: &mut Look<'_, '_>,
     pair: &PairPlan,
     judgement: &mut Judgement,
     agreement: &Agreement,
     emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
 ) -> Result<Vec<String>, RunError> {
-    let all = pair.contract.decode == DecodeMode::All;
-    if !all && agreement.differ.is_empty() {
+    if pair.contract.decode != DecodeMode::All && agreement.differ.is_empty() {
         return Ok(Vec::new());
     }
     let Judgement { alignment, ledger, reading, cut, .. } = judgement;
     let range = OffsetRange { start: reading.start[1], end: cut[1] };
-    let mut failed = None;
-    let mut unknown: Option<(u64, String)> = None;
-    let end = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
+    let matched = |offset: i64| {
         let runs = &alignment.runs;
-        let rank = runs.matched_below_target(view.offset);
-        let Some((source_offset, _)) = runs.pair(rank).filter(|(_, target)| *target == view.offset) else {
-            return true;
-        };
-        let record = view.to_record();
-        let (kind, detail) = match meaning(decoder, pair, &record, all, agreement) {
-            Meaning::Fine => return true,
-            Meaning::Unknown(why) => {
-                unknown.get_or_insert((0, why)).0 += 1;
-                return true;
-            }
-            Meaning::Wrong(kind, detail) => (kind, detail),
-        };
-        if kind == FindingKind::MismatchedRecord {
+        let (source, _) =
+            runs.pair(runs.matched_below_target(offset)).filter(|(_, target)| *target == offset)?;
+        Some(Matched { source: Some(source) })
+    };
+    let unknown = look.at_matched(pair, range, agreement, matched, &mut |finding| {
+        if finding.kind == FindingKind::MismatchedRecord {
             ledger.matched -= 1;
         }
-        ledger.find(kind);
-        failed = emit(finding(kind, detail, pair, source_offset, &record, hasher)).err();
-        failed.is_none()
+        ledger.find(finding.kind);
+        emit(finding)
     })?;
     ledger.check(&reading.name)?;
-    if let Some(error) = failed {
-        return Err(error);
+    Ok(unknown)
+}
+
+/// A target record that is matched, and with which source offset, where that is known.
+pub(super) struct Matched {
+    pub source: Option<i64>,
+}
+
+/// What a look at records needs.
+pub(super) struct Look<'r, 'a> {
+    pub readers: &'r mut Readers<'a>,
+    pub decoder: &'r mut Decoder,
+    pub hasher: &'r KeyedHasher,
+}
+
+impl Look<'_, '_> {
+    /// Looks at the target records of `range` that `matched` knows, and hands on what is wrong with them.
+    pub fn at_matched(
+        &mut self,
+        pair: &PairPlan,
+        range: OffsetRange,
+        agreement: &Agreement,
+        matched: impl Fn(i64) -> Option<Matched>,
+        emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+    ) -> Result<Vec<String>, RunError> {
+        let Self { readers, decoder, hasher } = self;
+        let all = pair.contract.decode == DecodeMode::All;
+        let mut failed = None;
+        let mut unknown: Option<(u64, String)> = None;
+        let end = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
+            let Some(Matched { source }) = matched(view.offset) else { return true };
+            let record = view.to_record();
+            match meaning(decoder, pair, &record, all, agreement) {
+                Meaning::Fine => {}
+                Meaning::Unknown(why) => unknown.get_or_insert((0, why)).0 += 1,
+                Meaning::Wrong(kind, detail) => {
+                    failed = emit(finding(kind, detail, pair, source, &record, hasher)).err();
+                }
+            }
+            failed.is_none()
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let unknown = unknown.map(|(records, why)| {
+            format!(
+                "{}: whether {records} records can be read on the target is not known: {why}",
+                pair.target
+            )
+        });
+        let unread = (end != ReadEnd::ReachedEnd)
+            .then(|| format!("{} could not be read again to look at its schemas: {end:?}", pair.target));
+        Ok(unknown.into_iter().chain(unread).collect())
     }
-    let unknown = unknown.map(|(records, why)| {
-        format!("{}: whether {records} records can be read on the target is not known: {why}", pair.target)
-    });
-    let unread = (end != ReadEnd::ReachedEnd)
-        .then(|| format!("{} could not be read again to look at its schemas: {end:?}", pair.target));
-    Ok(unknown.into_iter().chain(unread).collect())
 }
 
 /// What a look at a record says whose bytes are equal on both sides.
@@ -147,7 +178,7 @@ fn finding(
     kind: FindingKind,
     detail: String,
     pair: &PairPlan,
-    source_offset: i64,
+    source_offset: Option<i64>,
     record: &Record,
     hasher: &KeyedHasher,
 ) -> Finding {
@@ -165,10 +196,10 @@ fn finding(
         parts: if kind == FindingKind::MismatchedRecord { vec![Part::Schema] } else { Vec::new() },
         cause: None,
         order_broken: None,
-        source: Some(place(&pair.source.topic, pair.source.partition, source_offset)),
+        source: source_offset.map(|offset| place(&pair.source.topic, pair.source.partition, offset)),
         target: Some(place(&pair.target.topic, pair.target.partition, record.offset)),
         key_hash: hasher.hash(record.key.as_deref()),
-        source_value_hash: value_hash.clone(),
+        source_value_hash: source_offset.and(value_hash.clone()),
         target_value_hash: value_hash,
         detail,
     }

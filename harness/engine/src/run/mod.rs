@@ -487,15 +487,23 @@ impl Run<'_> {
                     true => meaning::agreement(decoder, pairs[at], &schema_ids[at]),
                     false => meaning::Agreement::default(),
                 };
-                let unknown = meaning::read_matched(
-                    readers, decoder, hasher, pairs[at], judgement, &agreement, &mut emit,
-                )?;
+                let mut look = meaning::Look { readers, decoder, hasher };
+                let unknown = meaning::read_matched(&mut look, pairs[at], judgement, &agreement, &mut emit)?;
                 remarks[at].extend(unknown);
                 self.schema_remarks.extend(agreement.remarks);
             }
         }
         for (unit, judged) in units {
             unit::explain(&mut explainer, unit, judged, &mut emit)?;
+            if unit.plan.contract.decode == DecodeMode::All {
+                let Explainer { readers, decoder, hasher, .. } = &mut explainer;
+                unit::decode_matched(
+                    &mut meaning::Look { readers, decoder, hasher },
+                    unit,
+                    judged,
+                    &mut emit,
+                )?;
+            }
             if target_registry && source_registry && unit.plan.contract.decode != DecodeMode::None {
                 let agreement = unit::agreement(explainer.decoder, unit, judged);
                 self.schema_remarks.extend(agreement.remarks);

@@ -2,6 +2,7 @@
 //! stages of a run for them; the decisions are made in `align::keyed`, `classify` and `ledger`.
 
 mod barrier;
+mod decode;
 mod drive;
 mod edges;
 mod findings;
@@ -19,6 +20,7 @@ use crate::align::keyed::Grouping;
 use crate::positions::{LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan, UnitPosition};
 use crate::record::{Contract, OrderPromise, Partitioning, TopicPartition};
 
+pub(super) use decode::decode_matched;
 pub(super) use drive::{UnitRead, drive_units};
 pub(super) use edges::{edges, withdraw_other_logs};
 pub(super) use judge::{JudgedUnit, judge};

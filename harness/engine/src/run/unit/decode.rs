@@ -1,0 +1,40 @@
+//! `decode: all` where records may change partitions or order: can what is matched be read on the target? Looks at target
+//! records only. A unit keeps no pairs, so that a finding names no source record, and counts for no source partition.
+
+use std::collections::HashSet;
+
+use cutproof_reports::Finding;
+
+use crate::positions::PairPlan;
+use crate::record::OffsetRange;
+
+use super::super::RunError;
+use super::super::meaning::{Agreement, Look, Matched};
+use super::{JudgedUnit, Unit, stand_ins};
+
+/// Decodes the matched records in the range of each target partition. What is wrong goes to `emit` and into the unit's
+/// ledger, what could not be found out into its remarks.
+pub(in crate::run) fn decode_matched(
+    look: &mut Look<'_, '_>,
+    unit: &Unit,
+    judged: &mut JudgedUnit,
+    emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    let Some(result) = &mut judged.result else { return Ok(()) };
+    let pairs: Vec<PairPlan> = stand_ins(&unit.plan);
+    for (lane, (pair, reading)) in pairs.iter().zip(&judged.reading.targets).enumerate() {
+        let own = result.outcomes.iter().filter(|entry| entry.target_lane == Some(lane));
+        let others: HashSet<i64> =
+            own.filter_map(|entry| entry.outcome.target()).map(|item| item.offset).collect();
+        let range = OffsetRange { start: reading.start, end: reading.cut };
+        let matched = |offset: i64| (!others.contains(&offset)).then_some(Matched { source: None });
+        let strays = &mut result.ledger.strays;
+        // Schema ids that mean something else on the target are told for the unit as a whole.
+        let unknown = look.at_matched(pair, range, &Agreement::default(), matched, &mut |finding| {
+            strays.find(finding.kind);
+            emit(finding)
+        })?;
+        judged.remarks.extend(unknown);
+    }
+    Ok(())
+}

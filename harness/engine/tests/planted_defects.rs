@@ -1,4 +1,5 @@
 //! Every kind of planted defect, over many seeds: the whole list of findings with their parts, and nothing else.
+//! `CUTPROOF_SEEDS` sets the number of seeds; each kind has a part in 400 of them (default 250).
 
 use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
 use cutproof::compare::difference;
@@ -83,6 +84,14 @@ fn sorted(mut findings: Vec<ExpectedFinding>) -> Vec<ExpectedFinding> {
     findings
 }
 
+/// Of each kind.
+fn seeds() -> u64 {
+    std::env::var("CUTPROOF_SEEDS").map_or(250, |n| {
+        let seeds: u64 = n.parse().expect("CUTPROOF_SEEDS is a number");
+        seeds.div_ceil(400)
+    })
+}
+
 #[test]
 fn each_planted_defect_is_found_with_its_kind_and_parts_and_nothing_else() {
     let size = Size { seed: 11, partitions: 1, records_per_partition: 400, ..Size::default() };
@@ -90,7 +99,7 @@ fn each_planted_defect_is_found_with_its_kind_and_parts_and_nothing_else() {
     let source = &workload.topics[0].records[0];
     let mut planted = 0;
     for kind in DefectKind::ALL {
-        for seed in 0..250 {
+        for seed in 0..seeds() {
             // A record moved to another partition needs two of them: its test is with the pairs of a topic.
             let Ok(plant) = plant(kind, seed, source) else { continue };
             planted += 1;
@@ -98,5 +107,5 @@ fn each_planted_defect_is_found_with_its_kind_and_parts_and_nothing_else() {
             assert_eq!(sorted(found), sorted(plant.expected), "{kind:?} seed {seed}");
         }
     }
-    assert!(planted >= 19 * 250, "only {planted} defects could be planted");
+    assert!(planted >= 19 * seeds(), "only {planted} defects could be planted");
 }

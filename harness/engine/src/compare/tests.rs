@@ -74,3 +74,51 @@ fn the_detail_shows_no_payload() {
     assert!(!text.contains("secret") && !text.contains("hidden"), "{text}");
     assert!(text.contains("first difference at byte 7"), "{text}");
 }
+
+#[test]
+fn the_detail_of_each_part_says_where_the_two_differ() {
+    let with = |headers: &[(&[u8], Option<&[u8]>)]| Record {
+        headers: headers.iter().map(|(name, value)| header(name, *value)).collect(),
+        ..record()
+    };
+    let base = with(&[(b"a", Some(b"1")), (b"b", Some(b"2"))]);
+    let details = |source: &Record, target: &Record| difference(&Contract::default(), source, target).detail;
+    for (target, detail) in [
+        (with(&[(b"a", Some(b"1")), (b"c", Some(b"2"))]), "header 1 is `b` on the source, `c` on the target"),
+        (with(&[(b"a", Some(b"9")), (b"c", Some(b"2"))]), "header `a` has another value"),
+        (with(&[(b"a", Some(b"1")), (b"b", None)]), "header `b` is null on the target only"),
+        (with(&[(b"a", Some(b"1"))]), "2 headers on the source, 1 on the target"),
+        (with(&[(b"c", None)]), "2 headers on the source, 1 on the target"),
+        (
+            Record { value: Some(b"secret".to_vec()), ..base.clone() },
+            "value of 8 bytes on the source, 6 on the target, first difference at byte 6",
+        ),
+        (Record { value: None, ..base.clone() }, "value of 8 bytes on the source, tombstone on the target"),
+        (Record { timestamp: 7, ..base.clone() }, "timestamp 1000 on the source, 7 on the target"),
+        (
+            Record { timestamp_type: TimestampType::LogAppendTime, ..base.clone() },
+            "timestamp type create_time on the source, log_append_time on the target",
+        ),
+    ] {
+        assert_eq!(details(&base, &target), [detail]);
+    }
+    let null = with(&[(b"a", Some(b"1")), (b"b", None)]);
+    assert_eq!(details(&null, &base), ["header `b` is null on the source only"]);
+    let tombstone = Record { value: None, ..base.clone() };
+    assert_eq!(details(&tombstone, &base), ["tombstone on the source, value of 8 bytes on the target"]);
+}
+
+#[test]
+fn what_the_contract_leaves_out_is_no_difference() {
+    let contract = Contract {
+        timestamps: TimestampRule::Ignore,
+        timestamp_type_exact: false,
+        headers_ignored: vec!["trace".to_owned()],
+        ..Contract::default()
+    };
+    let mut target = record();
+    target.timestamp = 0;
+    target.timestamp_type = TimestampType::LogAppendTime;
+    target.headers.insert(1, header(b"trace", None));
+    assert_eq!(difference(&contract, &record(), &target), Difference::default());
+}

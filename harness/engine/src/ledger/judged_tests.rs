@@ -6,7 +6,7 @@ use crate::classify::{Classified, HiddenGaps, PairReading, classify, find_mispla
 use crate::record::{FindingKind, OffsetRange, Side};
 use std::num::NonZeroU64;
 
-fn items(letters: &[u64], gap: i64) -> Vec<Item> {
+pub(super) fn items(letters: &[u64], gap: i64) -> Vec<Item> {
     letters
         .iter()
         .enumerate()
@@ -20,7 +20,7 @@ fn items(letters: &[u64], gap: i64) -> Vec<Item> {
         .collect()
 }
 
-fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> PairReading {
+pub(super) fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> PairReading {
     let end = |side: usize| lists[side].last().map_or(0, |item| item.offset + 1);
     PairReading {
         name: "orders-0 -> src.orders-0".into(),
@@ -47,10 +47,10 @@ fn judged(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> Judgem
     account(pair, intake).expect("the ledger adds up")
 }
 
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -58,7 +58,7 @@ impl Random {
     }
 }
 
-fn sequences(random: &mut Random) -> [Vec<u64>; 2] {
+pub(super) fn sequences(random: &mut Random) -> [Vec<u64>; 2] {
     let letters = [4, 30, 1_000][random.below(3) as usize];
     let source: Vec<u64> = (0..random.below(30)).map(|_| random.below(letters)).collect();
     let mut target = source.clone();

@@ -295,6 +295,8 @@ fn unmatched(alignment: &Alignment) -> [Intake; 2] {
 }
 
 #[cfg(test)]
+mod counted_tests;
+#[cfg(test)]
 mod judged_tests;
 #[cfg(test)]
 mod unit_tests;

@@ -1,0 +1,149 @@
+//! Records that alignment only counted, and each standing's column: random pairs against counting by definition.
+
+use super::judged_tests::{Random, items, reading, sequences};
+use super::*;
+use crate::align::{InMemory, Item, PairAligner, Rules, Tuning};
+use crate::classify::{Classified, classify};
+use crate::record::OffsetRange;
+
+/// Any pair: its lists, and how it was read. Target offsets may leave gaps, in which holes may lie.
+fn any_pair(random: &mut Random) -> ([Vec<Item>; 2], PairReading) {
+    let [source, mut target] = sequences(random);
+    if random.below(2) == 0 {
+        target.truncate(random.below(20) as usize);
+    }
+    let lists = [items(&source, 1 + random.below(2) as i64), items(&target, 2)];
+    let source_end = random.below(40) as i64;
+    let complete = [random.below(3) > 0, random.below(3) > 0];
+    let mut reading = reading(&lists, source_end, complete);
+    if random.below(3) == 0 {
+        let start = 2 * random.below(target.len() as u64 + 2) as i64 + 1;
+        reading.holes[1].push(OffsetRange { start, end: start + 1 });
+    }
+    (lists, reading)
+}
+
+/// The pair with its whole source behind the end of the target, so that most of its tail is only counted.
+fn with_counted_tail(lists: &[Vec<Item>; 2], reading: PairReading) -> Classified {
+    let tuning = Tuning { window: 1, agreeing: 1, near: 1, ..Tuning::default() };
+    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
+    aligner.push(Side::Target, &lists[1]);
+    aligner.end_target();
+    aligner.push(Side::Source, &lists[0]);
+    let alignment = aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read");
+    classify(reading, alignment)
+}
+
+fn with_all_kept(lists: &[Vec<Item>; 2], reading: PairReading, tuning: Tuning) -> Classified {
+    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
+    for side in Side::BOTH {
+        aligner.push(side, &lists[side as usize]);
+    }
+    let alignment = aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read");
+    classify(reading, alignment)
+}
+
+fn intake(lists: &[Vec<Item>; 2]) -> [Intake; 2] {
+    lists.each_ref().map(|list| list.iter().map(|item| item.identity).collect())
+}
+
+#[test]
+fn a_tail_that_was_only_counted_is_accounted_for_as_one_that_was_kept() {
+    let mut random = Random(31);
+    let mut counted = 0;
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let kept = with_all_kept(&lists, reading.clone(), Tuning::default());
+        let pair = with_counted_tail(&lists, reading);
+        counted += u64::from(pair.alignment.tail.records() > 1);
+        let kept = account(kept, intake(&lists)).expect("adds up");
+        let ledger = account(pair, intake(&lists)).expect("adds up").ledger;
+        assert_eq!(ledger, kept.ledger, "{lists:?} {:?}", kept.reading);
+    }
+    assert!(counted > 1_000, "only {counted} tails were counted");
+}
+
+#[test]
+fn what_is_taken_out_of_the_tail_is_listed_as_if_it_had_been_kept() {
+    let mut random = Random(32);
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let kept = with_all_kept(&lists, reading.clone(), Tuning::default());
+        let mut pair = with_counted_tail(&lists, reading);
+        let few = random.below(4);
+        let taken: Vec<Item> = (lists[0].iter())
+            .filter(|item| pair.alignment.tail.contains(item.offset) && random.below(4) < few)
+            .copied()
+            .collect();
+        pair.take_from_tail(&taken);
+        let listed: Vec<(Outcome, Standing)> = (kept.alignment.outcomes.iter().cloned())
+            .zip(kept.standings)
+            .filter(|(outcome, _)| match outcome {
+                Outcome::Missing { source } => !pair.alignment.tail.contains(source.offset),
+                _ => true,
+            })
+            .collect();
+        let found: Vec<_> = pair.alignment.outcomes.into_iter().zip(pair.standings).collect();
+        assert_eq!(found, listed, "{lists:?} {taken:?}");
+    }
+}
+
+#[test]
+fn what_could_not_be_solved_is_unverifiable_in_scope_and_nothing_else() {
+    let mut random = Random(33);
+    let mut unsolved = 0;
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let end = reading.source_end;
+        // No equal pair may be held, and no record be left over.
+        let pair = with_all_kept(&lists, reading, Tuning { pairs_max: 0, ..Tuning::default() });
+        unsolved += u64::from(pair.alignment.unsolved[0].records() > 1);
+        let matched = pair.alignment.runs.matched_below_source(end);
+        let beyond = pair.alignment.runs.matched() - matched;
+        let in_scope = lists[0].iter().filter(|item| item.offset < end).count() as u64;
+        let target = lists[1].len() as u64 - beyond;
+        let expected = Ledger {
+            records: [in_scope, target],
+            matched,
+            unverifiable: [in_scope - matched, target - matched],
+            ..Ledger::default()
+        };
+        assert_eq!(account(pair, intake(&lists)).expect("adds up").ledger, expected, "{lists:?} {end}");
+    }
+    assert!(unsolved > 1_000, "only {unsolved} were not solved");
+}
+
+#[test]
+fn each_standing_has_its_own_column_by_side() {
+    let mut random = Random(34);
+    for _ in 0..2_000 {
+        let (lists, mut reading) = any_pair(&mut random);
+        reading.source_end = i64::MAX;
+        let judge = |standing: Standing| {
+            let mut pair = with_all_kept(&lists, reading.clone(), Tuning::default());
+            pair.standings.fill(standing);
+            let matched = pair.alignment.runs.matched();
+            let ledger = account(pair, intake(&lists)).expect("adds up").ledger;
+            (
+                ledger,
+                Ledger {
+                    records: lists.each_ref().map(|list| list.len() as u64),
+                    matched,
+                    ..Ledger::default()
+                },
+            )
+        };
+        let (ledger, all) = judge(Standing::Unverifiable);
+        let unmatched = all.records.map(|records| records - all.matched);
+        assert_eq!(ledger, Ledger { unverifiable: unmatched, ..all.clone() });
+        let (ledger, _) = judge(Standing::Compacted);
+        assert_eq!(ledger, Ledger { compacted: unmatched, ..all.clone() });
+        let (ledger, _) = judge(Standing::CompactedOrDropped);
+        assert_eq!(ledger, Ledger { compacted_or_dropped: unmatched, ..all.clone() });
+        let (ledger, _) = judge(Standing::Beyond);
+        assert_eq!(ledger, Ledger { records: [all.matched; 2], ..all.clone() });
+        let counts =
+            Ledger { compacted: [1, 2], compacted_or_dropped: [3, 4], unverifiable: [5, 6], ..all }.counts();
+        assert_eq!((counts.compacted, counts.compacted_or_dropped, counts.unverifiable), (3, 7, 11));
+    }
+}

@@ -16,4 +16,10 @@ pub use scope::{
 pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};
 
 #[cfg(test)]
+pub(crate) mod any_pair;
+#[cfg(test)]
+mod scope_tests;
+#[cfg(test)]
 mod unit_tests;
+#[cfg(test)]
+mod unit_unread_tests;

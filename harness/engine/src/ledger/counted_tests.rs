@@ -1,49 +1,10 @@
 //! Records that alignment only counted, and each standing's column: random pairs against counting by definition.
 
-use super::judged_tests::{Random, items, reading, sequences};
 use super::*;
-use crate::align::{InMemory, Item, PairAligner, Rules, Tuning};
-use crate::classify::{Classified, classify};
-use crate::record::OffsetRange;
+use crate::align::{Item, Tuning};
+use crate::classify::any_pair::{Random, any_pair, with_all_kept, with_counted_tail};
 
-/// Any pair: its lists, and how it was read. Target offsets may leave gaps, in which holes may lie.
-fn any_pair(random: &mut Random) -> ([Vec<Item>; 2], PairReading) {
-    let [source, mut target] = sequences(random);
-    if random.below(2) == 0 {
-        target.truncate(random.below(20) as usize);
-    }
-    let lists = [items(&source, 1 + random.below(2) as i64), items(&target, 2)];
-    let source_end = random.below(40) as i64;
-    let complete = [random.below(3) > 0, random.below(3) > 0];
-    let mut reading = reading(&lists, source_end, complete);
-    if random.below(3) == 0 {
-        let start = 2 * random.below(target.len() as u64 + 2) as i64 + 1;
-        reading.holes[1].push(OffsetRange { start, end: start + 1 });
-    }
-    (lists, reading)
-}
-
-/// The pair with its whole source behind the end of the target, so that most of its tail is only counted.
-fn with_counted_tail(lists: &[Vec<Item>; 2], reading: PairReading) -> Classified {
-    let tuning = Tuning { window: 1, agreeing: 1, near: 1, ..Tuning::default() };
-    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
-    aligner.push(Side::Target, &lists[1]);
-    aligner.end_target();
-    aligner.push(Side::Source, &lists[0]);
-    let alignment = aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read");
-    classify(reading, alignment)
-}
-
-fn with_all_kept(lists: &[Vec<Item>; 2], reading: PairReading, tuning: Tuning) -> Classified {
-    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
-    for side in Side::BOTH {
-        aligner.push(side, &lists[side as usize]);
-    }
-    let alignment = aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read");
-    classify(reading, alignment)
-}
-
-fn intake(lists: &[Vec<Item>; 2]) -> [Intake; 2] {
+pub(super) fn intake(lists: &[Vec<Item>; 2]) -> [Intake; 2] {
     lists.each_ref().map(|list| list.iter().map(|item| item.identity).collect())
 }
 

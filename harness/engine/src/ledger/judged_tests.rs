@@ -2,35 +2,9 @@
 
 use super::*;
 use crate::align::{InMemory, Item, PairAligner, Rules, Tuning};
-use crate::classify::{Classified, HiddenGaps, PairReading, classify, find_misplaced};
+use crate::classify::any_pair::{Random, items, reading, sequences};
+use crate::classify::{Classified, HiddenGaps, classify, find_misplaced};
 use crate::record::{FindingKind, OffsetRange, Side};
-use std::num::NonZeroU64;
-
-pub(super) fn items(letters: &[u64], gap: i64) -> Vec<Item> {
-    letters
-        .iter()
-        .enumerate()
-        .map(|(at, &letter)| Item {
-            identity: u128::from(letter),
-            offset: at as i64 * gap,
-            timestamp: (letter / 5) as i64,
-            key: NonZeroU64::new(letter % 3),
-            value: letter,
-        })
-        .collect()
-}
-
-pub(super) fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> PairReading {
-    let end = |side: usize| lists[side].last().map_or(0, |item| item.offset + 1);
-    PairReading {
-        name: "orders-0 -> src.orders-0".into(),
-        start: [0, 0],
-        source_end,
-        read_to: [end(0), end(1)],
-        complete,
-        holes: Default::default(),
-    }
-}
 
 fn classified(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> (Classified, [Intake; 2]) {
     let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), [0, 0]);
@@ -45,38 +19,6 @@ fn classified(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> (C
 fn judged(lists: [Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> Judgement {
     let (pair, intake) = classified(lists, source_end, complete);
     account(pair, intake).expect("the ledger adds up")
-}
-
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % n
-    }
-}
-
-pub(super) fn sequences(random: &mut Random) -> [Vec<u64>; 2] {
-    let letters = [4, 30, 1_000][random.below(3) as usize];
-    let source: Vec<u64> = (0..random.below(30)).map(|_| random.below(letters)).collect();
-    let mut target = source.clone();
-    for _ in 0..random.below(5) {
-        let at = random.below(target.len() as u64 + 1) as usize;
-        let to = (at + random.below(6) as usize).min(target.len());
-        let back = random.below(target.len() as u64 + 1) as usize;
-        match random.below(4) {
-            0 => drop(target.drain(at..to)),
-            1 => {
-                let block = target[at..to].to_vec();
-                target.splice(back..back, block);
-            }
-            2 => target[at..to].reverse(),
-            _ => target.insert(at, random.below(letters + 5)),
-        }
-    }
-    [source, target]
 }
 
 #[test]

@@ -299,6 +299,10 @@ mod counted_tests;
 #[cfg(test)]
 mod judged_tests;
 #[cfg(test)]
+mod resume_tests;
+#[cfg(test)]
+mod unit_account_tests;
+#[cfg(test)]
 mod unit_tests;
 #[cfg(test)]
 mod tests {

@@ -10,11 +10,11 @@ use crate::align::{Item, Outcome};
 use crate::classify::Standing;
 use crate::record::{FindingKind, Side};
 
-const SOURCE_LANES: usize = 3;
-const TARGET_LANES: usize = 4;
+pub(super) const SOURCE_LANES: usize = 3;
+pub(super) const TARGET_LANES: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum First {
+pub(super) enum First {
     InOrder,
     Reordered,
     Mismatched,
@@ -22,9 +22,9 @@ enum First {
 }
 
 /// A source record: its lane, how its first copy lies, how many further copies it has.
-type Drawn = (usize, First, usize);
+pub(super) type Drawn = (usize, First, usize);
 
-fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
+pub(super) fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     let first = prop_oneof![
         6 => Just(First::InOrder),
         1 => Just(First::Reordered),
@@ -35,17 +35,17 @@ fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     prop::collection::vec((0..SOURCE_LANES, first, copies), 0..40)
 }
 
-fn item(identity: u128, offset: i64) -> Item {
+pub(super) fn item(identity: u128, offset: i64) -> Item {
     Item { identity, offset, timestamp: 0, key: None, value: 0 }
 }
 
 /// Each source record with the places of its copies, the first one first.
-struct Unit {
-    records: Vec<(Place, First, Vec<Place>)>,
+pub(super) struct Unit {
+    pub records: Vec<(Place, First, Vec<Place>)>,
 }
 
 /// `order` shuffles the target: a number for each copy.
-fn unit(drawn: &[Drawn], order: &[u32]) -> Unit {
+pub(super) fn unit(drawn: &[Drawn], order: &[u32]) -> Unit {
     let mut next_source = [0i64; SOURCE_LANES];
     let mut copies: Vec<(u32, usize)> = Vec::new();
     let mut records = Vec::new();
@@ -73,7 +73,7 @@ fn unit(drawn: &[Drawn], order: &[u32]) -> Unit {
     Unit { records }
 }
 
-fn outcomes(unit: &Unit) -> (Vec<LanePair>, Vec<LaneOutcome>, Vec<Standing>) {
+pub(super) fn outcomes(unit: &Unit) -> (Vec<LanePair>, Vec<LaneOutcome>, Vec<Standing>) {
     let (mut pairs, mut outcomes, mut standings) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (source, first, copies)) in unit.records.iter().enumerate() {
         let identity = at as u128;

@@ -1,0 +1,84 @@
+//! What a group meets whose records have any standing, against counting by definition.
+
+use super::counted_tests::intake;
+use super::*;
+use crate::align::Tuning;
+use crate::classify::any_pair::{Random, any_pair, with_all_kept, with_counted_tail};
+
+/// A standing of their own for some outcomes: of a pair whose records compaction may explain, or that has others.
+fn say_any(pair: &mut Classified, random: &mut Random) {
+    for standing in &mut pair.standings {
+        *standing = match random.below(12) {
+            0 => Standing::Compacted,
+            1 => Standing::CompactedOrDropped,
+            2 => Standing::Unverifiable,
+            3 => Standing::Finding(FindingKind::MisplacedRecord),
+            _ => *standing,
+        };
+    }
+}
+
+/// By definition, over all copies that compaction does not explain away.
+fn by_definition(judgement: &Judgement, sources: &[i64], commit: i64, resume: i64) -> Resume {
+    let runs = &judgement.alignment.runs;
+    let mut copies: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
+    let (mut missing, mut pending) = (Vec::new(), Vec::new());
+    for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
+        let compacted = matches!(standing, Standing::Compacted | Standing::CompactedOrDropped);
+        match (outcome.source(), outcome.target()) {
+            (Some(source), Some(target)) if !compacted => copies.push((source.offset, target.offset)),
+            (Some(source), None) => match standing {
+                Standing::Finding(FindingKind::MissingRecord) => missing.push(source.offset),
+                Standing::Pending | Standing::Unverifiable => pending.push(source.offset),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let of = |s: i64| copies.iter().filter(move |copy| copy.0 == s).map(|copy| copy.1);
+    let ahead = |&&s: &&i64| s >= commit && of(s).count() > 0;
+    let firsts = sources.iter().filter(ahead).filter_map(|&s| of(s).min());
+    let count = |n: usize| n as u64;
+    Resume {
+        image: firsts.min().unwrap_or(judgement.reading.read_to[1]),
+        skip: count(sources.iter().filter(ahead).filter(|&&s| of(s).all(|t| t < resume)).count()),
+        replay: count(copies.iter().filter(|&&(s, t)| s < commit && t >= resume).count()),
+        missing: count(missing.iter().filter(|&&s| s >= commit).count()),
+        pending_before: count(pending.iter().filter(|&&s| s < commit).count()),
+    }
+}
+
+#[test]
+fn what_a_group_meets_follows_from_the_standing_of_each_record() {
+    let mut random = Random(41);
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let mut pair = with_all_kept(&lists, reading, Tuning::default());
+        say_any(&mut pair, &mut random);
+        // The sums of misplaced records belong to two pairs: the columns are not checked here.
+        let Classified { reading, alignment, standings, cut } = pair;
+        let judgement = Judgement { reading, alignment, standings, cut, ledger: Ledger::default() };
+        let sources: Vec<i64> = lists[0].iter().map(|item| item.offset).collect();
+        for _ in 0..4 {
+            let (commit, resume) = (random.below(60) as i64, random.below(70) as i64);
+            let expected = by_definition(&judgement, &sources, commit, resume);
+            let counted = judge_resume(&Copies::of(&judgement), commit, resume);
+            assert_eq!(counted, expected, "{lists:?} {judgement:?} commit {commit} resume {resume}");
+        }
+    }
+}
+
+#[test]
+fn what_a_group_meets_is_the_same_where_the_tail_was_only_counted() {
+    let mut random = Random(42);
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let pairs =
+            [with_all_kept(&lists, reading.clone(), Tuning::default()), with_counted_tail(&lists, reading)];
+        let [kept, counted] = pairs.map(|pair| account(pair, intake(&lists)).expect("adds up"));
+        let (commit, resume) = (random.below(60) as i64, random.below(70) as i64);
+        let [kept, counted] =
+            [&kept, &counted].map(|judgement| judge_resume(&Copies::of(judgement), commit, resume));
+        assert_eq!(counted, kept, "{lists:?} commit {commit} resume {resume}");
+    }
+}

@@ -151,4 +151,8 @@ pub struct Alignment {
 }
 
 #[cfg(test)]
+mod lists_tests;
+#[cfg(test)]
+mod queue_tests;
+#[cfg(test)]
 mod tests;

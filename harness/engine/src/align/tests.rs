@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn items(letters: &[u8]) -> Vec<Item> {
+pub(super) fn items(letters: &[u8]) -> Vec<Item> {
     letters
         .iter()
         .enumerate()
@@ -42,10 +42,10 @@ fn table(source: &[Item], target: &[Item]) -> Vec<(i64, i64)> {
     pairs
 }
 
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -99,7 +99,7 @@ fn align(source: &[Item], target: &[Item], tuning: Tuning, random: &mut Random) 
     aligner.finish(0, &mut InMemory([source.to_vec(), target.to_vec()])).expect("lists can be read")
 }
 
-fn pairs(runs: &Runs) -> Vec<(i64, i64)> {
+pub(super) fn pairs(runs: &Runs) -> Vec<(i64, i64)> {
     (0..runs.matched()).filter_map(|n| runs.pair(n)).collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{Cells, Place, Repeated, UnitCopies};
+use super::{Cells, LaneCounts, Place, Repeated, UnitCopies};
 use crate::align::keyed::{LaneOutcome, LanePair, PairSink};
 use crate::align::{Item, Outcome};
 use crate::classify::Standing;
@@ -113,27 +113,44 @@ pub(super) fn outcomes(unit: &Unit) -> (Vec<LanePair>, Vec<LaneOutcome>, Vec<Sta
     (pairs, outcomes, standings)
 }
 
-/// By definition: skip over all lanes, and for each target lane replay and image.
-fn by_definition(
-    unit: &Unit,
-    commits: &[Option<i64>],
-    resumes: &[Option<i64>],
-) -> (u64, Vec<Option<u64>>, Vec<Option<i64>>) {
+/// By definition, for each target lane.
+fn by_definition(unit: &Unit, commits: &[Option<i64>], resumes: &[Option<i64>]) -> Vec<LaneCounts> {
     let ahead = |(lane, offset): Place| commits[lane].map(|commit| offset >= commit);
-    let passed = |(lane, offset): &Place| resumes[*lane].is_some_and(|resume| *offset < resume);
-    let skipped = |(source, _, copies): &&(Place, First, Vec<Place>)| {
-        ahead(*source) == Some(true) && !copies.is_empty() && copies.iter().all(passed)
-    };
-    let skip = unit.records.iter().filter(skipped).count() as u64;
+    let passed = |(lane, offset): &Place| resumes[*lane].map(|resume| *offset < resume);
     let copies = |wanted: bool, lane: usize| {
         let records = unit.records.iter().filter(move |(source, ..)| ahead(*source) == Some(wanted));
         records.flat_map(|(_, _, copies)| copies).filter(move |place| place.0 == lane).map(|place| place.1)
     };
-    let replay = (0..TARGET_LANES).map(|lane| {
-        resumes[lane].map(|resume| copies(false, lane).filter(|offset| *offset >= resume).count() as u64)
-    });
-    let image = (0..TARGET_LANES).map(|lane| copies(true, lane).min());
-    (skip, replay.collect(), image.collect())
+    // A record is skipped at the lane of its first copy: the one in order, else the lowest.
+    let first = |first: First, copies: &[Place]| match first {
+        First::InOrder => copies.first().copied(),
+        _ => copies.iter().min().copied(),
+    };
+    let skip = |lane: usize| {
+        let mut skip = resumes[lane].map(|_| 0);
+        for (source, kind, copies) in &unit.records {
+            let Some(at) = first(*kind, copies).filter(|at| at.0 == lane && ahead(*source) == Some(true))
+            else {
+                continue;
+            };
+            if *kind == First::InOrder && passed(&at) == Some(false) {
+                continue;
+            }
+            skip = match copies.iter().map(passed).collect::<Option<Vec<bool>>>() {
+                Some(passed) => skip.map(|skip| skip + u64::from(passed.into_iter().all(|passed| passed))),
+                None => None,
+            };
+        }
+        skip
+    };
+    (0..TARGET_LANES)
+        .map(|lane| LaneCounts {
+            image: copies(true, lane).min(),
+            skip: skip(lane),
+            replay: resumes[lane]
+                .map(|resume| copies(false, lane).filter(|offset| *offset >= resume).count() as u64),
+        })
+        .collect()
 }
 
 proptest! {
@@ -142,11 +159,10 @@ proptest! {
         drawn in drawn(),
         order in prop::collection::vec(any::<u32>(), 1..100),
         commits in prop::array::uniform3(prop::option::weighted(0.9, 0i64..20)),
-        resumes in prop::array::uniform4(0i64..15),
+        resumes in prop::array::uniform4(prop::option::weighted(0.8, 0i64..15)),
     ) {
         let unit = unit(&drawn, &order);
         let (pairs, outcomes, standings) = outcomes(&unit);
-        let resumes: Vec<Option<i64>> = resumes.iter().copied().map(Some).collect();
         let thresholds = [
             commits.iter().map(|commit| commit.iter().copied().collect()).collect(),
             resumes.iter().map(|resume| resume.iter().copied().collect()).collect(),
@@ -173,10 +189,7 @@ proptest! {
 
         let copies = UnitCopies::of(&cells, &outcomes, &standings, in_order);
         let got = copies.judge(&commits, &resumes);
-        let (skip, replay, image) = by_definition(&unit, &commits, &resumes);
-        prop_assert_eq!(got.iter().map(|lane| lane.skip.expect("all resume")).sum::<u64>(), skip);
-        prop_assert_eq!(got.iter().map(|lane| lane.replay).collect::<Vec<_>>(), replay);
-        prop_assert_eq!(got.iter().map(|lane| lane.image).collect::<Vec<_>>(), image);
+        prop_assert_eq!(got, by_definition(&unit, &commits, &resumes));
     }
 }
 
@@ -196,4 +209,65 @@ fn a_skip_that_depends_on_a_partition_without_a_resume_offset_is_not_told() {
     let got = copies.judge(&[Some(0)], &[Some(5), None]);
     assert_eq!((got[0].skip, got[1].skip), (None, None));
     assert_eq!((got[0].replay, got[0].image, got[1].image), (Some(0), Some(2), Some(3)));
+}
+
+#[test]
+fn what_is_missing_or_not_yet_there_follows_from_the_standing_of_each_record() {
+    let standings = [
+        Standing::Finding(FindingKind::MissingRecord),
+        Standing::Finding(FindingKind::MisplacedRecord),
+        Standing::Pending,
+        Standing::Unverifiable,
+        Standing::Compacted,
+        Standing::CompactedOrDropped,
+        Standing::Beyond,
+    ];
+    // By lane: one record of each standing, twice.
+    let places = (0..2).flat_map(|lane| (0..14).map(move |offset| (lane, offset)));
+    let outcomes: Vec<LaneOutcome> = places
+        .map(|(lane, offset)| LaneOutcome {
+            source_lane: Some(lane),
+            target_lane: None,
+            outcome: Outcome::Missing { source: item(1, offset) },
+        })
+        .collect();
+    let standings: Vec<Standing> = standings.iter().cycle().take(28).copied().collect();
+    let cells = Cells::new([vec![vec![]; 2], vec![vec![]]]);
+    let copies = UnitCopies::of(&cells, &outcomes, &standings, HashMap::new());
+    for lane in [0, 1] {
+        let missing = [0, 1, 7, 8].map(|commit| copies.missing_from(lane, commit));
+        assert_eq!(missing, [2, 1, 1, 0]);
+        let pending = [2, 3, 4, 9, 10, 14].map(|commit| copies.pending_before(lane, commit));
+        assert_eq!(pending, [0, 1, 2, 2, 3, 4]);
+    }
+}
+
+#[test]
+fn only_originals_of_duplicates_that_are_matched_in_order_are_paired_and_each_once() {
+    let (source, target) = (item(7, 0), item(7, 4));
+    let entry = |outcome: Outcome| LaneOutcome {
+        source_lane: outcome.source().map(|_| 0),
+        target_lane: outcome.target().map(|_| 0),
+        outcome,
+    };
+    assert!(Repeated::among(&[entry(Outcome::Missing { source })]).is_empty());
+    let outcomes = [
+        entry(Outcome::Duplicate { original: item(7, 2), target }),
+        entry(Outcome::Missing { source }),
+        entry(Outcome::Extraneous { target: item(9, 6) }),
+    ];
+    let mut repeated = Repeated::among(&outcomes);
+    assert!(!repeated.is_empty());
+    for offset in 0..4 {
+        repeated.see(Side::Source, 0, &item(7, offset));
+    }
+    repeated.see(Side::Source, 1, &item(9, 0));
+    for offset in [3, 4, 5] {
+        repeated.see(Side::Target, 0, &item(7, offset));
+    }
+    repeated.see(Side::Target, 0, &item(9, 6));
+    let pairs = repeated.partners(|a, b| a.identity == b.identity);
+    // Offset 0 is missing, 4 is the duplicate, and the third source record has no partner.
+    let pair = |source, target| LanePair { source: (0, source), target: (0, target) };
+    assert_eq!(pairs, [pair(1, 3), pair(2, 5)]);
 }

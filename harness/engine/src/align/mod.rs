@@ -138,8 +138,8 @@ pub trait Overflow: Send {
 pub struct Alignment {
     /// Records matched in order.
     pub runs: Runs,
-    /// One entry for every record that is not matched in order and not only counted, by source offset, then target
-    /// offset.
+    /// One entry for every record that is not matched in order and not only counted, by source offset; the target's own
+    /// records of a gap between matched ones stand at its end, by target offset.
     pub outcomes: Vec<Outcome>,
     /// Source records after the last matched one that were only counted: they have no copy, and stand for no record of
     /// the target. [`Outcome::Missing`] in all but memory.

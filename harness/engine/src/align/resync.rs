@@ -141,3 +141,7 @@ fn agreement(
         Agreement::Yes
     }
 }
+
+#[cfg(test)]
+#[path = "resync_tests.rs"]
+mod tests;

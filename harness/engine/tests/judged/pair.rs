@@ -173,6 +173,17 @@ fn engine_findings(
     }
     let mut log = InMemory([source.to_vec(), target.to_vec()]);
     let alignment = aligner.finish(0, &mut log).expect("lists can be read");
+    // In each gap between records matched in order, the target's own records come last.
+    let place = |outcome: &Outcome| match outcome {
+        Outcome::Extraneous { target } | Outcome::Duplicate { target, .. } => {
+            (alignment.runs.matched_below_target(target.offset), 1, target.offset)
+        }
+        _ => {
+            let source = outcome.source().expect("all others have one").offset;
+            (alignment.runs.matched_below_source(source), 0, source)
+        }
+    };
+    assert!(alignment.outcomes.is_sorted_by_key(place), "{:?}", alignment.outcomes);
     let index = |side: Side, item: &Item| {
         log.0[side as usize].iter().position(|other| other.offset == item.offset).expect("one of the list")
     };

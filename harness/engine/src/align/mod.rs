@@ -151,6 +151,8 @@ pub struct Alignment {
 }
 
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod lists_tests;
 #[cfg(test)]
 mod queue_tests;

@@ -204,3 +204,7 @@ fn look_ahead(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "certify_tests.rs"]
+mod tests;

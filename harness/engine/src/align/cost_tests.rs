@@ -259,3 +259,13 @@ fn a_region_with_more_left_over_than_may_be_is_counted_and_in_no_snapshot() {
         assert_eq!(unsolved, if solved { [0, 0] } else { [10, 0] }, "{pairs_max}");
     }
 }
+
+#[test]
+fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
+    // 40 and 60 come twice; their second copies stand at the end.
+    let lists = [items(0..1_000), items((0..1_000).chain([40, 60]))];
+    let mut aligner = aligner(Tuning::default());
+    push_all(&mut aligner, &lists, 100);
+    let alignment = aligner.finish(0, &mut InMemory(lists)).expect("lists can be read");
+    assert_eq!((alignment.outcomes.len(), alignment.records_read_again), (2, 61));
+}

@@ -153,6 +153,8 @@ pub struct Alignment {
 #[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
+mod lcs_tests;
+#[cfg(test)]
 mod lists_tests;
 #[cfg(test)]
 mod queue_tests;

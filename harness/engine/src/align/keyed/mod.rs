@@ -145,3 +145,6 @@ pub enum KeyedError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+#[cfg(test)]
+mod held_tests;

@@ -1,0 +1,316 @@
+//! What keyed alignment holds in memory, what it puts aside, and what becomes of groups that cannot be solved.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::*;
+use crate::align::{Item, Rules};
+use crate::record::{OffsetRange, Side};
+
+/// Lists in memory, by side and lane.
+struct Lanes([Vec<Vec<Item>>; 2]);
+
+impl LaneLog for Lanes {
+    fn read(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        let items = self.0[side as usize][lane].iter();
+        let _ = items.filter(|item| (range.start..range.end).contains(&item.offset)).all(&mut *visit);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Pairs(Vec<LanePair>);
+
+impl PairSink for Pairs {
+    fn matched(&mut self, pair: LanePair) {
+        self.0.push(pair);
+    }
+}
+
+/// Counts what is put aside.
+struct Counting(InMemoryStore, Arc<AtomicUsize>);
+
+impl OpenStore for Counting {
+    fn buckets(&self) -> usize {
+        self.0.buckets()
+    }
+    fn append(&mut self, bucket: usize, lane: Lane, item: &Item) -> Result<(), StoreError> {
+        self.1.fetch_add(1, Relaxed);
+        self.0.append(bucket, lane, item)
+    }
+    fn read(&mut self, bucket: usize, visit: &mut dyn FnMut(Lane, &Item)) -> Result<(), StoreError> {
+        self.0.read(bucket, visit)
+    }
+}
+
+/// One unit, fed by hand.
+struct Unit {
+    aligner: KeyedAligner,
+    lanes: Lanes,
+    pairs: Pairs,
+    put_aside: Arc<AtomicUsize>,
+}
+
+impl Unit {
+    fn new(grouping: Grouping, lanes: [usize; 2], tuning: KeyedTuning) -> Self {
+        let put_aside = Arc::new(AtomicUsize::new(0));
+        let store = Box::new(Counting(InMemoryStore::new(3), put_aside.clone()));
+        Self {
+            aligner: KeyedAligner::new(Rules::default(), grouping, tuning, lanes, store),
+            lanes: Lanes(lanes.map(|lanes| vec![Vec::new(); lanes])),
+            pairs: Pairs::default(),
+            put_aside,
+        }
+    }
+
+    /// A record of `key`, 0 for none, behind those of its lane; records in memory, and put aside.
+    fn push(&mut self, side: Side, lane: usize, key: u64, value: u64) -> (usize, usize) {
+        let list = &mut self.lanes.0[side as usize][lane];
+        let item = Item {
+            identity: u128::from(key * 1_000 + value),
+            offset: list.len() as i64,
+            timestamp: value as i64,
+            key: NonZeroU64::new(key),
+            value,
+        };
+        list.push(item);
+        self.aligner.push(side, lane, &[item], &mut self.pairs).expect("memory holds it");
+        for side in Side::BOTH {
+            let by_lane = self.aligner.held_by_lane(side).iter().sum::<usize>();
+            assert_eq!(self.aligner.held()[side as usize], by_lane);
+        }
+        (self.aligner.held().iter().sum(), self.put_aside.load(Relaxed))
+    }
+
+    fn source(&mut self, lane: usize, key: u64, value: u64) -> (usize, usize) {
+        self.push(Side::Source, lane, key, value)
+    }
+
+    fn target(&mut self, lane: usize, key: u64, value: u64) -> (usize, usize) {
+        self.push(Side::Target, lane, key, value)
+    }
+
+    fn finish(mut self) -> (KeyedAlignment, Vec<LanePair>) {
+        let starts = vec![0; self.lanes.0[0].len()];
+        let alignment =
+            self.aligner.finish(&starts, &mut self.lanes, &mut self.pairs).expect("lists can be read");
+        (alignment, self.pairs.0)
+    }
+}
+
+const BY_KEY: Grouping = Grouping::KeyThenMultiset;
+
+#[test]
+fn between_two_lanes_a_group_is_put_aside_as_soon_as_its_first_records_differ() {
+    let mut unit = Unit::new(BY_KEY, [1, 1], KeyedTuning::default());
+    assert_eq!(unit.source(0, 1, 10), (1, 0));
+    assert_eq!(unit.source(0, 1, 11), (2, 0));
+    assert_eq!(unit.source(0, 2, 10), (3, 0));
+    assert_eq!(unit.target(0, 1, 10), (2, 0), "met");
+    assert_eq!(unit.target(0, 1, 99), (1, 2));
+    assert_eq!(unit.source(0, 1, 12), (1, 3), "it stays open");
+    assert_eq!(unit.target(0, 2, 10), (0, 3), "another group does not");
+}
+
+#[test]
+fn among_several_lanes_a_group_on_both_sides_waits_up_to_its_limit() {
+    let tuning = KeyedTuning { waiting_max: 4, ..KeyedTuning::default() };
+    let before = |unit: &mut Unit| {
+        for value in 0..3 {
+            assert_eq!(unit.source(0, 1, value), (value as usize + 1, 0));
+        }
+        assert_eq!(unit.target(0, 1, 50), (4, 0));
+    };
+    let mut in_its_lane = Unit::new(BY_KEY, [2, 1], tuning);
+    before(&mut in_its_lane);
+    assert_eq!(in_its_lane.source(0, 1, 3), (0, 5));
+    let mut in_another = Unit::new(BY_KEY, [2, 1], tuning);
+    before(&mut in_another);
+    assert_eq!(in_another.source(1, 1, 3), (0, 5));
+    // Of one side only, however many: whatever comes may still meet the first.
+    let mut of_one_side = Unit::new(BY_KEY, [2, 1], tuning);
+    for value in 0..10 {
+        assert_eq!(of_one_side.source(value as usize % 2, 1, value), (value as usize + 1, 0));
+    }
+    assert_eq!(of_one_side.target(0, 1, 50), (0, 11));
+}
+
+#[test]
+fn where_much_is_held_what_waits_on_both_sides_is_put_aside_and_then_not_before_twice_as_much() {
+    let tuning = KeyedTuning { held_max: 10, ..KeyedTuning::default() };
+    let mut unit = Unit::new(BY_KEY, [2, 1], tuning);
+    for key in 1..=5 {
+        unit.source(0, key, 1);
+        assert_eq!(unit.target(0, key, 2), (2 * key as usize, 0));
+    }
+    assert_eq!(unit.source(0, 6, 1), (1, 10), "one too many");
+    // What waits on one side only stays.
+    for key in 7..=15 {
+        assert_eq!(unit.source(0, key, 1), (key as usize - 5, 10));
+    }
+    assert_eq!(unit.source(0, 16, 1), (11, 10), "one too many again");
+    // From here on it is twice the eleven.
+    for key in 17..=22 {
+        unit.source(0, key, 1);
+    }
+    assert_eq!(unit.target(0, 17, 2), (18, 10));
+    for key in 23..=26 {
+        assert_eq!(unit.source(0, key, 1), (key as usize - 4, 10));
+    }
+    assert_eq!(unit.source(0, 27, 1), (21, 12));
+}
+
+#[test]
+fn a_group_whose_waiting_records_have_all_met_begins_anew() {
+    let mut unit = Unit::new(BY_KEY, [2, 1], KeyedTuning::default());
+    unit.source(0, 1, 1);
+    unit.target(0, 1, 2);
+    assert_eq!(unit.target(0, 1, 1), (3, 0));
+    assert_eq!(unit.source(1, 1, 2), (0, 0), "it meets the first, and then the others meet");
+    for value in 3..5 {
+        assert_eq!(unit.source(0, 1, value), (1, 0));
+        assert_eq!(unit.target(0, 1, value), (0, 0));
+    }
+    let (alignment, mut pairs) = unit.finish();
+    assert_eq!(alignment.outcomes, []);
+    pairs.sort_unstable();
+    let pair = |lane, source, target| LanePair { source: (lane, source), target: (0, target) };
+    assert_eq!(pairs, [pair(0, 0, 1), pair(0, 1, 2), pair(0, 2, 3), pair(1, 0, 0)]);
+}
+
+#[test]
+fn lanes_that_wait_side_by_side_are_dropped_one_by_one_and_lose_nothing() {
+    // In any order of arrival of the four targets.
+    for order in 0..24_u64 {
+        let mut values: Vec<u64> = (0..4).collect();
+        let mut rest = order;
+        let order: Vec<u64> = (1..=4)
+            .rev()
+            .map(|n| {
+                let at = rest % n;
+                rest /= n;
+                values.remove(at as usize)
+            })
+            .collect();
+        let mut unit = Unit::new(BY_KEY, [4, 4], KeyedTuning::default());
+        for lane in 0..4 {
+            unit.source(lane, 1, lane as u64);
+        }
+        for (n, value) in order.iter().enumerate() {
+            assert_eq!(unit.target(n, 1, *value), (3 - n, 0), "{order:?}");
+        }
+        let (alignment, mut pairs) = unit.finish();
+        assert_eq!(alignment.outcomes, []);
+        pairs.sort_unstable();
+        let expected: Vec<LanePair> = (0..4)
+            .map(|lane| {
+                let at = order.iter().position(|value| *value == lane as u64).expect("one of the four");
+                LanePair { source: (lane, 0), target: (at, 0) }
+            })
+            .collect();
+        assert_eq!(pairs, expected);
+    }
+}
+
+#[test]
+fn records_without_a_key_whose_order_counts_are_held_until_they_meet_also_after_a_spill() {
+    let mut unit = Unit::new(Grouping::Key, [1, 1], KeyedTuning::default());
+    for value in 0..3 {
+        assert_eq!(unit.source(0, 0, value), (value as usize + 1, 0));
+    }
+    assert_eq!(unit.source(0, 5, 1), (4, 0));
+    assert_eq!(unit.aligner.held_by_lane(Side::Source), [4]);
+    unit.aligner.spill().expect("memory holds it");
+    assert_eq!((unit.aligner.held(), unit.put_aside.load(Relaxed)), ([3, 0], 1));
+    assert_eq!(unit.target(0, 5, 1), (3, 2), "what has a key is put aside from now on");
+    assert_eq!(unit.target(0, 0, 0), (2, 2));
+    let (alignment, pairs) = unit.finish();
+    assert_eq!((alignment.outcomes.len(), pairs.len()), (2, 2));
+}
+
+/// No pair may be held, and nothing is solved at once.
+fn solves_nothing() -> KeyedTuning {
+    let pair = Tuning { pairs_max: 0, ..Tuning::default() };
+    KeyedTuning { pair, solved_at_once_max: 0, ..KeyedTuning::default() }
+}
+
+#[test]
+fn records_of_a_key_that_are_too_many_to_solve_are_each_listed_in_their_own_lane() {
+    let mut unit = Unit::new(BY_KEY, [2, 3], solves_nothing());
+    for (lane, key, value) in [(0, 9, 7), (1, 1, 1), (1, 1, 2), (1, 1, 3)] {
+        unit.source(lane, key, value);
+    }
+    for (lane, key, value) in [(0, 9, 7), (2, 1, 2), (2, 1, 1), (2, 1, 4)] {
+        unit.target(lane, key, value);
+    }
+    let [sources, targets] = [unit.lanes.0[0][1].clone(), unit.lanes.0[1][2].clone()];
+    let (alignment, pairs) = unit.finish();
+    let unsolved = |side: Side, record: Item| LaneOutcome {
+        source_lane: (side == Side::Source).then_some(1),
+        target_lane: (side == Side::Target).then_some(2),
+        outcome: Outcome::Unsolved { side, record },
+    };
+    let mismatched = LaneOutcome {
+        source_lane: Some(1),
+        target_lane: Some(2),
+        outcome: Outcome::Mismatched { source: sources[2], target: targets[2] },
+    };
+    let expected = [
+        unsolved(Side::Source, sources[0]),
+        unsolved(Side::Source, sources[1]),
+        mismatched,
+        unsolved(Side::Target, targets[0]),
+        unsolved(Side::Target, targets[1]),
+    ];
+    assert_eq!(alignment.outcomes, expected, "what is on one side only is in no common sequence");
+    assert_eq!(pairs, [LanePair { source: (0, 0), target: (0, 0) }]);
+}
+
+#[test]
+fn records_without_a_key_that_are_too_many_to_solve_are_listed_and_no_others() {
+    let mut unit = Unit::new(Grouping::Key, [1, 1], solves_nothing());
+    for (key, value) in [(0, 1), (5, 1), (0, 2), (0, 3)] {
+        unit.source(0, key, value);
+    }
+    for (key, value) in [(0, 1), (0, 3), (5, 1), (0, 4)] {
+        unit.target(0, key, value);
+    }
+    let lists = unit.lanes.0.each_ref().map(|lanes| lanes[0].clone());
+    let (alignment, pairs) = unit.finish();
+    let unsolved = |side: Side, at: usize| LaneOutcome {
+        source_lane: (side == Side::Source).then_some(0),
+        target_lane: (side == Side::Target).then_some(0),
+        outcome: Outcome::Unsolved { side, record: lists[side as usize][at] },
+    };
+    let [source, target] = Side::BOTH;
+    let expected = [unsolved(source, 2), unsolved(source, 3), unsolved(target, 1), unsolved(target, 3)];
+    assert_eq!(alignment.outcomes, expected);
+    assert_eq!(pairs.len(), 2);
+}
+
+#[test]
+fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
+    let mut unit = Unit::new(BY_KEY, [2, 1], KeyedTuning::default());
+    for key in 1..=20 {
+        unit.source(0, key, 1);
+        unit.source(1, key + 50, 1);
+        unit.target(0, key, 1);
+        unit.target(0, key + 50, 1);
+    }
+    unit.target(0, 4, 1);
+    unit.target(0, 7, 1);
+    let (alignment, _) = unit.finish();
+    let originals: Vec<_> = alignment.outcomes.iter().map(|entry| entry.outcome.source()).collect();
+    assert_eq!(
+        originals.iter().map(|item| item.map(|item| item.offset)).collect::<Vec<_>>(),
+        [Some(3), Some(6)]
+    );
+    assert_eq!(alignment.records_read_again, 7);
+}

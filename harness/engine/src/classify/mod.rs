@@ -18,6 +18,8 @@ pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};
 #[cfg(test)]
 pub(crate) mod any_pair;
 #[cfg(test)]
+mod compacted_unit_tests;
+#[cfg(test)]
 mod holes_tests;
 #[cfg(test)]
 mod scope_tests;

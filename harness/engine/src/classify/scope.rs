@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::align::{Alignment, Item, Outcome, Runs};
-use crate::record::{FindingKind, OffsetRange, Side};
+use crate::record::{FindingKind, OffsetRange};
 
 use super::holes::HiddenGaps;
 
@@ -72,7 +72,6 @@ impl Classified {
                     let target = outcome.target().map_or(0, |target| target.offset);
                     self.alignment.runs.matched_below_target(target) == self.alignment.runs.matched()
                 }
-                Outcome::Unsolved { side, .. } => *side == Side::Target,
                 _ => outcome.source().is_some_and(|source| source.offset > item.offset),
             };
             while at > 0 && after(&outcomes[at - 1]) {
@@ -102,9 +101,7 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
         .outcomes
         .iter()
         .map(|outcome| match outcome {
-            Outcome::Unsolved { side: Side::Source, record } if record.offset >= reading.source_end => {
-                Standing::Beyond
-            }
+            // A pair's are only counted, never listed.
             Outcome::Unsolved { .. } => Standing::Unverifiable,
             Outcome::Missing { source } => {
                 let rank = runs.matched_below_source(source.offset);

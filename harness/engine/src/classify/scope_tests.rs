@@ -3,7 +3,7 @@
 use super::any_pair::{Random, any_pair, with_all_kept};
 use super::*;
 use crate::align::{Outcome, Tuning};
-use crate::record::{FindingKind, OffsetRange, Side};
+use crate::record::{FindingKind, OffsetRange};
 
 fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
     let PairReading { source_end, read_to, complete, holes, .. } = &pair.reading;
@@ -18,8 +18,7 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
     let beyond = |source: i64| source >= *source_end;
     let live = read_to[0] > *source_end;
     match outcome {
-        Outcome::Unsolved { side: Side::Source, record } if beyond(record.offset) => Standing::Beyond,
-        Outcome::Unsolved { .. } => Standing::Unverifiable,
+        Outcome::Unsolved { .. } => unreachable!("only counted"),
         Outcome::Missing { source } if beyond(source.offset) => Standing::Beyond,
         Outcome::Missing { source } if near_hole(1, 0, source.offset) => Standing::Unverifiable,
         Outcome::Missing { source } if matched[0].iter().any(|&later| later > source.offset) => {

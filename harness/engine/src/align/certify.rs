@@ -103,11 +103,9 @@ fn enlarge(
         cut = [0, 1].map(|side: usize| cut[side].max(regions.get(absorbed).range[side].end));
         absorbed += 1;
     }
-    // Both cuts must lie after the same pair.
-    let rank = runs.matched_below_source(cut[0]).max(runs.matched_below_target(cut[1]));
-    if let Some((source, target)) = rank.checked_sub(1).and_then(|last| runs.pair(last)) {
-        cut = [cut[0].max(source + 1), cut[1].max(target + 1)];
-    }
+    // Both cuts lie after the same pair: what is not matched lies in a region, and regions begin and end between pairs.
+    let rank = runs.matched_below_source(cut[0]);
+    debug_assert_eq!(rank, runs.matched_below_target(cut[1]));
     let range = [0, 1].map(|side: usize| OffsetRange { start: start[side], end: cut[side] });
     let sparse_from = (at..absorbed).find_map(|at| regions.sparse_from(at));
     let held = if sparse_from.is_some() { &Side::BOTH[1..] } else { &Side::BOTH };

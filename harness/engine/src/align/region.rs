@@ -130,7 +130,7 @@ impl Regions {
             counted,
             solved,
         };
-        if at.is_empty() && at.start == self.list.len() {
+        if at.start == self.list.len() {
             if region.counted.is_some() {
                 self.counting.push(self.list.len());
             }

@@ -170,6 +170,9 @@ fn one_timestamp_is_one_write_and_stays_a_finding() {
     // Resent: the source has free offsets, and a later record of the key.
     let got = case("0:a=1 1:b=2 9:a=3", "0:a=1 1:b=2 2:a=1 3:a=3", [10, 4]).judge();
     assert_eq!(got, [Standing::Finding(FindingKind::DuplicateRecord)]);
+    // The same before the copy that is matched in order, whatever time that one has.
+    let got = case("1:b=2 2:a=1@5 9:a=3", "0:a=1@5 1:b=2 2:a=1@7 9:a=3", [10, 10]).judge();
+    assert_eq!(got, [Standing::Finding(FindingKind::DuplicateRecord)]);
     // The same value written twice, one of them compacted.
     let got = case("0:a=1@1 1:b=2 9:a=3", "0:a=1@1 1:b=2 2:a=1@7 3:a=3", [10, 4]).judge();
     assert_eq!(got, [Standing::Compacted]);

@@ -133,8 +133,7 @@ impl PairAligner {
         let Snapshot { next_offset, runs, regions } = snapshot;
         // The hashes that were looked for are not kept: from here on the end proves what is still open.
         let regions = Regions::from_plain(regions.into_owned(), next_offset);
-        let watch = Watch::after(regions.len());
-        Self { next_offset, runs: runs.into_owned(), regions, watch, ..Self::new(rules, tuning, start) }
+        Self { next_offset, runs: runs.into_owned(), regions, ..Self::new(rules, tuning, start) }
     }
 
     fn advance(&mut self) {

@@ -75,12 +75,6 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// For regions from the `regions`-th on.
-    pub fn after(regions: usize) -> Self {
-        let empty = || Generation { first_region: regions, ..Generation::default() };
-        Self { old: empty(), new: empty() }
-    }
-
     pub fn is_empty(&self) -> bool {
         self.new.heads.is_empty() && self.old.heads.is_empty()
     }

@@ -134,6 +134,17 @@ fn among_several_lanes_a_group_on_both_sides_waits_up_to_its_limit() {
     let mut in_another = Unit::new(BY_KEY, [2, 1], tuning);
     before(&mut in_another);
     assert_eq!(in_another.source(1, 1, 3), (0, 5));
+    // Records that have met do not count.
+    let mut after_some = Unit::new(BY_KEY, [2, 1], tuning);
+    for value in 0..7 {
+        after_some.source(0, 1, value);
+    }
+    for value in 0..5 {
+        assert_eq!(after_some.target(0, 1, value), (6 - value as usize, 0));
+    }
+    assert_eq!(after_some.target(0, 1, 50), (3, 0));
+    assert_eq!(after_some.source(0, 1, 8), (4, 0));
+    assert_eq!(after_some.source(0, 1, 9), (0, 5));
     // Of one side only, however many: whatever comes may still meet the first.
     let mut of_one_side = Unit::new(BY_KEY, [2, 1], tuning);
     for value in 0..10 {

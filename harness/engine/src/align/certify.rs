@@ -204,5 +204,4 @@ fn look_ahead(
 }
 
 #[cfg(test)]
-#[path = "certify_tests.rs"]
 mod tests;

@@ -143,5 +143,4 @@ fn agreement(
 }
 
 #[cfg(test)]
-#[path = "resync_tests.rs"]
 mod tests;

@@ -73,8 +73,8 @@ fn the_scope_of_the_target_ends_behind_the_copy_of_the_last_source_record_in_sco
         let pair = with_all_kept(&lists, reading, Tuning::default());
         let PairReading { source_end, read_to, .. } = pair.reading;
         let runs = &pair.alignment.runs;
-        let pairs = (0..runs.matched()).filter_map(|n| runs.pair(n));
-        let last = pairs.filter(|pair| pair.0 < source_end).last();
+        let mut pairs = (0..runs.matched()).filter_map(|n| runs.pair(n));
+        let last = pairs.rfind(|pair| pair.0 < source_end);
         let target = match read_to[0] > source_end {
             true => last.map_or(7, |(_, target)| target + 1),
             false => read_to[1],

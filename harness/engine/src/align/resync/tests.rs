@@ -132,3 +132,18 @@ fn how_many_agree_decides_and_what_is_not_read_yet_is_neither_yes_nor_no() {
     assert_eq!(says(b"X", b"abc", (1, 0)), short);
     assert_eq!(says(b"X", b"abc", (2, 5)), short);
 }
+
+#[test]
+fn as_many_records_are_indexed_as_may_be_and_of_more_only_a_part() {
+    let tuning = Tuning { indexed_max: 16, ..tuning(0, 1) };
+    let source: Vec<Item> = items(&once(0..17))
+        .into_iter()
+        .map(|item| Item { identity: (item.identity + 7).pow(9), ..item })
+        .collect();
+    let target = items(b"X");
+    let mut search = Search::default();
+    assert_eq!(search.step(&source[..16], &target, &Rules::default(), &tuning), None);
+    assert_eq!(search.first_seen[0].len(), 16);
+    assert_eq!(search.step(&source, &target, &Rules::default(), &tuning), None);
+    assert!((1..16).contains(&search.first_seen[0].len()), "{}", search.first_seen[0].len());
+}

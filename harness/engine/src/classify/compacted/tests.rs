@@ -37,6 +37,12 @@ fn item(word: &str) -> Item {
 
 impl Case {
     fn judge(self) -> Vec<Standing> {
+        let (mut pair, mut log) = self.classified();
+        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, [0, 0], &mut log).expect("in memory");
+        pair.standings
+    }
+
+    fn classified(&self) -> (Classified, InMemory) {
         let all = self.logs.map(|log| log.split_whitespace().map(item).collect::<Vec<_>>());
         let mut log = InMemory(all);
         let mut aligner = PairAligner::new(Rules::default(), Tuning::default(), self.start);
@@ -53,9 +59,7 @@ impl Case {
             complete: [true, true],
             holes: Default::default(),
         };
-        let mut pair = classify(reading, alignment);
-        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, [0, 0], &mut log).expect("in memory");
-        pair.standings
+        (classify(reading, alignment), log)
     }
 }
 
@@ -189,4 +193,28 @@ fn of_equal_values_compaction_leaves_the_later() {
     assert_eq!(got, [Standing::Compacted; 2]);
     let got = case("0:a=1@3 1:a=4 2:a=1@9 3:b=2", "2:a=1@9 3:b=2", [4, 4]).judge();
     assert_eq!(got, [Standing::Compacted; 2]);
+}
+
+#[test]
+fn records_that_were_explained_of_a_key_that_ends_unequal_are_what_they_were_before() {
+    let taken_back = |case: Case, standings: &[Standing]| {
+        let (mut pair, mut log) = case.classified();
+        let gaps = Gaps::of(&pair);
+        let claims = claims(&pair, &gaps);
+        let rules = Rules::default();
+        let seen = Seen::look(&pair, &gaps, &claims, &rules, &mut log).expect("in memory");
+        let before = std::mem::replace(&mut pair.standings, standings.to_vec());
+        take_back_unequal_keys(&mut pair, &gaps, &claims, &seen, &rules, &before);
+        pair.standings
+    };
+    let compacted = [Standing::Compacted];
+    assert_eq!(taken_back(case("0:a=1 1:b=2", "1:b=2", [2, 2]), &compacted), [MISSING]);
+    assert_eq!(taken_back(case("1:b=2", "0:a=1 1:b=2", [2, 2]), &compacted), [EXTRANEOUS]);
+    assert_eq!(taken_back(case("0:a=1 1:b=2 2:a=3", "1:b=2 2:a=3", [3, 3]), &compacted), compacted);
+    assert_eq!(taken_back(case("0:a=x 1:b=2", "1:b=2", [2, 2]), &compacted), compacted, "both have none");
+    let since = || case("0:a=1 1:b=2", "1:b=2 2:a=9", [2, 2]);
+    assert_eq!(taken_back(since(), &[Standing::Compacted; 2])[0], Standing::Compacted, "written since");
+    // Of a key with a record that is still open nothing is promised.
+    let open = [Standing::Compacted, MISSING];
+    assert_eq!(taken_back(case("0:a=1 1:a=2 2:b=3", "2:b=3", [3, 3]), &open), open);
 }

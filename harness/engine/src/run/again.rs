@@ -1,10 +1,11 @@
 //! Reads parts of one pair again: for alignment where the sides differ, and payloads for what is reported.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use crate::align::{Item, Log, LogError};
 use crate::cancel::CancelToken;
-use crate::consume::{ReadEnd, Reader, ReaderError, bounded_prefetch};
+use crate::consume::{Hole, ReadEnd, Reader, ReaderError, bounded_prefetch};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
 use crate::positions::PairPlan;
@@ -25,8 +26,7 @@ const ENOUGH: &str = "1000";
 
 /// One open client a side and isolation level, for reading again.
 pub(super) struct Readers<'a> {
-    clusters: [&'a Cluster; 2],
-    open: HashMap<(Side, bool), Reader>,
+    sides: [SideReaders<'a>; 2],
     cancel: &'a CancelToken,
     /// What could not be read so far; it is left out without another try.
     pub holes: Holes,
@@ -34,9 +34,21 @@ pub(super) struct Readers<'a> {
     pub stalled: HashSet<(Side, TopicPartition)>,
 }
 
+/// Records to fetch of one partition.
+pub(super) struct Wanted<'p> {
+    pub side: Side,
+    pub isolation: Isolation,
+    pub partition: &'p TopicPartition,
+    /// Ascending.
+    pub offsets: Vec<i64>,
+}
+
 impl<'a> Readers<'a> {
     pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken) -> Self {
-        Self { clusters, open: HashMap::new(), cancel, holes: Holes::default(), stalled: HashSet::new() }
+        let [source, target] = clusters;
+        let sides = [(Side::Source, source), (Side::Target, target)];
+        let sides = sides.map(|(side, cluster)| SideReaders { side, cluster, cancel, open: HashMap::new() });
+        Self { sides, cancel, holes: Holes::default(), stalled: HashSet::new() }
     }
 
     /// Whether the run was stopped: what is read from then on is not read to its end.
@@ -51,29 +63,72 @@ impl<'a> Readers<'a> {
         isolation: Isolation,
         partition: &TopicPartition,
         range: OffsetRange,
+        visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<ReadEnd, ReaderError> {
+        let mut holes = Vec::new();
+        let known = (&self.holes, &self.stalled);
+        let end = self.sides[side as usize].read(isolation, partition, range, known, &mut holes, visit)?;
+        self.holes.add(side, partition, holes);
+        Ok(end)
+    }
+
+    /// Fetches the records at the offsets of each of `wanted`, both sides at the same time. What is no longer there is
+    /// left out.
+    pub fn fetch(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<HashMap<i64, Record>>, ReaderError> {
+        let known = (&self.holes, &self.stalled);
+        let [source, target] = &mut self.sides;
+        let sides = std::thread::scope(|scope| {
+            let target = scope.spawn(|| target.fetch(wanted, known));
+            let source = source.fetch(wanted, known);
+            [source, target.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+        });
+        let mut records: Vec<HashMap<i64, Record>> = wanted.iter().map(|_| HashMap::new()).collect();
+        for side in sides {
+            for (at, found, holes) in side? {
+                self.holes.add(wanted[at].side, wanted[at].partition, holes);
+                records[at] = found;
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// What is known of both sides: what could not be read, and who gave nothing.
+type Known<'k> = (&'k Holes, &'k HashSet<(Side, TopicPartition)>);
+
+/// What was fetched for one of those wanted, by its index, and what could not be read on the way.
+type Fetched = (usize, HashMap<i64, Record>, Vec<Hole>);
+
+/// The clients of one side, by whether they read committed records only.
+struct SideReaders<'a> {
+    side: Side,
+    cluster: &'a Cluster,
+    cancel: &'a CancelToken,
+    open: HashMap<bool, Reader>,
+}
+
+impl SideReaders<'_> {
+    fn read(
+        &mut self,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        (holes, stalled): Known<'_>,
+        met: &mut Vec<Hole>,
         mut visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
-        let key = (side, isolation == Isolation::ReadCommitted);
-        if !self.open.contains_key(&key) {
-            let mut config = self.clusters[side as usize].reader_config(isolation);
-            if config.get("queued.min.messages").is_none() {
-                config.set("queued.min.messages", ENOUGH);
-            }
-            let config = bounded_prefetch(config, PREFETCH, 1);
-            self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
-        }
-        let reader = self.open.get_mut(&key).expect("opened above");
-        if range.start < range.end && self.stalled.contains(&(side, partition.clone())) {
+        if range.start < range.end && stalled.contains(&(self.side, partition.clone())) {
             return Ok(ReadEnd::Stalled { at: range.start });
         }
+        let cancel = self.cancel;
+        let ranges = holes.readable(self.side, partition, range);
+        let reader = self.reader(isolation)?;
         let mut wanted = true;
-        for range in self.holes.readable(side, partition, range) {
-            let mut holes = Vec::new();
-            let end = reader.read_range(partition, range, self.cancel, &mut holes, |view| {
+        for range in ranges {
+            let end = reader.read_range(partition, range, cancel, met, |view| {
                 wanted = visit(view);
                 wanted
             })?;
-            self.holes.add(side, partition, holes);
             if end != ReadEnd::ReachedEnd || !wanted {
                 return Ok(end);
             }
@@ -81,31 +136,47 @@ impl<'a> Readers<'a> {
         Ok(ReadEnd::ReachedEnd)
     }
 
-    /// Fetches the records at `offsets` (ascending). What is no longer there is left out.
-    pub fn fetch(
-        &mut self,
-        side: Side,
-        isolation: Isolation,
-        partition: &TopicPartition,
-        offsets: &[i64],
-    ) -> Result<HashMap<i64, Record>, ReaderError> {
-        let mut records = HashMap::new();
-        for near in offsets.chunk_by(|a, b| b - a < BRIDGE) {
-            let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
-            let mut wanted = near.iter().copied().peekable();
-            let range = OffsetRange { start: first, end: last + 1 };
-            let end = self.read(side, isolation, partition, range, |view| {
-                while wanted.next_if(|&offset| offset < view.offset).is_some() {}
-                if wanted.next_if_eq(&view.offset).is_some() {
-                    records.insert(view.offset, view.to_record());
+    fn reader(&mut self, isolation: Isolation) -> Result<&mut Reader, ReaderError> {
+        Ok(match self.open.entry(isolation == Isolation::ReadCommitted) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let mut config = self.cluster.reader_config(isolation);
+                if config.get("queued.min.messages").is_none() {
+                    config.set("queued.min.messages", ENOUGH);
                 }
-                true
-            })?;
-            if end != ReadEnd::ReachedEnd {
-                tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again");
+                let config = bounded_prefetch(config, PREFETCH, 1);
+                place.insert(Reader::open_for_short_reads(self.side, &config, STALL_LIMIT)?)
             }
+        })
+    }
+
+    /// Fetches what is of this side.
+    fn fetch(&mut self, wanted: &[Wanted<'_>], known: Known<'_>) -> Result<Vec<Fetched>, ReaderError> {
+        let side = self.side;
+        let mut fetched = Vec::new();
+        for (at, Wanted { isolation, partition, offsets, .. }) in
+            wanted.iter().enumerate().filter(|(_, wanted)| wanted.side == side)
+        {
+            let mut records = HashMap::new();
+            let mut holes = Vec::new();
+            for near in offsets.chunk_by(|a, b| b - a < BRIDGE) {
+                let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
+                let mut due = near.iter().copied().peekable();
+                let range = OffsetRange { start: first, end: last + 1 };
+                let end = self.read(*isolation, partition, range, known, &mut holes, |view| {
+                    while due.next_if(|&offset| offset < view.offset).is_some() {}
+                    if due.next_if_eq(&view.offset).is_some() {
+                        records.insert(view.offset, view.to_record());
+                    }
+                    true
+                })?;
+                if end != ReadEnd::ReachedEnd {
+                    tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again");
+                }
+            }
+            fetched.push((at, records, holes));
         }
-        Ok(records)
+        Ok(fetched)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::record::{DecodeMode, Record, Side, TimestampType};
 
 use super::RunError;
 use super::aborted::{Aborted, Suspects, suspects_of_pair};
-use super::again::Readers;
+use super::again::{Readers, Wanted};
 use super::blocks;
 
 /// Outcomes whose payloads are held at the same time.
@@ -128,16 +128,18 @@ impl Explainer<'_, '_> {
                 }
             }
         }
-        let mut fetched = Fetched::default();
-        for ((side, pair), mut offsets) in offsets {
-            offsets.sort_unstable();
-            offsets.dedup();
-            let plan = pairs[pair];
-            let partition = plan.partition(side);
-            let records = self.readers.fetch(side, plan.contract.isolation, partition, &offsets)?;
-            fetched.0.insert((side, pair), records);
-        }
-        Ok(fetched)
+        let places: Vec<(Side, usize)> = offsets.keys().copied().collect();
+        let wanted: Vec<Wanted<'_>> = offsets
+            .into_iter()
+            .map(|((side, pair), mut offsets)| {
+                offsets.sort_unstable();
+                offsets.dedup();
+                let isolation = pairs[pair].contract.isolation;
+                Wanted { side, isolation, partition: pairs[pair].partition(side), offsets }
+            })
+            .collect();
+        let records = self.readers.fetch(&wanted)?;
+        Ok(Fetched(places.into_iter().zip(records).collect()))
     }
 
     /// `None` where the two records are equal in meaning.
@@ -218,7 +220,6 @@ fn equal_meaning(explanation: &Explanation) -> bool {
     matches!(explanation, Explanation::EqualMeaning { .. })
 }
 
-#[derive(Default)]
 struct Fetched(HashMap<(Side, usize), HashMap<i64, Record>>);
 
 impl Fetched {

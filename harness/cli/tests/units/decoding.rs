@@ -68,6 +68,10 @@ fn every_matched_record_is_read_through_the_targets_registry_whatever_order_is_p
     let totals = &ended.run["totals"];
     assert_eq!((&totals["matched"], &totals["unverifiable"]), (&(3 * (RECORDS - 1)).into(), &0.into()));
 
+    let check = &ended.run["self_check"];
+    assert_eq!(check["planted"]["undecodable_record"], 1, "{check}");
+    assert_eq!((&check["found"], &check["passed"]), (&check["planted"], &true.into()));
+
     // Without a registry nobody can say that they are readable.
     let config = config.replace(&registries[1].url(), "http://127.0.0.1:1");
     let ended = cutproof_run(lab.work.path(), &config);

@@ -45,7 +45,7 @@ use crate::align::LogError;
 use crate::cancel::CancelToken;
 use crate::classify::{Classified, Misplacement, classify, find_misplaced};
 use crate::config::{ClusterConfig, ProofConfig};
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Payload, Slot};
 use crate::fingerprint::{Fingerprinter, KeyedHasher};
 use crate::gates::{Results, decide};
 use crate::kafka::{Cluster, ClusterSettings};
@@ -513,12 +513,21 @@ impl Run<'_> {
         Ok(sample)
     }
 
-    fn self_check(&self, samples: &[crate::record::Record]) -> SelfCheck {
-        let pairs = self.plan.pairs.iter().map(|pair| &pair.contract);
-        match pairs.chain(self.plan.units.iter().map(|unit| &unit.contract)).next() {
-            Some(contract) => selfcheck::self_check(samples, contract, self.seed),
-            None => SelfCheck::default(),
+    fn self_check(&mut self, samples: &[crate::record::Record]) -> SelfCheck {
+        let pairs = self.plan.pairs.iter().map(|pair| (&pair.contract, &pair.target.topic));
+        let units = self.plan.units.iter();
+        let units = units.flat_map(|unit| Some((&unit.contract, &unit.targets.first()?.partition.topic)));
+        let Some((contract, topic)) = pairs.chain(units).next() else { return SelfCheck::default() };
+        let mut check = selfcheck::self_check(samples, contract, self.seed);
+        if contract.decode == DecodeMode::All {
+            let decoder = &mut self.decoder;
+            selfcheck::plant_undecodable(&mut check, samples, |sample| {
+                let bytes = sample.value.as_deref().unwrap_or_default();
+                let payload = Payload { topic, bytes, headers: &sample.headers };
+                decoder.check(Side::Target, Slot::Value, payload)
+            });
         }
+        check
     }
 
     #[allow(clippy::too_many_arguments)] // every stage's result comes together here, once

@@ -1,5 +1,5 @@
 //! The run's test of itself: divergences of each kind, planted in memory into copies of the run's own records, must be
-//! found by the same code. Touches no cluster, so no registry: what cannot be decoded is not planted.
+//! found by the same code. Touches no cluster, and no registry that was not asked before.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::align::keyed::{Grouping, InMemoryStore, KeyedAligner, KeyedTuning, La
 use crate::align::{InMemory, Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
 use crate::classify::{Classified, PairReading, Standing, classify, find_misplaced};
 use crate::compare::difference;
+use crate::decode::Check;
 use crate::fingerprint::Fingerprinter;
 use crate::record::{Contract, OffsetRange, OrderPromise, Record, Side};
 
@@ -83,6 +84,23 @@ pub(super) fn self_check(samples: &[Record], contract: &Contract, seed: u64) -> 
     let found = find(&partitions, contract, &fingerprinter);
     let passed = found == planted;
     SelfCheck { planted, found, passed, detail: String::new() }
+}
+
+/// Plants an undecodable record, too: a sample that `read` can decode, with one byte behind its end. Where there is no
+/// such sample, nothing.
+pub(super) fn plant_undecodable(
+    check: &mut SelfCheck,
+    samples: &[Record],
+    mut read: impl FnMut(&Record) -> Check,
+) {
+    let Some(sample) = samples.iter().find(|sample| read(sample) == Check::Decodable) else { return };
+    let mut broken = sample.clone();
+    broken.value.get_or_insert_default().push(0);
+    check.planted.insert(FindingKind::UndecodableRecord, 1);
+    if matches!(read(&broken), Check::Undecodable { .. }) {
+        check.found.insert(FindingKind::UndecodableRecord, 1);
+    }
+    check.passed = check.found == check.planted;
 }
 
 fn number(partitions: &mut [[Vec<Record>; 2]]) {
@@ -227,6 +245,25 @@ mod tests {
             let kinds = if order == OrderPromise::Partition { 6 } else { 4 };
             assert!(check.passed && check.planted.len() >= kinds, "{order:?}: {check:?}");
         }
+    }
+
+    #[test]
+    fn an_undecodable_record_is_planted_where_a_sample_can_be_decoded() {
+        let broken = || Check::Undecodable { why: "a byte too many".to_owned() };
+        let samples: Vec<Record> = (0..3).map(record).collect();
+        let planted = |read: &dyn Fn(&Record) -> Check| {
+            let mut check = SelfCheck { passed: true, ..SelfCheck::default() };
+            plant_undecodable(&mut check, &samples, read);
+            (check.planted.len(), check.found.len(), check.passed)
+        };
+        let ends_with_zero = |record: &Record| record.value.as_deref().is_some_and(|v| v.ends_with(&[0]));
+        assert_eq!(
+            planted(&|record| if ends_with_zero(record) { broken() } else { Check::Decodable }),
+            (1, 1, true)
+        );
+        assert_eq!(planted(&|_| Check::Decodable), (1, 0, false));
+        assert_eq!(planted(&|_| broken()), (0, 0, true));
+        assert_eq!(planted(&|_| Check::NotFramed), (0, 0, true));
     }
 
     #[test]

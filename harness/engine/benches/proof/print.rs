@@ -6,13 +6,13 @@ use rdkafka::bindings as rd;
 
 use super::drain::drain;
 
-/// Arguments: this program, source, target, topic, partitions of either, a directory for the lines. Both sides at once.
+/// Arguments: this program, source, target, topic, partitions of either, a directory for the lines.
 pub const SORT_AND_COMPARE: &str = r#"
 cd "$7"; export LC_ALL=C
-"$1" --print "$2" "$4" "$5" >source & "$1" --print "$3" "$4" "$6" >target; wait
-sort source >source.sorted & sort target >target.sorted; wait
+"$1" --print "$2" "$4" "$5" | sort >source.sorted
+"$1" --print "$3" "$4" "$6" | sort >target.sorted
 cmp source.sorted target.sorted && echo "$(wc -l <source.sorted) lines are equal"
-rm source* target*
+rm source.sorted target.sorted
 "#;
 
 /// `args`: bootstrap servers, topic, partitions.

@@ -98,6 +98,8 @@ pub(in crate::decode) enum ShapeError {
     Attribute(&'static str),
     #[error("type {0} is defined twice")]
     Twice(String),
+    #[error("{of} has two fields or symbols of the name {name}")]
+    Members { of: String, name: String },
 }
 
 impl Shape {
@@ -153,15 +155,19 @@ impl Shape {
 
     /// What a person calls the type: `string`, `record orders.Line`.
     pub(super) fn label(&self, index: usize) -> String {
-        match &self.of(index).kind {
-            Kind::Primitive(primitive) => primitive.as_str().to_owned(),
-            Kind::Array(_) => "array".to_owned(),
-            Kind::Map(_) => "map".to_owned(),
-            Kind::Union(_) => "union".to_owned(),
-            Kind::Record { name, .. } => format!("record {name}"),
-            Kind::Enum { name, .. } => format!("enum {name}"),
-            Kind::Fixed { name, .. } => format!("fixed {name}"),
-        }
+        label(&self.of(index).kind)
+    }
+}
+
+fn label(kind: &Kind) -> String {
+    match kind {
+        Kind::Primitive(primitive) => primitive.as_str().to_owned(),
+        Kind::Array(_) => "array".to_owned(),
+        Kind::Map(_) => "map".to_owned(),
+        Kind::Union(_) => "union".to_owned(),
+        Kind::Record { name, .. } => format!("record {name}"),
+        Kind::Enum { name, .. } => format!("enum {name}"),
+        Kind::Fixed { name, .. } => format!("fixed {name}"),
     }
 }
 
@@ -284,7 +290,23 @@ impl Builder {
                 .collect::<Result<_, _>>()?;
             self.types[index].kind = Kind::Record { name, fields };
         }
+        self.refuse_equal_members(index)?;
         Ok(index)
+    }
+
+    /// Fields and symbols are told apart by their names: with two of one name, the second would never be compared.
+    fn refuse_equal_members(&self, index: usize) -> Result<(), ShapeError> {
+        let mut names: Vec<&str> = match &self.types[index].kind {
+            Kind::Record { fields, .. } => fields.iter().map(|field| field.name.as_str()).collect(),
+            Kind::Enum { symbols, .. } => symbols.iter().map(String::as_str).collect(),
+            _ => return Ok(()),
+        };
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        twice.map_or(Ok(()), |pair| {
+            let of = label(&self.types[index].kind);
+            Err(ShapeError::Members { of, name: pair[0].to_owned() })
+        })
     }
 
     fn field(&mut self, field: &Value, namespace: &str) -> Result<Field, ShapeError> {
@@ -367,6 +389,16 @@ mod tests {
         ] {
             assert!(Shape::parse(text, &[]).is_err(), "{text}");
         }
+        let u = r#"{"name":"u","type":"string"}"#;
+        let twice = |text: String| Shape::parse(&text, &[]).err().map(|error| error.to_string());
+        assert_eq!(
+            twice(format!(r#"{{"type":"record","name":"a.R","fields":[{u},{u}]}}"#)).as_deref(),
+            Some("record a.R has two fields or symbols of the name u")
+        );
+        assert_eq!(
+            twice(r#"{"type":"enum","name":"E","symbols":["A","B","A"]}"#.to_owned()).as_deref(),
+            Some("enum E has two fields or symbols of the name A")
+        );
         assert!(Shape::parse("string", &[]).is_ok(), "a bare primitive");
     }
 

@@ -12,7 +12,7 @@ mod lanes;
 
 use choices::Random;
 use cutproof::align::Rules;
-use cutproof::align::keyed::{InMemoryStore, KeyedAligner, KeyedTuning};
+use cutproof::align::keyed::{InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning};
 use cutproof::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit,
@@ -23,7 +23,7 @@ use cutproof_fixtures::oracle::compacted::{Column, CompactedLog, LogRecord};
 use cutproof_fixtures::oracle::compacted_lanes::judge_compacted_lanes;
 use cutproof_fixtures::oracle::{self, OracleFinding, Order, Timestamps};
 use histories::{column, damage, items, lines, seeds};
-use lanes::{Lanes, Pairs, grouping};
+use lanes::{Pairs, finding, grouping};
 
 /// Both sides by lane, and when they were read.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ fn behind(mut log: CompactedLog, next: CompactedLog) -> CompactedLog {
 /// The engine's answer, in the oracle's words.
 fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
     let lanes = unit.lanes.each_ref();
-    let mut log = Lanes(lanes.map(|lanes| lanes.iter().map(items).collect()));
+    let mut log = InMemoryLanes(lanes.map(|lanes| lanes.iter().map(items).collect()));
     let counts = lanes.map(Vec::len);
     let store = Box::new(InMemoryStore::default());
     let mut aligner =
@@ -155,7 +155,7 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
     let mut answer: Vec<(OracleFinding, Column)> = outcomes
         .iter()
         .zip(&standings)
-        .map(|(entry, standing)| (log.finding(entry), column(standing)))
+        .map(|(entry, standing)| (finding(&log, entry), column(standing)))
         .collect();
     answer.sort_unstable();
     answer

@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use choices::Random;
-use cutproof::align::keyed::{Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LanePair};
+use cutproof::align::keyed::{Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning, LanePair};
 use cutproof::align::{Item, Outcome, Rules};
 use cutproof::record::Side;
 use cutproof_fixtures::oracle::{OracleFinding, OracleOutcome, OracleRecord, Order};
-use lanes::{Judged, Lanes, Pairs, Shape, judge, judge_any};
+use lanes::{Judged, Pairs, Shape, judge, judge_any};
 
 fn seeds() -> u64 {
     std::env::var("CUTPROOF_SEEDS").map_or(100_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
@@ -103,7 +103,7 @@ fn a_copy_of_a_record_before_the_scope_is_a_duplicate_only_within_the_history_th
         key: NonZeroU64::new(1 + identity as u64),
         value: 0,
     };
-    let mut log = Lanes([
+    let mut log = InMemoryLanes([
         vec![vec![item(7, 3), item(8, 4), item(1, 10)], vec![item(9, 2)]],
         vec![vec![item(1, 0), item(7, 1), item(9, 2), item(8, 3)]],
     ]);

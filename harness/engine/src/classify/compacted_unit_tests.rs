@@ -3,27 +3,10 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::align::keyed::{LaneLog, LaneOutcome};
-use crate::align::{Item, LogError, Outcome, Rules};
+use crate::align::keyed::{InMemoryLanes, LaneOutcome};
+use crate::align::{Item, Outcome, Rules};
 use crate::fingerprint::TOMBSTONE;
-use crate::record::{FindingKind, OffsetRange, Side};
-
-/// Lists in memory, by side and lane.
-struct Lanes([Vec<Vec<Item>>; 2]);
-
-impl LaneLog for Lanes {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let items = self.0[side as usize][lane].iter();
-        let _ = items.filter(|item| (range.start..range.end).contains(&item.offset)).all(&mut *visit);
-        Ok(())
-    }
-}
+use crate::record::FindingKind;
 
 /// `3:a=1`: offset, key, value; `x` is a tombstone, written at 0.
 fn item(word: &str) -> Item {
@@ -60,7 +43,7 @@ impl Case {
     /// What becomes of source records that are missing, by lane and word.
     fn missing(&self, records: &[(usize, &str)]) -> Vec<Standing> {
         let items = |line: &&str| line.split_whitespace().map(item).collect();
-        let mut log = Lanes(self.lanes.each_ref().map(|lines| lines.iter().map(items).collect()));
+        let mut log = InMemoryLanes(self.lanes.each_ref().map(|lines| lines.iter().map(items).collect()));
         let source = SourceReading {
             log_start: 0,
             start: 0,

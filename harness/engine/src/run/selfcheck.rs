@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use cutproof_reports::{FindingKind, Part, SelfCheck};
 
-use crate::align::keyed::{Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LaneLog, LanePair, PairSink};
-use crate::align::{InMemory, Item, Log, LogError, Outcome, PairAligner, Rules, Tuning};
+use crate::align::keyed::{
+    Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning, LanePair, PairSink,
+};
+use crate::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
 use crate::classify::{Classified, PairReading, Standing, classify, find_misplaced};
 use crate::compare::difference;
 use crate::decode::Check;
 use crate::fingerprint::Fingerprinter;
-use crate::record::{Contract, OffsetRange, OrderPromise, Record, Side};
+use crate::record::{Contract, OrderPromise, Record, Side};
 
 use super::drive::{item, rules};
 
@@ -185,7 +187,8 @@ fn by_key(log: InMemory, rules: Rules, order: OrderPromise) -> Option<Found> {
     for side in Side::BOTH {
         aligner.push(side, 0, &log.0[side as usize], &mut Uncounted).ok()?;
     }
-    let alignment = aligner.finish(&[0], &mut OneLane(log), &mut Uncounted).ok()?;
+    let alignment =
+        aligner.finish(&[0], &mut InMemoryLanes(log.0.map(|lane| vec![lane])), &mut Uncounted).ok()?;
     let kind = |outcome: &Outcome| {
         Some(match outcome {
             Outcome::Missing { .. } => FindingKind::MissingRecord,
@@ -204,20 +207,6 @@ struct Uncounted;
 
 impl PairSink for Uncounted {
     fn matched(&mut self, _: LanePair) {}
-}
-
-struct OneLane(InMemory);
-
-impl LaneLog for OneLane {
-    fn read(
-        &mut self,
-        side: Side,
-        _: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        self.0.read(side, range, visit)
-    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 #![allow(dead_code)] // each program uses a part
 
 use cutproof::align::keyed::{
-    Grouping, InMemoryStore, KeyedAligner, KeyedAlignment, KeyedTuning, LaneLog, LaneOutcome, LanePair,
+    Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedAlignment, KeyedTuning, LaneOutcome, LanePair,
     PairSink,
 };
-use cutproof::align::{Item, LogError, Outcome, Rules, Tuning};
-use cutproof::record::{OffsetRange, Side};
+use cutproof::align::{Item, Outcome, Rules, Tuning};
+use cutproof::record::Side;
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleOutcome, OracleRecord, Order, Timestamps};
 
 use super::choices::Random;
@@ -22,55 +22,34 @@ impl PairSink for Pairs {
     }
 }
 
-/// By side, the items of each lane.
-pub struct Lanes(pub [Vec<Vec<Item>>; 2]);
-
-impl LaneLog for Lanes {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let items = &self.0[side as usize][lane];
-        let from = items.partition_point(|item| item.offset < range.start);
-        let _ = items[from..].iter().take_while(|item| item.offset < range.end).all(&mut *visit);
-        Ok(())
-    }
+/// What the oracle's index of a record is, by side.
+fn index(log: &InMemoryLanes, side: Side, lane: usize, offset: i64) -> usize {
+    let lanes = &log.0[side as usize];
+    let at = lanes[lane].binary_search_by_key(&offset, |item| item.offset).expect("an offset of the lane");
+    lanes[..lane].iter().map(Vec::len).sum::<usize>() + at
 }
 
-impl Lanes {
-    /// What the oracle's index of a record is, by side.
-    fn index(&self, side: Side, lane: usize, offset: i64) -> usize {
-        let lanes = &self.0[side as usize];
-        let at =
-            lanes[lane].binary_search_by_key(&offset, |item| item.offset).expect("an offset of the lane");
-        lanes[..lane].iter().map(Vec::len).sum::<usize>() + at
-    }
-
-    /// An outcome in the oracle's words.
-    pub fn finding(&self, entry: &LaneOutcome) -> OracleFinding {
-        let source = entry.outcome.source().map(|item| {
-            self.index(Side::Source, entry.source_lane.expect("it has a source record"), item.offset)
-        });
-        let target = entry.outcome.target().map(|item| {
-            self.index(Side::Target, entry.target_lane.expect("it has a target record"), item.offset)
-        });
-        match (&entry.outcome, source, target) {
-            (Outcome::Missing { .. }, Some(source), None) => OracleFinding::Missing { source },
-            (Outcome::Extraneous { .. }, None, Some(target)) => OracleFinding::Extraneous { target },
-            (Outcome::Duplicate { .. }, Some(original), Some(target)) => {
-                OracleFinding::Duplicate { original, target }
-            }
-            (&Outcome::Reordered { key_order_broken, .. }, Some(source), Some(target)) => {
-                OracleFinding::Reordered { source, target, key_order_broken }
-            }
-            (Outcome::Mismatched { .. }, Some(source), Some(target)) => {
-                OracleFinding::Mismatched { source, target }
-            }
-            other => panic!("small sequences are always solved: {other:?}"),
+/// An outcome in the oracle's words.
+pub fn finding(log: &InMemoryLanes, entry: &LaneOutcome) -> OracleFinding {
+    let source = entry.outcome.source().map(|item| {
+        index(log, Side::Source, entry.source_lane.expect("it has a source record"), item.offset)
+    });
+    let target = entry.outcome.target().map(|item| {
+        index(log, Side::Target, entry.target_lane.expect("it has a target record"), item.offset)
+    });
+    match (&entry.outcome, source, target) {
+        (Outcome::Missing { .. }, Some(source), None) => OracleFinding::Missing { source },
+        (Outcome::Extraneous { .. }, None, Some(target)) => OracleFinding::Extraneous { target },
+        (Outcome::Duplicate { .. }, Some(original), Some(target)) => {
+            OracleFinding::Duplicate { original, target }
         }
+        (&Outcome::Reordered { key_order_broken, .. }, Some(source), Some(target)) => {
+            OracleFinding::Reordered { source, target, key_order_broken }
+        }
+        (Outcome::Mismatched { .. }, Some(source), Some(target)) => {
+            OracleFinding::Mismatched { source, target }
+        }
+        other => panic!("small sequences are always solved: {other:?}"),
     }
 }
 
@@ -218,7 +197,7 @@ pub fn grouping(order: Order) -> Grouping {
     }
 }
 
-fn align(shape: &Shape, log: &mut Lanes, random: &mut Random<'_>) -> (KeyedAlignment, Vec<LanePair>) {
+fn align(shape: &Shape, log: &mut InMemoryLanes, random: &mut Random<'_>) -> (KeyedAlignment, Vec<LanePair>) {
     let lanes = shape.lanes.map(|lanes| lanes as usize);
     let store = Box::new(InMemoryStore::new(1 + random.upto(5)));
     let rules = Rules { timestamp_tolerance_ms: shape.tolerance };
@@ -252,17 +231,17 @@ fn align(shape: &Shape, log: &mut Lanes, random: &mut Random<'_>) -> (KeyedAlign
     (alignment, pairs.0)
 }
 
-fn found(alignment: &KeyedAlignment, pairs: &[LanePair], log: &Lanes) -> OracleOutcome {
+fn found(alignment: &KeyedAlignment, pairs: &[LanePair], log: &InMemoryLanes) -> OracleOutcome {
     let mut matched: Vec<(usize, usize)> = pairs
         .iter()
         .map(|pair| {
-            let source = log.index(Side::Source, pair.source.0, pair.source.1);
-            (source, log.index(Side::Target, pair.target.0, pair.target.1))
+            let source = index(log, Side::Source, pair.source.0, pair.source.1);
+            (source, index(log, Side::Target, pair.target.0, pair.target.1))
         })
         .collect();
     matched.sort_unstable();
     let mut findings: Vec<OracleFinding> =
-        alignment.outcomes.iter().map(|entry| log.finding(entry)).collect();
+        alignment.outcomes.iter().map(|entry| finding(log, entry)).collect();
     let sorted_by = |entry: &LaneOutcome| {
         let source =
             (entry.source_lane.unwrap_or(usize::MAX), entry.outcome.source().map(|item| item.offset));
@@ -288,7 +267,7 @@ pub fn judge(shape: &Shape, [source, target]: [&[Vec<OracleRecord>]; 2], random:
         let before = random.below(90) as i64;
         items(lane, before, random)
     };
-    let mut log = Lanes([source, target].map(|lanes| lanes.iter().map(&mut lane_items).collect()));
+    let mut log = InMemoryLanes([source, target].map(|lanes| lanes.iter().map(&mut lane_items).collect()));
     let (alignment, pairs) = align(shape, &mut log, random);
     Judged { found: found(&alignment, &pairs, &log), expected }
 }

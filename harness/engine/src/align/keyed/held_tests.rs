@@ -6,24 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::*;
 use crate::align::{Item, Rules};
-use crate::record::{OffsetRange, Side};
-
-/// Lists in memory, by side and lane.
-struct Lanes([Vec<Vec<Item>>; 2]);
-
-impl LaneLog for Lanes {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let items = self.0[side as usize][lane].iter();
-        let _ = items.filter(|item| (range.start..range.end).contains(&item.offset)).all(&mut *visit);
-        Ok(())
-    }
-}
+use crate::record::Side;
 
 #[derive(Default)]
 struct Pairs(Vec<LanePair>);
@@ -53,7 +36,7 @@ impl OpenStore for Counting {
 /// One unit, fed by hand.
 struct Unit {
     aligner: KeyedAligner,
-    lanes: Lanes,
+    lanes: InMemoryLanes,
     pairs: Pairs,
     put_aside: Arc<AtomicUsize>,
 }
@@ -64,7 +47,7 @@ impl Unit {
         let store = Box::new(Counting(InMemoryStore::new(3), put_aside.clone()));
         Self {
             aligner: KeyedAligner::new(Rules::default(), grouping, tuning, lanes, store),
-            lanes: Lanes(lanes.map(|lanes| vec![Vec::new(); lanes])),
+            lanes: InMemoryLanes(lanes.map(|lanes| vec![Vec::new(); lanes])),
             pairs: Pairs::default(),
             put_aside,
         }

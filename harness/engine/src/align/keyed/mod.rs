@@ -20,6 +20,7 @@
 
 mod aligner;
 mod aside;
+mod in_memory;
 mod keyless;
 mod left_over;
 mod solve;
@@ -27,6 +28,7 @@ mod store;
 mod table;
 
 pub use aligner::KeyedAligner;
+pub use in_memory::InMemoryLanes;
 pub use store::{InMemoryStore, OpenStore, StoreError};
 
 use super::{Item, LogError, Outcome, Tuning};

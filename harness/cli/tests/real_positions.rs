@@ -83,22 +83,18 @@ fn odd(lab: &Lab) {
     MADE.call_once(|| {
         let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
         // One record to begin with, so that MirrorMaker 2 has an offset-sync for the first offset of each partition: of
-        // many partitions at once, it lets the first syncs of some go.
-        create_topic(&source, &Topic::new("odd-deep", 12)).expect("made");
-        produce(&source, "odd-deep", (0..12).map(|partition| record(partition, 0))).expect("produced");
-        commit(&source, "deep-first", "odd-deep", &[1; 12]);
-
-        for (topic, commits) in [
+        // many records at once, it may let the first syncs go.
+        let plain = [
             ("odd-past", &[("past-end", 3_000)][..]),
             ("odd-stale", &[("stale-on", 500), ("stale-back", 1_500), ("stale-not", 1_200)]),
             ("odd-active", &[("active-shop", 800), ("active-none", 900)]),
             ("odd-again", &[("again-near", 1_990)]),
-        ] {
+        ];
+        create_topic(&source, &Topic::new("odd-deep", 12)).expect("made");
+        produce(&source, "odd-deep", (0..12).map(|partition| record(partition, 0))).expect("produced");
+        for (topic, _) in plain {
             make(&source, topic);
-            produce(&source, topic, records(0..2_000)).expect("produced");
-            for (group, offset) in commits {
-                commit(&source, group, topic, &[*offset]);
-            }
+            produce(&source, topic, records(0..1)).expect("produced");
         }
 
         make(&source, "odd-aborted");
@@ -117,16 +113,30 @@ fn odd(lab: &Lab) {
 
         let mut mm2 = MirrorMaker::start(options(lab, "odd", "(deep|past|stale|active|again|aborted)-.*"))
             .expect("MM2 starts");
-        let on_each: Vec<(&str, i32)> = (0..12).map(|partition| ("odd-deep", partition)).collect();
-        mm2.wait_for_checkpoints("deep-first", &on_each, PATIENCE).expect("checkpoints");
+        let first = (0..12).map(|partition| ("odd-deep", partition));
+        for (topic, partition) in first.chain(plain.map(|(topic, _)| (topic, 0))) {
+            mm2.wait_for_offset_sync(topic, partition, 0, PATIENCE).expect("the first offset-sync");
+        }
+        for (topic, commits) in plain {
+            produce(&source, topic, records(1..2_000)).expect("produced");
+            for (group, offset) in commits {
+                commit(&source, group, topic, &[*offset]);
+            }
+        }
         let deep = (0..12).flat_map(|partition| (1..deep_end(partition)).map(move |n| record(partition, n)));
         produce(&source, "odd-deep", deep).expect("produced");
+        // Before the last offset-sync a group would get a position that is nearer or farther, by chance.
+        for partition in 0..12 {
+            mm2.wait_for_offset_sync("odd-deep", partition, deep_end(partition) - 1, PATIENCE)
+                .expect("the last offset-sync");
+        }
         let deep = |offset: fn(i64) -> i64| (0..12).map(|p| offset(deep_end(p))).collect::<Vec<_>>();
         commit(&source, "deep-head", "odd-deep", &deep(|end| end));
         commit(&source, "deep-step", "odd-deep", &deep(|end| end - 101));
         commit(&source, "deep-far", "odd-deep", &deep(|end| if end > 100_000 { end - 100_000 } else { 90 }));
         let topics = ["odd-deep", "odd-past", "odd-stale", "odd-active", "odd-again", "odd-aborted"];
         mm2.wait_until_copied(&topics, PATIENCE).expect("MM2 copies all");
+        let on_each: Vec<(&str, i32)> = (0..12).map(|partition| ("odd-deep", partition)).collect();
         for group in ["deep-head", "deep-step", "deep-far"] {
             mm2.wait_for_checkpoints(group, &on_each, PATIENCE).expect("checkpoints");
         }
@@ -384,6 +394,8 @@ fn a_mirrormaker_restarted_without_read_access_to_its_checkpoints_forgets_what_l
     let mut mm2 = MirrorMaker::start(options).expect("MM2 starts");
     mm2.wait_until_copied(&["deaf-orders"], PATIENCE).expect("MM2 copies all");
     mm2.wait_for_checkpoints("deaf-behind", &[("deaf-orders", 0)], PATIENCE).expect("checkpoints");
+    // All that it knows after its start: with an earlier one it could translate what is committed below.
+    mm2.wait_for_offset_sync("deaf-orders", 0, 2_600, PATIENCE).expect("offset-syncs near the end");
     mm2.stop();
 
     // A topic with rules is closed to all but what they allow: everything but reading.

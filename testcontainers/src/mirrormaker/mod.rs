@@ -153,6 +153,37 @@ impl MirrorMaker {
             std::thread::sleep(LOOK_AGAIN);
         }
     }
+
+    /// Waits until it has written an offset-sync of the source partition at or after `source_offset`. It writes them
+    /// behind the copy, and one that starts again without its checkpoints knows no older one.
+    ///
+    /// # Errors
+    /// If it ends, or there is none within `patience`: with the newest that is there.
+    pub fn wait_for_offset_sync(
+        &mut self,
+        source_topic: &str,
+        partition: i32,
+        source_offset: i64,
+        patience: Duration,
+    ) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            self.process.check()?;
+            let newest = progress::newest_sync(&self.options, source_topic, partition)?;
+            if newest.is_some_and(|newest| newest >= source_offset) {
+                return Ok(());
+            }
+            if start.elapsed() >= patience {
+                let newest = newest.map_or("none".to_owned(), |newest| newest.to_string());
+                return Err(Error::Timeout {
+                    what: format!("an offset-sync of {source_topic}-{partition} from {source_offset} on"),
+                    waited_seconds: patience.as_secs(),
+                    detail: format!(": the newest is {newest}; the end of its log:\n{}", self.log_tail()),
+                });
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
 }
 
 fn list(gaps: &[CopyGap]) -> String {

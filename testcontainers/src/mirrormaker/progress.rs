@@ -93,7 +93,7 @@ fn holds_records(
 /// The last source offset that was copied, by source topic and partition, from Connect's offsets topic.
 fn committed_source_offsets(options: &MirrorOptions) -> Result<BTreeMap<(String, i32), i64>> {
     let mut offsets = BTreeMap::new();
-    for record in read_if_there(options, &options.connect_offsets_topic())? {
+    for record in read_if_there(&options.target_bootstrap, &options.connect_offsets_topic())? {
         let Some((position, offset)) = source_offset(&record) else { continue };
         match offset {
             Some(offset) => offsets.insert(position, offset),
@@ -119,7 +119,7 @@ fn source_offset(record: &PlainRead) -> Option<((String, i32), Option<i64>)> {
 
 /// The target topic-partitions that have a checkpoint of the group.
 pub(super) fn checkpointed(options: &MirrorOptions, group: &str) -> Result<BTreeSet<(String, i32)>> {
-    let records = read_if_there(options, &options.checkpoints_topic())?;
+    let records = read_if_there(&options.target_bootstrap, &options.checkpoints_topic())?;
     let keys = records.iter().map(|record| {
         let key = record.key.as_deref().unwrap_or_default();
         checkpoint_key(key).ok_or_else(|| Error::BadAnswer {
@@ -148,14 +148,31 @@ fn take_string(bytes: &[u8]) -> Option<(String, &[u8])> {
     Some((String::from_utf8(text.to_vec()).ok()?, rest))
 }
 
-/// Everything in partition 0 of a topic of the target; nothing while MirrorMaker 2 has not made it.
-fn read_if_there(options: &MirrorOptions, topic: &str) -> Result<Vec<PlainRead>> {
-    let target = &options.target_bootstrap;
-    if partition_count(target, topic)? == 0 {
+/// The source offset of the last offset-sync that was written for the source partition.
+pub(super) fn newest_sync(options: &MirrorOptions, topic: &str, partition: i32) -> Result<Option<i64>> {
+    let bootstrap =
+        if options.offset_syncs_on_target { &options.target_bootstrap } else { &options.source_bootstrap };
+    let records = read_if_there(bootstrap, &options.offset_syncs_topic())?;
+    Ok(records.iter().rev().find_map(|record| {
+        let (of, upstream) = sync(record)?;
+        (of == (topic.to_owned(), partition)).then_some(upstream)
+    }))
+}
+
+/// Source topic-partition and source offset of an offset-sync.
+fn sync(record: &PlainRead) -> Option<((String, i32), i64)> {
+    let (topic, rest) = take_string(record.key.as_deref()?)?;
+    let (upstream, _) = record.value.as_deref()?.split_first_chunk::<8>()?;
+    Some(((topic, i32::from_be_bytes(rest.try_into().ok()?)), i64::from_be_bytes(*upstream)))
+}
+
+/// Everything in partition 0 of a topic; nothing while MirrorMaker 2 has not made it.
+fn read_if_there(bootstrap: &str, topic: &str) -> Result<Vec<PlainRead>> {
+    if partition_count(bootstrap, topic)? == 0 {
         return Ok(Vec::new());
     }
     // An offset that belongs to an unfinished transaction is no evidence.
-    read_all(target, topic, 0, Isolation::ReadCommitted)
+    read_all(bootstrap, topic, 0, Isolation::ReadCommitted)
 }
 
 #[cfg(test)]
@@ -182,6 +199,20 @@ mod tests {
         assert_eq!(source_offset(&record(key, None)), Some((position, None)));
         let other = r#"["MirrorCheckpointConnector",{"group":"g","topic":"orders","partition":2}]"#;
         assert_eq!(source_offset(&record(other, Some(r#"{"offset":0}"#))), None);
+    }
+
+    #[test]
+    fn offset_syncs_are_read_as_mirrormaker_writes_them() {
+        let value = [101_i64, 99].map(i64::to_be_bytes).concat();
+        let written = |key: &[u8], value: Option<Vec<u8>>| PlainRead {
+            key: Some(key.to_vec()),
+            value,
+            ..record("", None)
+        };
+        let key = b"\x00\x06orders\x00\x00\x00\x02";
+        assert_eq!(sync(&written(key, Some(value.clone()))), Some((("orders".to_owned(), 2), 101)));
+        assert_eq!(sync(&written(&key[..8], Some(value))), None);
+        assert_eq!(sync(&written(key, None)), None);
     }
 
     #[test]

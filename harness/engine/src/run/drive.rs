@@ -24,14 +24,13 @@ use super::budget::Budget;
 use super::checkpoint::{self, Checkpoints, PairSoFar};
 use super::holes;
 use super::meaning::schema_id;
-use super::patience::{Patience, Progress};
+use super::patience::Progress;
+use super::phases::{ASK_AGAIN, Phase, Standing};
 use super::reading::{self, RangeToRead, with_readers};
 use super::spill::{SpillSpace, SpilledItems};
 
 /// Batches under way between the readers and alignment.
 pub(super) const BATCHES: usize = 32;
-/// How often the target's ends are asked for while records are still expected.
-pub(super) const ASK_AGAIN: Duration = Duration::from_millis(400);
 /// How often the limits are looked at while records come in.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A reader without progress for so long gives the partition up.
@@ -405,13 +404,6 @@ fn name(pair: &PairPlan) -> String {
     format!("{} -> {}", pair.source, pair.target)
 }
 
-enum Phase {
-    Read,
-    Settle { asked_at: Option<Instant>, patience: Patience },
-    Explain,
-    Done,
-}
-
 impl<'a, 'c> Barrier<'a, 'c> {
     fn new(
         shared: &'a Shared<'a>,
@@ -587,31 +579,16 @@ impl<'a, 'c> Barrier<'a, 'c> {
     }
 
     fn next_phase(&mut self, phase: Phase, states: &mut [PairState]) -> Result<Phase, RunError> {
-        match phase {
-            Phase::Read => {
-                self.shared.monitor.stage("settle");
-                let patience =
-                    Patience::new(self.shared.settle, states.iter().map(PairState::progress).collect());
-                Ok(Phase::Settle { asked_at: None, patience })
-            }
-            Phase::Settle { asked_at, mut patience } => {
-                if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
-                    return Ok(Phase::Settle { asked_at, patience });
-                }
-                let lasts = patience.lasts(states.iter().map(PairState::progress).collect());
-                let waits = lasts && !states.iter().all(PairState::settled);
-                let grew = (asked_at.is_none() || waits) && self.extend(Side::Target, states)?;
-                if grew || waits {
-                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), patience });
-                }
-                let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
-                if states.iter().any(tail) && self.extend(Side::Source, states)? {
-                    return Ok(Phase::Explain);
-                }
-                Ok(Phase::Done)
-            }
-            Phase::Explain | Phase::Done => Ok(Phase::Done),
+        if matches!(phase, Phase::Read) {
+            self.shared.monitor.stage("settle");
         }
+        let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
+        let standing = Standing {
+            progress: states.iter().map(PairState::progress).collect(),
+            settled: states.iter().all(PairState::settled),
+            tail: states.iter().any(tail),
+        };
+        phase.next(standing, self.shared.settle, |side| self.extend(side, states))
     }
 
     /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.

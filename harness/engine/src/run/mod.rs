@@ -15,6 +15,7 @@ mod lead;
 mod locate;
 mod meaning;
 mod patience;
+mod phases;
 mod reading;
 mod same;
 mod samples;

@@ -9,9 +9,9 @@ use crate::consume::{Batch, Command, ReadEnd};
 use crate::record::Side;
 
 use super::super::RunError;
-use super::super::drive::{ASK_AGAIN, LOOK_AGAIN, Shared, unread};
+use super::super::drive::{LOOK_AGAIN, Shared, unread};
 use super::super::holes;
-use super::super::patience::Patience;
+use super::super::phases::{Phase, Standing};
 use super::Unit;
 use super::drive::ends;
 use super::state::State;
@@ -28,13 +28,6 @@ pub(super) struct Barrier<'a> {
     target_ends_at: time::OffsetDateTime,
     rounds: u32,
     looked_at: Instant,
-}
-
-enum Phase {
-    Read,
-    Settle { asked_at: Option<Instant>, patience: Patience },
-    Explain,
-    Done,
 }
 
 impl<'a> Barrier<'a> {
@@ -165,31 +158,16 @@ impl<'a> Barrier<'a> {
     }
 
     fn next_phase(&mut self, phase: Phase, states: &mut [State]) -> Result<Phase, RunError> {
-        match phase {
-            Phase::Read => {
-                self.shared.monitor.stage("settle");
-                let patience =
-                    Patience::new(self.shared.settle, states.iter().map(State::progress).collect());
-                Ok(Phase::Settle { asked_at: None, patience })
-            }
-            Phase::Settle { asked_at, mut patience } => {
-                if asked_at.is_some_and(|at| at.elapsed() < ASK_AGAIN) {
-                    return Ok(Phase::Settle { asked_at, patience });
-                }
-                let lasts = patience.lasts(states.iter().map(State::progress).collect());
-                let waits = lasts && !states.iter().all(State::settled);
-                let grew = (asked_at.is_none() || waits) && self.extend(Side::Target, states)?;
-                if grew || waits {
-                    return Ok(Phase::Settle { asked_at: Some(Instant::now()), patience });
-                }
-                let tail = |state: &State| state.complete(Side::Source) && state.unmatched_on_target() > 0;
-                if states.iter().any(tail) && self.extend(Side::Source, states)? {
-                    return Ok(Phase::Explain);
-                }
-                Ok(Phase::Done)
-            }
-            Phase::Explain | Phase::Done => Ok(Phase::Done),
+        if matches!(phase, Phase::Read) {
+            self.shared.monitor.stage("settle");
         }
+        let tail = |state: &State| state.complete(Side::Source) && state.unmatched_on_target() > 0;
+        let standing = Standing {
+            progress: states.iter().map(State::progress).collect(),
+            settled: states.iter().all(State::settled),
+            tail: states.iter().any(tail),
+        };
+        phase.next(standing, self.shared.settle, |side| self.extend(side, states))
     }
 
     /// Asks for the ends of one side again; lanes that have grown are read on. Whether any has.

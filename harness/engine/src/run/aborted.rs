@@ -13,7 +13,7 @@ use crate::positions::PairPlan;
 use crate::record::{FindingKind, Isolation, OffsetRange, Side};
 
 use super::again::{BRIDGE, Readers};
-use super::drive::{item, rules};
+use super::item::{item, rules};
 
 /// The cause, as reports name it.
 const CAUSE: &str = "aborted_transaction_replicated";

@@ -11,8 +11,9 @@ use crate::kafka::Cluster;
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
 
-use super::drive::{STALL_LIMIT, item};
 use super::holes::Holes;
+use super::item::item;
+use super::shared::STALL_LIMIT;
 
 /// Offsets nearer than this to each other are read in one go.
 pub(super) const BRIDGE: i64 = 2_000;

@@ -16,7 +16,7 @@ use crate::positions::{PairPlan, Plan, UnitPlan};
 use crate::record::{Contract, Isolation, LogKind, Side, TimestampRule, TopicPartition};
 
 use super::again::PairLog;
-use super::drive::rules;
+use super::item::rules;
 
 /// The settings of all topics under a compacted contract, by side and topic.
 pub(super) struct TopicCleaning {

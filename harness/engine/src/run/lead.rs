@@ -7,9 +7,9 @@ use crate::positions::PairPlan;
 use crate::record::{OffsetRange, Side};
 
 use super::again::{PairLog, Readers};
-use super::drive::rules;
 use super::groups::copies_from;
 use super::holes;
+use super::item::rules;
 
 /// What lies between the lowest resume offset and the start of a pair.
 pub(super) enum LeadIn {

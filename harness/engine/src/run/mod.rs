@@ -6,25 +6,33 @@ mod blocks;
 mod budget;
 mod checkpoint;
 mod compacted;
-mod drive;
+mod conclude;
 mod error;
 mod explain;
 mod groups;
 mod holes;
+mod item;
+mod judge;
 mod lead;
 mod locate;
 mod meaning;
+mod noticed;
+mod pair;
 mod patience;
 mod phases;
 mod reading;
+mod report;
 mod same;
 mod samples;
 mod selfcheck;
+mod shared;
 mod spill;
 mod stable;
+mod summaries;
 mod tails;
 mod uncompared;
 mod unit;
+mod unread;
 
 #[doc(hidden)] // for fuzzers
 pub use checkpoint::rewritten as rewritten_checkpoint;
@@ -35,39 +43,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cutproof_reports::{
-    Barrier, ClusterSummary, Counts, Finding, FindingKind, OffsetRun, PairSummary, RunDirectory, RunManifest,
-    RunState, SCHEMA_VERSION, SelfCheck, Verdict,
-};
+use cutproof_reports::{Barrier, Finding, RunDirectory, RunManifest, RunState, SelfCheck};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::align::LogError;
 use crate::cancel::CancelToken;
-use crate::classify::{Classified, Misplacement, classify, find_misplaced};
 use crate::config::{ClusterConfig, ProofConfig};
 use crate::decode::{Decoder, Payload, Slot};
-use crate::fingerprint::{Fingerprinter, KeyedHasher};
-use crate::gates::{Results, decide};
+use crate::fingerprint::KeyedHasher;
 use crate::kafka::{Cluster, ClusterSettings};
-use crate::ledger::{Intake, Judgement, account};
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{Allowance, Contract, DecodeMode, Isolation, LogKind, OffsetRange, Side};
+use crate::record::{DecodeMode, Isolation, Side};
 
-use again::{PairLog, Readers};
+use again::Readers;
 use budget::Budget;
 use checkpoint::{Checkpoints, SoFar};
-use drive::{Driven, PairRead, Shared, drive};
-use explain::Explainer;
 use lead::{LeadIn, lead_in};
 use locate::Start;
+use pair::{Driven, PairRead, drive};
+use shared::Shared;
 use spill::SpillSpace;
-use unit::{JudgedUnit, Planned, Unit};
-
-/// Findings of each kind that the report shows.
-const SAMPLE_OF_KIND: usize = 20;
+use unit::{JudgedUnit, Unit};
 
 /// What a run is asked to do apart from its configuration.
 pub struct RunOptions {
@@ -221,19 +219,6 @@ struct AllRead {
     barrier: Barrier,
 }
 
-/// All pairs, judged.
-struct AllJudged {
-    /// By the plan's index; `None` where a pair could not be judged.
-    judgements: Vec<Option<Judgement>>,
-    misplaced: Vec<Misplacement>,
-    /// What is not aligned pair by pair.
-    units: Vec<(Unit, JudgedUnit)>,
-    /// Why a pair was not judged, or not to its end.
-    remarks: Vec<Vec<String>>,
-    /// Records of pairs that were read but not judged: source, target.
-    unjudged: Vec<[u64; 2]>,
-}
-
 impl Run<'_> {
     /// Finds where each pair starts on the target, and reads what lies before it back to the lowest resume offset.
     fn locate(&mut self, located: bool) -> Result<Vec<LeadIn>, RunError> {
@@ -290,7 +275,7 @@ impl Run<'_> {
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
             let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
                 drive(&shared, &pairs, &chosen, checkpoints)?;
-            edges(&mut self.readers, &shared, &pairs, &mut read)?;
+            pair::edges(&mut self.readers, &shared, &pairs, &mut read)?;
             for ((at, pair), ids) in chosen.into_iter().zip(read).zip(schema_ids) {
                 all.pairs[at] = Some(pair);
                 all.schema_ids[at] = ids;
@@ -307,103 +292,6 @@ impl Run<'_> {
         }
         budget::give_back();
         Ok(all)
-    }
-
-    /// Ends each alignment, judges it within the scope, and proves that its ledger adds up.
-    fn judge(&mut self, read: Vec<Option<PairRead>>, barrier: &Barrier) -> Result<AllJudged, RunError> {
-        self.monitor.stage("judge");
-        let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
-        let mut judged = AllJudged {
-            judgements: Vec::new(),
-            misplaced: Vec::new(),
-            units: Vec::new(),
-            remarks: Vec::new(),
-            unjudged: Vec::new(),
-        };
-        let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
-        for (at, read) in read.into_iter().enumerate() {
-            let pair = &self.plan.pairs[at];
-            let Some(PairRead { aligner, reading, intake, mut remarks, .. }) = read else {
-                classified.push(None);
-                judged.remarks.push(self.not_located.get(&at).cloned().into_iter().collect());
-                judged.unjudged.push([0, 0]);
-                continue;
-            };
-            let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
-            let read_to = reading.read_to;
-            let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
-            let aligned = aligner.finish(pair.source_log_start, &mut log);
-            let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
-                match pair.contract.log {
-                    LogKind::Retained => Ok(judgement),
-                    LogKind::Compacted => {
-                        compacted::judge(judgement, intake, pair, &cleaning, &mut log, self.clusters)
-                    }
-                }
-            });
-            match judgement {
-                Ok(judgement) => {
-                    classified.push(Some((judgement, intake)));
-                    judged.unjudged.push([0, 0]);
-                }
-                Err(LogError(why)) => {
-                    remarks.push(why);
-                    classified.push(None);
-                    judged.unjudged.push(intake.map(|intake| intake.records));
-                }
-            }
-            judged.remarks.push(remarks);
-        }
-        self.withdraw_other_logs(&mut classified, &mut judged);
-        let mut topics: BTreeMap<&str, Vec<(usize, &mut Classified)>> = BTreeMap::new();
-        for (at, pair) in classified.iter_mut().enumerate() {
-            if let Some((pair, _)) = pair {
-                topics.entry(&self.plan.pairs[at].target.topic).or_default().push((at, pair));
-            }
-        }
-        for pairs in topics.values_mut() {
-            for (at, error) in tails::take_misplaced(pairs, &self.plan, &mut self.readers, self.seed) {
-                judged.remarks[at].push(error.0);
-            }
-            judged.misplaced.extend(find_misplaced(pairs));
-        }
-        for pair in classified {
-            judged.judgements.push(pair.map(|(pair, intake)| account(pair, intake)).transpose()?);
-        }
-        Ok(judged)
-    }
-
-    /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.
-    fn withdraw_other_logs(
-        &self,
-        classified: &mut [Option<(Classified, [Intake; 2])>],
-        judged: &mut AllJudged,
-    ) {
-        let read_to: Vec<Option<[Option<i64>; 2]>> = classified
-            .iter()
-            .map(|pair| {
-                let reading = &pair.as_ref()?.0.reading;
-                Some([0, 1].map(|side: usize| reading.complete[side].then_some(reading.read_to[side])))
-            })
-            .collect();
-        match same::other_logs(&self.plan, &self.plan.pairs, self.clusters, &self.topic_ids, &read_to) {
-            Ok(changed) => {
-                for (at, why) in changed.into_iter().enumerate() {
-                    let Some(why) = why else { continue };
-                    judged.remarks[at].push(why);
-                    if let Some((_, intake)) = classified[at].take() {
-                        judged.unjudged[at] = intake.map(|intake| intake.records);
-                    }
-                }
-            }
-            Err(error) => {
-                let why = format!("whether its logs are still the ones that were read is not known: {error}");
-                for (remarks, _) in judged.remarks.iter_mut().zip(&read_to).filter(|(_, read)| read.is_some())
-                {
-                    remarks.push(why.clone());
-                }
-            }
-        }
     }
 
     /// Reads and judges what is not aligned pair by pair, all of one isolation level together.
@@ -444,76 +332,6 @@ impl Run<'_> {
         Ok(out)
     }
 
-    /// Explains every finding and writes it. Returns the first ones of each kind.
-    fn report_findings(
-        &mut self,
-        judged: &mut AllJudged,
-        schema_ids: &[BTreeSet<u32>],
-        directory: &RunDirectory,
-    ) -> Result<Vec<Finding>, RunError> {
-        self.monitor.stage("report");
-        let mut writer = directory.findings_writer()?;
-        let mut finding_id = 0;
-        let mut sample = Vec::new();
-        let mut kept: BTreeMap<FindingKind, usize> = BTreeMap::new();
-        let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
-        let mut explainer = Explainer {
-            readers: &mut self.readers,
-            decoder: &mut self.decoder,
-            hasher: &self.hasher,
-            seed: self.seed,
-        };
-        let AllJudged { judgements, misplaced, units, remarks, .. } = judged;
-        let [source_registry, target_registry] =
-            [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
-        let mut emit = |finding: Finding| {
-            let finding = Finding { finding_id, ..finding };
-            finding_id += 1;
-            writer.push(&finding)?;
-            let kept = kept.entry(finding.kind).or_default();
-            if *kept < SAMPLE_OF_KIND {
-                *kept += 1;
-                sample.push(finding);
-            }
-            Ok(())
-        };
-        for at in 0..pairs.len() {
-            explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
-            let decode = pairs[at].contract.decode;
-            // With `decode: all` a target without a registry is asked too: it knows of no record.
-            let asks = decode == DecodeMode::All || (target_registry && decode != DecodeMode::None);
-            if let Some(judgement) = judgements[at].as_mut().filter(|_| asks) {
-                let Explainer { readers, decoder, hasher, .. } = &mut explainer;
-                let agreement = match source_registry && target_registry {
-                    true => meaning::agreement(decoder, pairs[at], &schema_ids[at]),
-                    false => meaning::Agreement::default(),
-                };
-                let mut look = meaning::Look { readers, decoder, hasher };
-                let unknown = meaning::read_matched(&mut look, pairs[at], judgement, &agreement, &mut emit)?;
-                remarks[at].extend(unknown);
-                self.schema_remarks.extend(agreement.remarks);
-            }
-        }
-        for (unit, judged) in units {
-            unit::explain(&mut explainer, unit, judged, &mut emit)?;
-            if unit.plan.contract.decode == DecodeMode::All {
-                let Explainer { readers, decoder, hasher, .. } = &mut explainer;
-                unit::decode_matched(
-                    &mut meaning::Look { readers, decoder, hasher },
-                    unit,
-                    judged,
-                    &mut emit,
-                )?;
-            }
-            if target_registry && source_registry && unit.plan.contract.decode != DecodeMode::None {
-                let agreement = unit::agreement(explainer.decoder, unit, judged);
-                self.schema_remarks.extend(agreement.remarks);
-            }
-        }
-        writer.close()?;
-        Ok(sample)
-    }
-
     fn self_check(&mut self, samples: &[crate::record::Record]) -> SelfCheck {
         let pairs = self.plan.pairs.iter().map(|pair| (&pair.contract, &pair.target.topic));
         let units = self.plan.units.iter();
@@ -529,96 +347,6 @@ impl Run<'_> {
             });
         }
         check
-    }
-
-    #[allow(clippy::too_many_arguments)] // every stage's result comes together here, once
-    fn conclude(
-        self,
-        directory: &RunDirectory,
-        judged: AllJudged,
-        leads: &[LeadIn],
-        self_check: SelfCheck,
-        sample: Vec<Finding>,
-        started_at: OffsetDateTime,
-        barrier: Barrier,
-    ) -> Result<RunOutcome, RunError> {
-        let known = groups::Known {
-            judgements: &judged.judgements,
-            leads,
-            remarks: &judged.remarks,
-            misplaced: &judged.misplaced,
-        };
-        let mut groups = groups::summaries(&self.plan, &known);
-        unit::add_positions(&mut groups, &judged.units);
-        let pairs = pair_summaries(&self.plan, &judged);
-        let contracts: Vec<&Contract> = pairs.iter().map(|(contract, _)| *contract).collect();
-        let pairs: Vec<PairSummary> = pairs.iter().map(|(_, pair)| pair.clone()).collect();
-        let totals = totals(&pairs);
-        let mut unread: Vec<String> = pairs.iter().flat_map(|pair| pair.remarks.clone()).collect();
-        match uncompared::uncompared(&self.plan, self.clusters) {
-            Ok(sentences) => unread.extend(sentences),
-            Err(error) => {
-                unread.push(format!("whether partitions were added meanwhile is not known: {error}"))
-            }
-        }
-        let (findings, compacted_or_dropped) = by_contract(&contracts, &pairs);
-        let results = Results {
-            findings,
-            compacted_or_dropped,
-            records: [totals.source_records, totals.target_records],
-            pending: totals.pending,
-            unverifiable: totals.unverifiable,
-            unread,
-            groups: &groups,
-            conditional: self.conditional,
-            self_check_failed: (!self_check.passed)
-                .then(|| format!("planted {:?}, found {:?}", self_check.planted, self_check.found)),
-        };
-        let mut decision = decide(&results);
-        let mut state = RunState::Complete;
-        if let Some(code) = self.cancel.cancelled() {
-            state = RunState::Partial;
-            decision.exit_code = code;
-            decision.reasons.insert(0, "stopped before the end: what was not read is not judged".to_owned());
-            if decision.verdict == Verdict::Match {
-                decision.verdict = Verdict::Inconclusive;
-            }
-        }
-        decision.reasons.extend(self.schema_remarks.iter().cloned());
-        decision.reasons.extend(self.plan.remarks.iter().cloned());
-        let [source, target] = [
-            (&self.config.source, &self.plan.source_cluster_id),
-            (&self.config.target, &self.plan.target_cluster_id),
-        ]
-        .map(|(cluster, id)| ClusterSummary { alias: cluster.alias.clone(), cluster_id: id.clone() });
-        let manifest = RunManifest {
-            schema_version: SCHEMA_VERSION,
-            cutproof_version: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: directory.run_id().to_string(),
-            state,
-            verdict: decision.verdict,
-            exit_code: decision.exit_code,
-            reasons: decision.reasons,
-            started_at: rfc3339(started_at),
-            finished_at: rfc3339(OffsetDateTime::now_utc()),
-            config_digest: self.config.digest.clone(),
-            source,
-            target,
-            barrier,
-            totals,
-            records_read_to_locate: self.records_read_to_locate(),
-            pairs,
-            groups,
-            self_check,
-            files: Vec::new(),
-        };
-        directory.write_pairs(&manifest.pairs)?;
-        directory.write_positions(&manifest.groups)?;
-        directory.write_resume_offsets(&manifest.groups)?;
-        write_offset_map(directory, &self.plan, &judged)?;
-        directory.write_report(&manifest, &sample)?;
-        let manifest = directory.finish(manifest)?;
-        Ok(RunOutcome { manifest, directory: directory.path().to_owned(), sample })
     }
 }
 
@@ -643,160 +371,6 @@ fn shared<'s>(
         cancel,
         monitor,
     }
-}
-
-/// What the readers met at the edges of the logs: offsets that cannot be read, and open transactions.
-fn edges(
-    readers: &mut Readers<'_>,
-    shared: &Shared<'_>,
-    pairs: &[&PairPlan],
-    read: &mut [PairRead],
-) -> Result<(), RunError> {
-    for (pair, read) in pairs.iter().zip(read.iter_mut()) {
-        for side in Side::BOTH {
-            let holes = &read.holes[side as usize];
-            read.remarks.extend(holes.iter().map(|hole| holes::remark(side, pair.partition(side), hole)));
-            readers.holes.add(side, pair.partition(side), holes.iter().cloned());
-            // Those that were met while the start was located may hold copies of the first records.
-            let all = OffsetRange { start: 0, end: i64::MAX };
-            let known = readers.holes.within(side, pair.partition(side), all);
-            read.reading.holes[side as usize] = known.into_iter().map(|hole| hole.range).collect();
-            if read.stalled[side as usize] {
-                readers.stalled.insert((side, pair.partition(side).clone()));
-            }
-        }
-    }
-    if shared.isolation == Isolation::ReadCommitted {
-        let mut pairs: Vec<(&PairPlan, &mut PairRead)> = pairs.iter().copied().zip(read).collect();
-        stable::open_transactions(readers, [shared.source, shared.target], shared.settle, &mut pairs)?;
-    }
-    Ok(())
-}
-
-fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -> Result<(), RunError> {
-    let mut writer = directory.offset_map_writer()?;
-    for (pair, judgement) in plan.pairs.iter().zip(&judged.judgements) {
-        for run in judgement.iter().flat_map(|judgement| judgement.alignment.runs.as_slice()) {
-            writer.push(&OffsetRun {
-                source_topic: pair.source.topic.clone(),
-                source_partition: pair.source.partition,
-                source_offset: run.source_offset,
-                target_topic: pair.target.topic.clone(),
-                target_partition: pair.target.partition,
-                target_offset: run.target_offset,
-                record_count: run.count,
-            })?;
-        }
-    }
-    writer.close()?;
-    Ok(())
-}
-
-/// The rows of the ledger in the plan's order, each with its contract.
-fn pair_summaries<'p>(plan: &'p Plan, judged: &AllJudged) -> Vec<(&'p Contract, PairSummary)> {
-    let unit_rows = |planned: Planned| {
-        let found = judged.units.iter().find(|(unit, _)| unit.planned == planned);
-        found.map(|(unit, judged)| unit::rows(unit, judged)).unwrap_or_default()
-    };
-    let mut rows = Vec::new();
-    for (at, pair) in plan.pairs.iter().enumerate() {
-        let own = match unit::is_unit(&pair.contract) {
-            true => unit_rows(Planned::Pair(at)),
-            false => vec![pair_summary(pair, judged, at)],
-        };
-        rows.extend(own.into_iter().map(|row| (&pair.contract, row)));
-    }
-    for (at, unit) in plan.units.iter().enumerate() {
-        rows.extend(unit_rows(Planned::Unit(at)).into_iter().map(|row| (&unit.contract, row)));
-    }
-    rows
-}
-
-fn pair_summary(plan: &PairPlan, judged: &AllJudged, at: usize) -> PairSummary {
-    let mut summary = PairSummary {
-        source_topic: plan.source.topic.clone(),
-        source_partition: Some(plan.source.partition),
-        target_topic: plan.target.topic.clone(),
-        target_partition: Some(plan.target.partition),
-        source_start_offset: Some(plan.source_start),
-        source_end_offset: Some(plan.source_end),
-        target_start_offset: Some(plan.target_start.unwrap_or(plan.target_end)),
-        target_end_offset: Some(plan.target_end),
-        counts: Counts::default(),
-        remarks: judged.remarks[at].clone(),
-        notes: Vec::new(),
-    };
-    match &judged.judgements[at] {
-        Some(judgement) => {
-            summary.counts = judgement.ledger.counts();
-            summary.source_end_offset = Some(judgement.cut[0]);
-            summary.target_end_offset = Some(judgement.cut[1]);
-        }
-        None => {
-            let [source, target] = judged.unjudged[at];
-            summary.counts.source_records = source;
-            summary.counts.target_records = target;
-            summary.counts.unverifiable = source + target;
-        }
-    }
-    summary
-}
-
-/// Counts of something that an allowance may cover, with the allowances of their contract.
-type ByContract<'p, T> = Vec<(&'p [Allowance], T)>;
-
-/// All pairs of one contract together, for an allowance's limit is over its topics: findings by kind, and records of
-/// which it cannot be told whether they were compacted.
-fn by_contract<'p>(
-    contracts: &[&'p Contract],
-    pairs: &[PairSummary],
-) -> (ByContract<'p, BTreeMap<FindingKind, u64>>, ByContract<'p, u64>) {
-    let mut all: Vec<(&Contract, BTreeMap<FindingKind, u64>, u64)> = Vec::new();
-    for (&own, pair) in contracts.iter().zip(pairs) {
-        let at = all.iter().position(|(contract, ..)| *contract == own).unwrap_or_else(|| {
-            all.push((own, BTreeMap::new(), 0));
-            all.len() - 1
-        });
-        for (&kind, &count) in &pair.counts.findings {
-            *all[at].1.entry(kind).or_default() += count;
-        }
-        all[at].2 += pair.counts.compacted_or_dropped;
-    }
-    all.into_iter()
-        .map(|(contract, findings, open)| {
-            let allowances = contract.allowances.as_slice();
-            ((allowances, findings), (allowances, open))
-        })
-        .unzip()
-}
-
-fn totals(pairs: &[PairSummary]) -> Counts {
-    let mut totals = Counts::default();
-    for PairSummary { counts, .. } in pairs {
-        let Counts {
-            source_records,
-            target_records,
-            matched,
-            equal_meaning,
-            pending,
-            unverifiable,
-            compacted,
-            compacted_or_dropped,
-            findings,
-        } = counts;
-        totals.source_records += source_records;
-        totals.target_records += target_records;
-        totals.matched += matched;
-        totals.equal_meaning += equal_meaning;
-        totals.pending += pending;
-        totals.unverifiable += unverifiable;
-        totals.compacted += compacted;
-        totals.compacted_or_dropped += compacted_or_dropped;
-        for (kind, count) in findings {
-            *totals.findings.entry(*kind).or_default() += count;
-        }
-    }
-    totals
 }
 
 fn rfc3339(at: OffsetDateTime) -> String {

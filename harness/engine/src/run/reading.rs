@@ -9,7 +9,12 @@ use crate::kafka::{Cluster, KafkaError};
 use crate::record::{RecordView, Side, TopicPartition};
 
 use super::RunError;
-use super::drive::{BATCHES, Noticed, STALL_LIMIT, Shared, item};
+use super::item::item;
+use super::noticed::Noticed;
+use super::shared::{STALL_LIMIT, Shared};
+
+/// Batches under way between the readers and alignment.
+const BATCHES: usize = 32;
 
 /// One partition's range, and what makes items of its records.
 pub(super) type RangeToRead = (PlannedRange, Fingerprinter);

@@ -5,7 +5,7 @@ use crate::positions::PairPlan;
 use crate::record::{OffsetRange, Record, Side};
 
 use super::again::Readers;
-use super::drive::SAMPLES;
+use super::noticed::SAMPLES;
 
 /// The first [`SAMPLES`] records in scope, pair by pair. What cannot be read is left out: too few are said to be too few.
 pub(super) fn first_records(pairs: &[PairPlan], readers: &mut Readers<'_>) -> Vec<Record> {

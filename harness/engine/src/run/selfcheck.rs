@@ -15,7 +15,7 @@ use crate::decode::Check;
 use crate::fingerprint::Fingerprinter;
 use crate::record::{Contract, OrderPromise, Record, Side};
 
-use super::drive::{item, rules};
+use super::item::{item, rules};
 
 /// Fewer different records than this are too few to plant into.
 const ENOUGH: usize = 12;

@@ -12,7 +12,7 @@ use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
 
 use super::RunError;
 use super::again::Readers;
-use super::drive::PairRead;
+use super::pair::PairRead;
 
 /// How often the last stable offsets are asked for while open transactions may end.
 const ASK_AGAIN: Duration = Duration::from_millis(300);

@@ -9,9 +9,10 @@ use crate::consume::{Batch, Command, ReadEnd};
 use crate::record::Side;
 
 use super::super::RunError;
-use super::super::drive::{LOOK_AGAIN, Shared, unread};
 use super::super::holes;
 use super::super::phases::{Phase, Standing};
+use super::super::shared::{LOOK_AGAIN, Shared};
+use super::super::unread::unread;
 use super::Unit;
 use super::drive::ends;
 use super::state::State;

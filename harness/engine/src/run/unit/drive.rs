@@ -12,8 +12,9 @@ use crate::ledger::{Cells, UnitIntake};
 use crate::record::{OffsetRange, Record, Side};
 
 use super::super::RunError;
-use super::super::drive::{Noticed, Shared};
+use super::super::noticed::Noticed;
 use super::super::reading::{self, RangeToRead, with_readers};
+use super::super::shared::Shared;
 use super::Unit;
 use super::barrier::Barrier;
 use super::state::State;

@@ -9,8 +9,8 @@ use crate::record::{Isolation, Side, TopicPartition};
 
 use super::super::RunError;
 use super::super::again::Readers;
-use super::super::drive::Shared;
 use super::super::same::{TopicIds, other_logs};
+use super::super::shared::Shared;
 use super::super::stable::open_transactions_at;
 use super::{JudgedUnit, Unit, UnitRead, stand_ins};
 

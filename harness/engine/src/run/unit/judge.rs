@@ -18,7 +18,7 @@ use crate::record::{LogKind, OffsetRange, OrderPromise, Side, TimestampRule, Top
 use super::super::RunError;
 use super::super::again::Readers;
 use super::super::compacted::{TopicCleaning, compacted_meanwhile, reach_to_the_ends};
-use super::super::drive::{item, rules};
+use super::super::item::{item, rules};
 use super::{Unit, UnitRead};
 
 /// A unit that was read.

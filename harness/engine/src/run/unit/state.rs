@@ -8,9 +8,10 @@ use crate::consume::{Batch, Hole, ReadEnd};
 use crate::ledger::{Cells, SourceIntake, UnitIntake};
 use crate::record::{OffsetRange, Side};
 
-use super::super::drive::{rules, unread};
 use super::super::holes;
+use super::super::item::rules;
 use super::super::patience::Progress;
+use super::super::unread::unread;
 use super::Unit;
 use super::drive::UnitRead;
 use super::store::SpillStore;

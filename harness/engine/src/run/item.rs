@@ -1,0 +1,26 @@
+//! Records and contracts as alignment knows them. Reads nothing.
+
+use crate::align::{Item, Rules};
+use crate::fingerprint::Fingerprinter;
+use crate::record::{Contract, RecordView, TimestampRule};
+
+/// `record` as alignment knows it.
+pub(super) fn item(fingerprinter: &Fingerprinter, view: &RecordView<'_>) -> Item {
+    let fingerprint = fingerprinter.of(view);
+    Item {
+        identity: fingerprint.identity,
+        offset: view.offset,
+        timestamp: view.timestamp,
+        key: fingerprint.key,
+        value: fingerprint.value,
+    }
+}
+
+/// The part of a contract that alignment needs.
+pub(super) fn rules(contract: &Contract) -> Rules {
+    let timestamp_tolerance_ms = match contract.timestamps {
+        TimestampRule::ToleranceMs(tolerance) => Some(tolerance),
+        TimestampRule::Exact | TimestampRule::Ignore => None,
+    };
+    Rules { timestamp_tolerance_ms }
+}

@@ -1,0 +1,132 @@
+//! Ends the alignment of each pair, has it judged, and withdraws what is no longer sure. What a finding is, is decided in
+//! `classify`.
+
+use std::collections::BTreeMap;
+
+use cutproof_reports::Barrier;
+
+use super::again::PairLog;
+use super::pair::PairRead;
+use super::unit::{JudgedUnit, Unit};
+use super::{Run, RunError, compacted, same, tails};
+use crate::align::LogError;
+use crate::classify::{Classified, Misplacement, classify, find_misplaced};
+use crate::fingerprint::Fingerprinter;
+use crate::ledger::{Intake, Judgement, account};
+use crate::record::LogKind;
+
+/// All pairs, judged.
+pub(super) struct AllJudged {
+    /// By the plan's index; `None` where a pair could not be judged.
+    pub judgements: Vec<Option<Judgement>>,
+    pub misplaced: Vec<Misplacement>,
+    /// What is not aligned pair by pair.
+    pub units: Vec<(Unit, JudgedUnit)>,
+    /// Why a pair was not judged, or not to its end.
+    pub remarks: Vec<Vec<String>>,
+    /// Records of pairs that were read but not judged: source, target.
+    pub unjudged: Vec<[u64; 2]>,
+}
+
+impl Run<'_> {
+    /// Ends each alignment, judges it within the scope, and proves that its ledger adds up.
+    pub(super) fn judge(
+        &mut self,
+        read: Vec<Option<PairRead>>,
+        barrier: &Barrier,
+    ) -> Result<AllJudged, RunError> {
+        self.monitor.stage("judge");
+        let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
+        let mut judged = AllJudged {
+            judgements: Vec::new(),
+            misplaced: Vec::new(),
+            units: Vec::new(),
+            remarks: Vec::new(),
+            unjudged: Vec::new(),
+        };
+        let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
+        for (at, read) in read.into_iter().enumerate() {
+            let pair = &self.plan.pairs[at];
+            let Some(PairRead { aligner, reading, intake, mut remarks, .. }) = read else {
+                classified.push(None);
+                judged.remarks.push(self.not_located.get(&at).cloned().into_iter().collect());
+                judged.unjudged.push([0, 0]);
+                continue;
+            };
+            let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
+            let read_to = reading.read_to;
+            let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
+            let aligned = aligner.finish(pair.source_log_start, &mut log);
+            let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
+                match pair.contract.log {
+                    LogKind::Retained => Ok(judgement),
+                    LogKind::Compacted => {
+                        compacted::judge(judgement, intake, pair, &cleaning, &mut log, self.clusters)
+                    }
+                }
+            });
+            match judgement {
+                Ok(judgement) => {
+                    classified.push(Some((judgement, intake)));
+                    judged.unjudged.push([0, 0]);
+                }
+                Err(LogError(why)) => {
+                    remarks.push(why);
+                    classified.push(None);
+                    judged.unjudged.push(intake.map(|intake| intake.records));
+                }
+            }
+            judged.remarks.push(remarks);
+        }
+        self.withdraw_other_logs(&mut classified, &mut judged);
+        let mut topics: BTreeMap<&str, Vec<(usize, &mut Classified)>> = BTreeMap::new();
+        for (at, pair) in classified.iter_mut().enumerate() {
+            if let Some((pair, _)) = pair {
+                topics.entry(&self.plan.pairs[at].target.topic).or_default().push((at, pair));
+            }
+        }
+        for pairs in topics.values_mut() {
+            for (at, error) in tails::take_misplaced(pairs, &self.plan, &mut self.readers, self.seed) {
+                judged.remarks[at].push(error.0);
+            }
+            judged.misplaced.extend(find_misplaced(pairs));
+        }
+        for pair in classified {
+            judged.judgements.push(pair.map(|(pair, intake)| account(pair, intake)).transpose()?);
+        }
+        Ok(judged)
+    }
+
+    /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.
+    fn withdraw_other_logs(
+        &self,
+        classified: &mut [Option<(Classified, [Intake; 2])>],
+        judged: &mut AllJudged,
+    ) {
+        let read_to: Vec<Option<[Option<i64>; 2]>> = classified
+            .iter()
+            .map(|pair| {
+                let reading = &pair.as_ref()?.0.reading;
+                Some([0, 1].map(|side: usize| reading.complete[side].then_some(reading.read_to[side])))
+            })
+            .collect();
+        match same::other_logs(&self.plan, &self.plan.pairs, self.clusters, &self.topic_ids, &read_to) {
+            Ok(changed) => {
+                for (at, why) in changed.into_iter().enumerate() {
+                    let Some(why) = why else { continue };
+                    judged.remarks[at].push(why);
+                    if let Some((_, intake)) = classified[at].take() {
+                        judged.unjudged[at] = intake.map(|intake| intake.records);
+                    }
+                }
+            }
+            Err(error) => {
+                let why = format!("whether its logs are still the ones that were read is not known: {error}");
+                for (remarks, _) in judged.remarks.iter_mut().zip(&read_to).filter(|(_, read)| read.is_some())
+                {
+                    remarks.push(why.clone());
+                }
+            }
+        }
+    }
+}

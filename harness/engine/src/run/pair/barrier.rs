@@ -1,0 +1,242 @@
+//! When the two sides of a set of pairs are read to, and which side waits for the other. Judges nothing.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::super::RunError;
+use super::super::holes;
+use super::super::phases::{ASK_AGAIN, Phase, Standing};
+use super::super::shared::{LOOK_AGAIN, Shared};
+use super::super::unread::unread;
+use super::ends;
+use super::noting::Noting;
+use super::state::PairState;
+use crate::align::Item;
+use crate::consume::{Batch, Command};
+use crate::positions::PairPlan;
+use crate::record::Side;
+
+/// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
+/// on as far as it is needed to explain the target's tail.
+pub(super) struct Barrier<'a, 'c> {
+    noting: Noting<'a, 'c>,
+    shared: &'a Shared<'a>,
+    pairs: &'a [&'a PairPlan],
+    commands: &'a [Sender<Command>; 2],
+    /// Items of one pair that may wait before the side ahead is paused.
+    held_max: usize,
+    target_ends_at: time::OffsetDateTime,
+    rounds: u32,
+    /// When the target's ends were last asked for, and last grew, while the source was paused for them.
+    asked_at: Instant,
+    grew_at: Instant,
+    looked_at: Instant,
+}
+
+impl<'a, 'c> Barrier<'a, 'c> {
+    pub fn new(
+        shared: &'a Shared<'a>,
+        pairs: &'a [&'a PairPlan],
+        commands: &'a [Sender<Command>; 2],
+        noting: Noting<'a, 'c>,
+    ) -> Self {
+        let held_max = shared.budget.held_max(pairs.len());
+        let now = Instant::now();
+        Self {
+            noting,
+            shared,
+            pairs,
+            commands,
+            held_max,
+            target_ends_at: time::OffsetDateTime::now_utc(),
+            rounds: 0,
+            asked_at: now,
+            grew_at: now,
+            looked_at: now,
+        }
+    }
+
+    pub fn run(
+        mut self,
+        states: &mut [PairState],
+        incoming: &Receiver<Batch<Item>>,
+    ) -> Result<(time::OffsetDateTime, u32), RunError> {
+        let mut phase = Phase::Read;
+        loop {
+            match incoming.recv_timeout(Duration::from_millis(50)) {
+                Ok(batch) => {
+                    let (at, side) = (batch.at, batch.side);
+                    let before = states[at].next[side as usize];
+                    let records = batch.items.len() as u64;
+                    self.tell(&batch, &states[at]);
+                    states[at].take(batch);
+                    let passed = (states[at].next[side as usize] - before).max(0).unsigned_abs();
+                    self.shared.monitor.read(side, records, passed);
+                    self.balance(at, &mut states[at]);
+                    if self.noting.checkpoints.due_after(records) {
+                        self.noting.checkpoint(self.pairs, states)?;
+                    }
+                    if !states[at].at_rest() && self.looked_at.elapsed() < LOOK_AGAIN {
+                        continue;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Both readers are gone: an error that their threads return, or cancelled.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.shared.cancel.cancelled().is_some() {
+                break;
+            }
+            self.looked_at = Instant::now();
+            self.wait_for_target(states)?;
+            self.relieve(states);
+            if states.iter().all(PairState::at_rest) {
+                if matches!(phase, Phase::Read) {
+                    // Read up to t0: waiting for the target may take long.
+                    self.noting.checkpoint(self.pairs, states)?;
+                }
+                phase = self.next_phase(phase, states)?;
+                if matches!(phase, Phase::Done) {
+                    break;
+                }
+            }
+        }
+        self.noting.checkpoint(self.pairs, states)?;
+        Ok((self.target_ends_at, self.rounds))
+    }
+
+    /// A partition that gives up is named at once: the others may go on for hours.
+    fn tell(&self, batch: &Batch<Item>, state: &PairState) {
+        let (side, partition) = (batch.side, self.pairs[batch.at].partition(batch.side));
+        if batch.end.is_some() {
+            let ended =
+                unread(side, partition, batch.end.as_ref(), batch.next_offset, state.end[side as usize]);
+            ended.iter().for_each(|why| self.shared.monitor.warn(why));
+        }
+        batch.holes.iter().for_each(|hole| self.shared.monitor.warn(&holes::remark(side, partition, hole)));
+    }
+
+    fn send(&self, side: Side, command: Command) {
+        // A reader that is gone shows as a closed channel.
+        let _ = self.commands[side as usize].send(command);
+    }
+
+    /// Pauses the side that is far ahead, lets it go on when the other has caught up.
+    fn balance(&self, at: usize, state: &mut PairState) {
+        let held = state.aligner.held();
+        for side in Side::BOTH {
+            let (own, other) = (held[side as usize], held[1 - side as usize]);
+            // The source waits for a target that has reached its end: it may grow. Nothing else grows.
+            let hopeless = match side {
+                Side::Source => {
+                    state.target_ended || (state.ended[1].is_some() && !state.reached(Side::Target))
+                }
+                Side::Target => state.ended[0].is_some(),
+            };
+            if state.paused[side as usize] {
+                if own < self.held_max / 2 || own <= other || hopeless {
+                    state.paused[side as usize] = false;
+                    self.send(side, Command::Resume { at });
+                }
+            } else if !hopeless
+                && state.ended[side as usize].is_none()
+                && own > self.held_max
+                && own > 2 * other
+            {
+                state.paused[side as usize] = true;
+                self.send(side, Command::Pause { at });
+            }
+        }
+    }
+
+    /// A source that is paused because the target has reached its end waits for the target to grow. Where that
+    /// stands still, the target ends there, and the rest of the source needs not be held.
+    fn wait_for_target(&mut self, states: &mut [PairState]) -> Result<(), RunError> {
+        let waits = |state: &PairState| state.paused[0] && state.reached(Side::Target);
+        if !states.iter().any(waits) || self.asked_at.elapsed() < ASK_AGAIN {
+            return Ok(());
+        }
+        self.asked_at = Instant::now();
+        if self.extend(Side::Target, states)? {
+            self.grew_at = Instant::now();
+        } else if self.grew_at.elapsed() > self.shared.settle {
+            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| waits(state)) {
+                state.target_ended = true;
+                state.aligner.end_target();
+                state.paused[0] = false;
+                self.send(Side::Source, Command::Resume { at });
+            }
+        }
+        Ok(())
+    }
+
+    /// Over a limit nothing more is read of the pair that needs most.
+    fn relieve(&self, states: &mut [PairState]) {
+        for (at, state) in states.iter_mut().enumerate() {
+            if let Some(full) = state.aligner.full().filter(|_| !state.at_rest()) {
+                let held = state.aligner.held();
+                let detail = format!(
+                    "{full}; {} source and {} target records have not found each other again",
+                    held[0], held[1]
+                );
+                self.give_up(at, state, &detail);
+            }
+        }
+        let left_over = |state: &PairState| state.aligner.left_over().iter().sum::<usize>();
+        let max = self.shared.budget.left_over_max();
+        if states.iter().map(left_over).sum::<usize>() <= max {
+            return;
+        }
+        let most =
+            states.iter_mut().enumerate().filter(|(_, s)| !s.at_rest()).max_by_key(|(_, s)| left_over(s));
+        if let Some((at, state)) = most {
+            let detail = format!(
+                "limits.memory is used up by records that differ: {} of this pair; more than {max} in all are not held",
+                left_over(state)
+            );
+            self.give_up(at, state, &detail);
+        }
+    }
+
+    fn give_up(&self, at: usize, state: &mut PairState, detail: &str) {
+        for side in Side::BOTH {
+            if state.ended[side as usize].is_none() {
+                self.send(side, Command::Pause { at });
+                state.give_up(side, detail.to_owned());
+            }
+        }
+    }
+
+    fn next_phase(&mut self, phase: Phase, states: &mut [PairState]) -> Result<Phase, RunError> {
+        if matches!(phase, Phase::Read) {
+            self.shared.monitor.stage("settle");
+        }
+        let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
+        let standing = Standing {
+            progress: states.iter().map(PairState::progress).collect(),
+            settled: states.iter().all(PairState::settled),
+            tail: states.iter().any(tail),
+        };
+        phase.next(standing, self.shared.settle, |side| self.extend(side, states))
+    }
+
+    /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.
+    fn extend(&mut self, side: Side, states: &mut [PairState]) -> Result<bool, RunError> {
+        let ends = ends(self.shared, side, self.pairs)?;
+        if side == Side::Target {
+            self.target_ends_at = time::OffsetDateTime::now_utc();
+            self.rounds += 1;
+        }
+        let mut grew = false;
+        for (at, state) in states.iter_mut().enumerate() {
+            let ended = side == Side::Target && state.target_ended;
+            if state.reached(side) && !ended && ends[at] > state.end[side as usize] {
+                state.end[side as usize] = ends[at];
+                state.ended[side as usize] = None;
+                self.send(side, Command::Extend { at, end: ends[at] });
+                grew = true;
+            }
+        }
+        Ok(grew)
+    }
+}

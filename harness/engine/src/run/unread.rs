@@ -1,0 +1,31 @@
+//! For people: why a partition was not read to its end. Decides nothing.
+
+use super::shared::STALL_LIMIT;
+use crate::consume::ReadEnd;
+use crate::record::{Side, TopicPartition};
+
+/// For people: why a partition was not read to its end; `None` where it was.
+pub(super) fn unread(
+    side: Side,
+    partition: &TopicPartition,
+    ended: Option<&ReadEnd>,
+    next: i64,
+    end: i64,
+) -> Option<String> {
+    Some(match ended {
+        Some(ReadEnd::ReachedEnd) => return None,
+        Some(ReadEnd::OutOfRange { asked, detail }) => format!(
+            "{partition} of the {side} no longer holds offset {asked}, which was to be read next (retention, \
+             truncation, or a new topic of the same name): {detail}; offsets {asked} to {} are not judged",
+            end - 1
+        ),
+        Some(ReadEnd::Stalled { at }) => format!(
+            "{partition} of the {side} gave no record for {} s at offset {at}, though its log end is at {end}",
+            STALL_LIMIT.as_secs(),
+        ),
+        Some(ReadEnd::Failed { at, detail }) => {
+            format!("{partition} of the {side} cannot be read on at offset {at}: {detail}")
+        }
+        None => format!("{partition} of the {side} was not read beyond offset {next}"),
+    })
+}

@@ -11,8 +11,10 @@ use cutproof::config::{ProofConfig, parse};
 use cutproof::monitor::Monitor;
 use cutproof::record::Side;
 use cutproof::run::{CheckpointEvery, ResumeError, RunError, RunOptions, RunOutcome, run};
-use cutproof_reports::{Finding, OffsetRun, RunManifest, read_findings, read_manifest, read_offset_map};
-use cutproof_testcontainers::{EmbeddedCluster, PlainRecord, produce};
+use cutproof_reports::{
+    Finding, OffsetRun, RunManifest, RunState, read_findings, read_manifest, read_offset_map,
+};
+use cutproof_testcontainers::{Commit, EmbeddedCluster, PlainRecord, commit_offsets, produce};
 
 struct Lab {
     // The clients of a run are gone when it returns, so the clusters may go at any time after.
@@ -21,6 +23,8 @@ struct Lab {
     /// Source topics.
     topics: Vec<&'static str>,
     contracts: &'static str,
+    groups: &'static str,
+    start: &'static str,
 }
 
 /// A topic with so many partitions and records in each.
@@ -71,19 +75,20 @@ impl Lab {
             }
         }
         let topics = topics.iter().map(|topic| topic.0).collect();
-        Self { clusters, work: tempfile::tempdir().expect("a directory"), topics, contracts }
+        let work = tempfile::tempdir().expect("a directory");
+        Self { clusters, work, topics, contracts, groups: "none", start: "earliest" }
     }
 
     fn config(&self) -> ProofConfig {
         let [source, target] = self.clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
-        let (topics, contracts) = (self.topics.join(", "), self.contracts);
+        let (topics, Self { contracts, groups, start, .. }) = (self.topics.join(", "), self);
         let quick = "properties: { fetch.wait.max.ms: \"10\" }";
         let text = format!(
             "apiVersion: cutproof/v1\nkind: Proof\n\
              source: {{ alias: src, bootstrap_servers: \"{source}\", {quick} }}\n\
              target: {{ alias: dst, bootstrap_servers: \"{target}\", {quick} }}\n\
-             topics: {{ include: [{topics}] }}\ngroups: {{ include: [none] }}\n\
-             range: {{ start: earliest, settle: 100ms }}\n\
+             topics: {{ include: [{topics}] }}\ngroups: {{ include: [{groups}] }}\n\
+             range: {{ start: {start}, settle: 100ms }}\n\
              contracts: {contracts}\n"
         );
         parse(&text, Path::new("")).expect("a configuration")
@@ -142,6 +147,8 @@ enum Kill {
     Read(u64),
     /// As a stage begins.
     Stage(&'static str),
+    /// As a stage begins, by a signal: the run ends by itself.
+    Signal(&'static str),
     /// As a stage begins for the second time: for units.
     StageAgain(&'static str),
 }
@@ -165,8 +172,11 @@ impl Fatal {
 
 impl Monitor for Fatal {
     fn stage(&self, name: &str) {
-        let (Kill::Stage(stage) | Kill::StageAgain(stage)) = self.kill else { return };
+        let (Kill::Stage(stage) | Kill::StageAgain(stage) | Kill::Signal(stage)) = self.kill else { return };
         if stage == name {
+            if matches!(self.kill, Kill::Signal(_)) {
+                return self.cancel.cancel(130);
+            }
             let n = self.stages.fetch_add(1, Ordering::SeqCst) + 1;
             if n == if matches!(self.kill, Kill::Stage(_)) { 1 } else { 2 } {
                 self.die();
@@ -240,6 +250,23 @@ fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says(
     let refused = lab.run(Some(&directory), Kill::Never).expect("alive").expect_err("refused");
     assert!(matches!(refused, RunError::Resume(ResumeError::Directory(_))), "{refused}");
     assert_eq!(refused.exit_code(), 2);
+}
+
+#[test]
+fn a_run_stopped_while_it_locates_its_pairs_locates_them_when_it_goes_on() {
+    let mut lab = Lab::with(&[("orders", 3, 2_000)], "[]");
+    (lab.groups, lab.start) = ("shop", "positions");
+    let commits: Vec<Commit> = (0..3).map(|partition| Commit::new("orders", partition, 700)).collect();
+    commit_offsets(lab.clusters[0].bootstrap_servers(), "shop", &commits).expect("committed");
+    let expected = said(&lab.run(None, Kill::Never).expect("alive").expect("complete").directory);
+    assert!(expected.manifest.pairs.iter().all(|pair| pair.source_start_offset == Some(700)));
+    assert!(expected.findings.len() > 100, "{} findings", expected.findings.len());
+    for stage in ["locate", "compare"] {
+        let stopped = lab.run(None, Kill::Signal(stage)).expect("alive").expect("ended");
+        assert_eq!((stopped.manifest.exit_code, stopped.manifest.state), (130, RunState::Partial), "{stage}");
+        lab.run(Some(&stopped.directory), Kill::Never).expect("alive").expect("complete");
+        assert_eq!(said(&stopped.directory), expected, "{stage}");
+    }
 }
 
 #[test]

@@ -162,8 +162,8 @@ impl Reader {
         Self::open(side, &config, stall_limit)
     }
 
-    /// Reads one range to its end, until `visit` returns `false`, or until cancelled. Offsets that could not be read
-    /// and were stepped past are added to `holes`.
+    /// Reads one range to its end, until `visit` returns `false`, or until cancelled, which is a failure. Offsets that
+    /// could not be read and were stepped past are added to `holes`.
     pub fn read_range(
         &mut self,
         partition: &TopicPartition,
@@ -174,7 +174,8 @@ impl Reader {
     ) -> Result<ReadEnd, ReaderError> {
         let ranges = [PlannedRange { partition: partition.clone(), range }];
         let mut wanted = true;
-        let mut outcome = ReadEnd::ReachedEnd;
+        let mut next = range.start;
+        let mut outcome = None;
         self.read(
             &ranges,
             cancel,
@@ -186,13 +187,15 @@ impl Reader {
             },
             |batch| {
                 holes.extend(batch.holes);
-                if let Some(end) = batch.end {
-                    outcome = end;
+                next = batch.next_offset;
+                if batch.end.is_some() {
+                    outcome = batch.end;
                 }
                 Flow::Continue
             },
         )?;
-        Ok(outcome)
+        Ok(outcome
+            .unwrap_or_else(|| ReadEnd::Failed { at: next, detail: "stopped before its end".to_owned() }))
     }
 
     /// Reads until every range has ended and `hand_on` says stop, or until cancelled.

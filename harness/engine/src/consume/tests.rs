@@ -115,6 +115,22 @@ fn a_range_is_read_exactly_with_null_empty_headers_and_timestamps_kept() {
 }
 
 #[test]
+fn a_reading_that_was_cancelled_is_no_reading_to_the_end() {
+    let broker = Broker::start("orders", 1);
+    broker.produce("orders", 0, &(0..500).map(record).collect::<Vec<_>>());
+    let mut reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
+    let partition = TopicPartition::new("orders", 0);
+    let cancel = CancelToken::default();
+    cancel.cancel(130);
+    let range = OffsetRange { start: 7, end: 500 };
+    let ended = reader.read_range(&partition, range, &cancel, &mut Vec::new(), |_| true).expect("answered");
+    assert!(matches!(&ended, ReadEnd::Failed { at: 7, detail } if detail.contains("stopped")), "{ended:?}");
+    let nothing = OffsetRange { start: 7, end: 7 };
+    let ended = reader.read_range(&partition, nothing, &cancel, &mut Vec::new(), |_| true).expect("answered");
+    assert_eq!(ended, ReadEnd::ReachedEnd);
+}
+
+#[test]
 fn a_visit_that_panics_does_not_keep_the_client_from_closing() {
     let broker = Broker::start("orders", 1);
     broker.produce("orders", 0, &(0..500).map(record).collect::<Vec<_>>());

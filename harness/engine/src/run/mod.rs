@@ -172,9 +172,15 @@ pub fn run(
         schema_remarks: BTreeSet::new(),
     };
     let leads = run.locate(so_far.located)?;
-    (so_far.plan, so_far.located, so_far.not_located) = (run.plan.clone(), true, run.not_located.clone());
-    let AllRead { pairs, mut samples, schema_ids, mut barrier } =
-        run.compare(&mut checkpoints(&mut so_far)?)?;
+    // Where it was stopped by then, the checkpoint stays as it is: what was not read to its end says nothing.
+    let locates_again = !so_far.located && run.cancel.cancelled().is_some();
+    if !locates_again {
+        (so_far.plan, so_far.located, so_far.not_located) = (run.plan.clone(), true, run.not_located.clone());
+    }
+    let AllRead { pairs, mut samples, schema_ids, mut barrier } = match locates_again {
+        true => AllRead::nothing(run.plan.pairs.len()),
+        false => run.compare(&mut checkpoints(&mut so_far)?)?,
+    };
     if options.resume.is_some() {
         samples = samples::first_records(&run.plan.pairs, &mut run.readers);
     }
@@ -219,13 +225,26 @@ struct AllRead {
     barrier: Barrier,
 }
 
+impl AllRead {
+    /// Of so many pairs.
+    fn nothing(pairs: usize) -> Self {
+        Self {
+            pairs: (0..pairs).map(|_| None).collect(),
+            samples: Vec::new(),
+            schema_ids: vec![BTreeSet::new(); pairs],
+            barrier: Barrier::default(),
+        }
+    }
+}
+
 impl Run<'_> {
     /// Finds where each pair starts on the target, and reads what lies before it back to the lowest resume offset.
     fn locate(&mut self, located: bool) -> Result<Vec<LeadIn>, RunError> {
         self.monitor.stage("locate");
         let mut leads = Vec::new();
         for at in 0..self.plan.pairs.len() {
-            if unit::is_unit(&self.plan.pairs[at].contract) {
+            let stopped = !located && self.cancel.cancelled().is_some();
+            if stopped || unit::is_unit(&self.plan.pairs[at].contract) {
                 leads.push(LeadIn::None);
                 continue;
             }
@@ -250,12 +269,7 @@ impl Run<'_> {
     /// Reads the located pairs, all of one isolation level together.
     fn compare(&mut self, checkpoints: &mut Checkpoints<'_>) -> Result<AllRead, RunError> {
         self.monitor.stage("compare");
-        let mut all = AllRead {
-            pairs: self.plan.pairs.iter().map(|_| None).collect(),
-            samples: Vec::new(),
-            schema_ids: vec![BTreeSet::new(); self.plan.pairs.len()],
-            barrier: Barrier::default(),
-        };
+        let mut all = AllRead::nothing(self.plan.pairs.len());
         let spill = self.spill.clone();
         for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
             let chosen: Vec<usize> = (0..self.plan.pairs.len())

@@ -15,9 +15,11 @@ const GAP_MAX: usize = 4096;
 /// Finds the first target offset in scope for a pair that starts at `source_start`:
 ///
 /// - where the record at the start has a copy: the lowest offset of a copy of any record from the start on;
-/// - where the first records have none: the offset after the last copy of a record before the start, so that what
-///   stands in their place is in scope; of several unknown records there, no more than are without a copy;
-/// - where the source has lost nothing and starts at its first record: the target's log start.
+/// - where the first records have none, or there are none yet: the offset after the last copy of a record before the
+///   start, so that what stands in their place is in scope; of several unknown records there, no more than are without a
+///   copy, except right after the copy of the last record before the start;
+/// - where the source has lost nothing and the pair starts at its first record, or before it has any: the target's log
+///   start.
 ///
 /// `hint` is where someone says it is; it saves reading, and decides nothing.
 ///
@@ -33,7 +35,7 @@ pub fn locate<R: LogReader>(
     let mut logs = Logs::open(reader, limits)?;
     let source = logs.bounds(Side::Source);
     let start = source_start.clamp(source.start, source.end);
-    if start == 0 && source.start == 0 && source.end > 0 {
+    if start == 0 && source.start == 0 {
         return Ok(Located::At {
             offset: logs.bounds(Side::Target).start,
             records_read: 0,
@@ -440,12 +442,13 @@ impl Attempt {
         })?;
         let older = self.copies_of_older(logs, &gap)?;
         let last_older = gap.iter().rposition(|item| older.contains(&item.identity));
+        let follows = last_older.is_none() && behind[&identity] + 1 == self.behind.len();
         if gap.len() > GAP_MAX {
-            return Ok((at, last_older.is_some()));
+            return Ok((if follows && image.is_none() { gap[0].offset } else { at }, last_older.is_some()));
         }
         let unknown = &gap[last_older.map_or(0, |index| index + 1)..];
-        let follows = last_older.is_none() && behind[&identity] + 1 == self.behind.len();
-        let taken = match follows && without_copy > 0 {
+        // Where the source shows nothing from the start on yet, it may soon: what follows belongs there.
+        let taken = match follows {
             true => unknown.len(),
             false => unknown.len().min(without_copy),
         };

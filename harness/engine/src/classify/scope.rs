@@ -94,8 +94,8 @@ pub fn tail_standing(reading: &PairReading, runs: &Runs) -> Standing {
 pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let runs = &alignment.runs;
     let total = runs.matched();
-    let in_scope = runs.matched_below_source(reading.source_end);
     let live = reading.read_to[0] > reading.source_end;
+    let last_in_scope = last_counterpart(&reading, &alignment);
     let nothing_after = |rank: u64| rank == total;
     let mut standings: Vec<Standing> = alignment
         .outcomes
@@ -122,7 +122,7 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
             Outcome::Mismatched { .. } => Standing::Finding(FindingKind::MismatchedRecord),
             Outcome::Duplicate { target, .. } | Outcome::Extraneous { target } => {
                 let rank = runs.matched_below_target(target.offset);
-                if live && rank >= in_scope {
+                if live && last_in_scope.is_none_or(|last| target.offset > last) {
                     Standing::Beyond
                 } else if nothing_after(rank) && !reading.complete[0] {
                     Standing::Unverifiable
@@ -136,13 +136,27 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
         .collect();
     HiddenGaps::of(&reading, &alignment).withhold(&alignment.outcomes, &mut standings);
 
-    let target_cut = match in_scope.checked_sub(1).and_then(|last| runs.pair(last)) {
-        Some((_, last)) if live => last + 1,
-        None if live => reading.start[1],
-        _ => reading.read_to[1],
+    let target_cut = match live {
+        true => last_in_scope.map_or(reading.start[1], |last| last + 1),
+        false => reading.read_to[1],
     };
     let cut = [reading.source_end.min(reading.read_to[0]), target_cut];
     Classified { reading, alignment, standings, cut }
+}
+
+/// The last target offset that holds what a source record of the scope became in its place: its copy, or a record that
+/// differs from it. Where schema ids are remapped, every record differs.
+fn last_counterpart(reading: &PairReading, alignment: &Alignment) -> Option<i64> {
+    let Alignment { runs, outcomes, .. } = alignment;
+    let matched = runs.matched_below_source(reading.source_end).checked_sub(1);
+    let copy = matched.and_then(|last| runs.pair(last)).map(|(_, target)| target);
+    let differing = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Mismatched { source, target } => {
+            (source.offset < reading.source_end).then_some(target.offset)
+        }
+        _ => None,
+    });
+    copy.into_iter().chain(differing).max()
 }
 
 /// A record whose only copy is in another partition of the topic.

@@ -37,7 +37,12 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
         }
         Outcome::Mismatched { .. } => Standing::Finding(FindingKind::MismatchedRecord),
         Outcome::Duplicate { target, .. } | Outcome::Extraneous { target } => {
-            let in_scope_later = pairs.iter().any(|&(s, t)| !beyond(s) && t > target.offset);
+            let counterparts = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Mismatched { source, target } => Some((source.offset, target.offset)),
+                _ => None,
+            });
+            let in_scope_later =
+                pairs.iter().copied().chain(counterparts).any(|(s, t)| !beyond(s) && t > target.offset);
             let nothing_later = matched[1].iter().all(|&at| at < target.offset);
             if live && !in_scope_later {
                 Standing::Beyond
@@ -74,9 +79,13 @@ fn the_scope_of_the_target_ends_behind_the_copy_of_the_last_source_record_in_sco
         let PairReading { source_end, read_to, .. } = pair.reading;
         let runs = &pair.alignment.runs;
         let mut pairs = (0..runs.matched()).filter_map(|n| runs.pair(n));
-        let last = pairs.rfind(|pair| pair.0 < source_end);
+        let last = pairs.rfind(|pair| pair.0 < source_end).map(|pair| pair.1);
+        let mismatched = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Mismatched { source, target } => (source.offset < source_end).then_some(target.offset),
+            _ => None,
+        });
         let target = match read_to[0] > source_end {
-            true => last.map_or(7, |(_, target)| target + 1),
+            true => last.into_iter().chain(mismatched).max().map_or(7, |target| target + 1),
             false => read_to[1],
         };
         assert_eq!(pair.cut, [source_end.min(read_to[0]), target], "{lists:?} {pair:?}");

@@ -93,6 +93,23 @@ fn nothing_after_the_cut_is_judged() {
     assert_eq!(judgement.ledger.findings.get(&FindingKind::ExtraneousRecord), Some(&1));
 }
 
+#[test]
+fn where_every_record_differs_the_scope_reaches_as_far_as_their_counterparts() {
+    // As with remapped schema ids: no two records are equal in bytes. The source's offset 3 came after the barrier.
+    let changed = |mut items: Vec<Item>| {
+        for item in &mut items {
+            (item.identity, item.value) = (item.identity + 1_000, item.value + 1_000);
+        }
+        items
+    };
+    let lists = [items(&[1, 2, 4, 10], 1), changed(items(&[1, 99, 2, 4], 1))];
+    let judgement = judged(lists, 3, [true, true]);
+    let found = |kind| judgement.ledger.findings.get(&kind).copied();
+    assert_eq!(found(FindingKind::MismatchedRecord), Some(3), "{judgement:?}");
+    assert_eq!(found(FindingKind::ExtraneousRecord), Some(1), "{judgement:?}");
+    assert_eq!((judgement.cut, judgement.ledger.records), ([3, 4], [3, 4]));
+}
+
 /// The two lists with `hole` on `side` unread.
 fn judged_with_hole(mut lists: [Vec<Item>; 2], side: Side, hole: OffsetRange) -> Judgement {
     let ends = [0, 1].map(|side: usize| lists[side].last().map_or(0, |item| item.offset + 1));

@@ -38,6 +38,12 @@ pub(super) struct Standing {
 }
 
 impl Phase {
+    /// Whether more of the target may be read. What it gets after the source's end was taken to explain its tail has no
+    /// counterpart in what is read.
+    pub fn target_may_grow(&self) -> bool {
+        matches!(self, Self::Read | Self::Settle { .. })
+    }
+
     /// The phase that follows. `extend` asks for the ends of a side again, has partitions that grew read on, and says
     /// whether any did. `settle`: `range.settle`.
     ///
@@ -122,6 +128,13 @@ mod tests {
         assert_eq!(walk(&turns, &[], Duration::ZERO), (asked, 1));
         let asked = vec![(1, Side::Target), (2, Side::Source)];
         assert_eq!(walk(&turns, &[1, 2], Duration::ZERO), (asked, 3));
+    }
+
+    #[test]
+    fn once_the_source_explains_the_target_grows_no_more() {
+        let settle = Phase::Settle { asked_at: None, patience: Patience::new(Duration::ZERO, Vec::new()) };
+        let grows = [Phase::Read, settle, Phase::Explain, Phase::Done].map(|phase| phase.target_may_grow());
+        assert_eq!(grows, [true, true, false, false]);
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
                 break;
             }
             self.looked_at = Instant::now();
-            self.wait_for_target(states)?;
+            self.wait_for_target(&phase, states)?;
             self.relieve(states);
             if states.iter().all(PairState::at_rest) {
                 if matches!(phase, Phase::Read) {
@@ -150,16 +150,17 @@ impl<'a, 'c> Barrier<'a, 'c> {
     }
 
     /// A source that is paused because the target has reached its end waits for the target to grow. Where that
-    /// stands still, the target ends there, and the rest of the source needs not be held.
-    fn wait_for_target(&mut self, states: &mut [PairState]) -> Result<(), RunError> {
+    /// stands still, or nothing more of it is read, the target ends there, and the rest of the source needs not be held.
+    fn wait_for_target(&mut self, phase: &Phase, states: &mut [PairState]) -> Result<(), RunError> {
         let waits = |state: &PairState| state.paused[0] && state.reached(Side::Target);
-        if !states.iter().any(waits) || self.asked_at.elapsed() < ASK_AGAIN {
+        let grows = phase.target_may_grow();
+        if !states.iter().any(waits) || (grows && self.asked_at.elapsed() < ASK_AGAIN) {
             return Ok(());
         }
         self.asked_at = Instant::now();
-        if self.extend(Side::Target, states)? {
+        if grows && self.extend(Side::Target, states)? {
             self.grew_at = Instant::now();
-        } else if self.grew_at.elapsed() > self.shared.settle {
+        } else if !grows || self.grew_at.elapsed() > self.shared.settle {
             for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| waits(state)) {
                 state.target_ended = true;
                 state.aligner.end_target();

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutproof_testcontainers::mirrormaker::{MirrorMaker, MirrorOptions};
 use cutproof_testcontainers::{
-    EmbeddedCluster, PlainRecord, ProduceOptions, Topic, TransactionEnd, create_topic, delete_records,
-    delete_topic, produce, produce_transaction, produce_with,
+    EmbeddedCluster, OpenTransaction, PlainRecord, ProduceOptions, Topic, TransactionEnd, create_topic,
+    delete_records, delete_topic, produce, produce_transaction, produce_with,
 };
 use serde_json::Value;
 use support::started::start;
@@ -70,6 +70,32 @@ fn a_partition_that_stalls_is_named_within_a_minute_though_the_others_go_on() {
     assert!(pairs[1]["matched"].as_u64().expect("a number") < 300);
     assert!(pairs[1]["unverifiable"].as_u64().expect("a number") > 0);
     expect_words(&ended.run["reasons"].to_string(), &["stalls-1", "300"]);
+}
+
+#[test]
+fn a_transaction_that_ends_while_the_run_waits_leaves_nothing_open() {
+    let lab = lab();
+    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
+    for (topic, end) in [("edge-ends", TransactionEnd::Commit), ("edge-undone", TransactionEnd::Abort)] {
+        make(&source, topic);
+        make(&target, &format!("edge.{topic}"));
+        produce(&source, topic, records(0..200)).expect("produced");
+        let transaction = OpenTransaction::begin(&source, topic, topic).expect("begun");
+        transaction.produce(records(200..220)).expect("produced");
+        // A copy that reads uncommitted, as MirrorMaker 2 does.
+        produce(&target, &format!("edge.{topic}"), records(0..220)).expect("produced");
+        let ending = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(6));
+            transaction.end(end)
+        });
+        let work = tempfile::tempdir().expect("a directory");
+        let ended = cutproof_run(work.path(), &config(&lab, "edge", &whole(topic, "60s")));
+        ending.join().expect("no panic").expect("ended");
+        ended.expect_code(0);
+        assert_eq!((&ended.run["verdict"], ended.findings()), (&Value::from("match"), vec![]), "{topic}");
+        assert_eq!(ended.run["totals"]["matched"], 200);
+        assert_eq!(ended.run["totals"]["unverifiable"], 0);
+    }
 }
 
 #[test]

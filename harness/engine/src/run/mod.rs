@@ -287,9 +287,16 @@ impl Run<'_> {
             let cancel = self.cancel.clone();
             let shared =
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
-            let Driven { pairs: mut read, source_ends_at, target_ends_at, rounds, samples, schema_ids } =
-                drive(&shared, &pairs, &chosen, checkpoints)?;
-            pair::edges(&mut self.readers, &shared, &pairs, &mut read)?;
+            let Driven {
+                pairs: mut read,
+                source_ends_at,
+                target_ends_at,
+                rounds,
+                awaited,
+                samples,
+                schema_ids,
+            } = drive(&shared, &pairs, &chosen, checkpoints)?;
+            pair::edges(&mut self.readers, &shared, &pairs, &awaited, &mut read)?;
             for ((at, pair), ids) in chosen.into_iter().zip(read).zip(schema_ids) {
                 all.pairs[at] = Some(pair);
                 all.schema_ids[at] = ids;

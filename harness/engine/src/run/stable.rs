@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use crate::cancel::CancelToken;
 use crate::kafka::{Cluster, KafkaError};
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
@@ -17,12 +18,47 @@ use super::pair::PairRead;
 /// How often the last stable offsets are asked for while open transactions may end.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
+/// Source partitions whose transactions were waited for before the source was read on to explain the target's tail, and
+/// the offsets of those that were still open then: from the last stable offset to the high watermark.
+#[derive(Default)]
+pub(super) struct Awaited(BTreeMap<TopicPartition, Option<OffsetRange>>);
+
+/// Waits at most `settle` until every record that `partitions` of the source hold now can be read: the target may hold
+/// copies of uncommitted ones. What comes later does not matter.
+pub(super) fn await_transactions(
+    cluster: &Cluster,
+    partitions: &[TopicPartition],
+    settle: Duration,
+    cancel: &CancelToken,
+) -> Result<Awaited, KafkaError> {
+    let begun = Instant::now();
+    let ends = cluster.log_bounds(partitions, Isolation::ReadUncommitted)?;
+    let mut waited = Awaited(partitions.iter().map(|partition| (partition.clone(), None)).collect());
+    let mut open = partitions.to_vec();
+    while !open.is_empty() {
+        let stable = cluster.log_bounds(&open, Isolation::ReadCommitted)?;
+        open.retain(|partition| {
+            let bounds = stable.get(partition).zip(ends.get(partition));
+            let hidden = bounds.map(|(stable, end)| OffsetRange { start: stable.end, end: end.end });
+            let hidden = hidden.filter(|range| range.start < range.end);
+            waited.0.insert(partition.clone(), hidden);
+            hidden.is_some()
+        });
+        if begun.elapsed() >= settle || cancel.cancelled().is_some() {
+            break;
+        }
+        std::thread::sleep(if open.is_empty() { Duration::ZERO } else { ASK_AGAIN });
+    }
+    Ok(waited)
+}
+
 /// Names the transactions that are still open at each pair's end, after waiting at most `settle` for them to end: a
 /// living producer has one open at nearly any time. What the target may hold of them is not judged.
 pub(super) fn open_transactions(
     readers: &mut Readers<'_>,
     clusters: [&Cluster; 2],
     settle: Duration,
+    awaited: &Awaited,
     pairs: &mut [(&PairPlan, &mut PairRead)],
 ) -> Result<(), RunError> {
     for side in Side::BOTH {
@@ -31,7 +67,7 @@ pub(super) fn open_transactions(
             .filter(|(_, read)| read.reading.complete[side as usize])
             .map(|(pair, read)| (pair.partition(side).clone(), read.reading.read_to[side as usize]))
             .collect();
-        let open = hanging(clusters[side as usize], read_to, settle)?;
+        let open = still_open(clusters, settle, awaited, side, read_to)?;
         for (pair, read) in pairs.iter_mut() {
             let Some(&range) = open.get(pair.partition(side)) else { continue };
             let detail = sentence(readers, side, pair.partition(side), range)?;
@@ -56,6 +92,26 @@ pub(super) fn open_transactions_at(
 ) -> Result<Vec<String>, RunError> {
     let open = hanging(cluster, read_to, settle)?;
     open.iter().map(|(partition, &range)| sentence(readers, side, partition, range)).collect()
+}
+
+/// Of the partitions in `read_to`. Those of the source that were waited for before are not asked again: a transaction
+/// that has ended since was open when the records were read.
+fn still_open(
+    clusters: [&Cluster; 2],
+    settle: Duration,
+    awaited: &Awaited,
+    side: Side,
+    mut read_to: BTreeMap<TopicPartition, i64>,
+) -> Result<BTreeMap<TopicPartition, OffsetRange>, KafkaError> {
+    let mut open = BTreeMap::new();
+    if side == Side::Source {
+        for (partition, hidden) in &awaited.0 {
+            let known = read_to.remove(partition).and(*hidden);
+            open.extend(known.map(|range| (partition.clone(), range)));
+        }
+    }
+    open.extend(hanging(clusters[side as usize], read_to, settle)?);
+    Ok(open)
 }
 
 /// By partition, from the last stable offset to the high watermark: where a transaction holds the last stable offset at

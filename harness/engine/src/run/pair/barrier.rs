@@ -7,6 +7,7 @@ use super::super::RunError;
 use super::super::holes;
 use super::super::phases::{ASK_AGAIN, Phase, Standing};
 use super::super::shared::{LOOK_AGAIN, Shared};
+use super::super::stable::{self, Awaited};
 use super::super::unread::unread;
 use super::ends;
 use super::noting::Noting;
@@ -14,7 +15,7 @@ use super::state::PairState;
 use crate::align::Item;
 use crate::consume::{Batch, Command};
 use crate::positions::PairPlan;
-use crate::record::Side;
+use crate::record::{Isolation, Side};
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
 /// on as far as it is needed to explain the target's tail.
@@ -27,10 +28,20 @@ pub(super) struct Barrier<'a, 'c> {
     held_max: usize,
     target_ends_at: time::OffsetDateTime,
     rounds: u32,
+    awaited: Awaited,
     /// When the target's ends were last asked for, and last grew, while the source was paused for them.
     asked_at: Instant,
     grew_at: Instant,
     looked_at: Instant,
+}
+
+/// How the barrier was reached.
+pub(super) struct Reached {
+    /// When the target's ends were asked for last.
+    pub target_ends_at: time::OffsetDateTime,
+    /// How often they were.
+    pub rounds: u32,
+    pub awaited: Awaited,
 }
 
 impl<'a, 'c> Barrier<'a, 'c> {
@@ -50,6 +61,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
             held_max,
             target_ends_at: time::OffsetDateTime::now_utc(),
             rounds: 0,
+            awaited: Awaited::default(),
             asked_at: now,
             grew_at: now,
             looked_at: now,
@@ -60,7 +72,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
         mut self,
         states: &mut [PairState],
         incoming: &Receiver<Batch<Item>>,
-    ) -> Result<(time::OffsetDateTime, u32), RunError> {
+    ) -> Result<Reached, RunError> {
         let mut phase = Phase::Read;
         loop {
             match incoming.recv_timeout(Duration::from_millis(50)) {
@@ -102,7 +114,8 @@ impl<'a, 'c> Barrier<'a, 'c> {
             }
         }
         self.noting.checkpoint(self.pairs, states)?;
-        Ok((self.target_ends_at, self.rounds))
+        let Self { target_ends_at, rounds, awaited, .. } = self;
+        Ok(Reached { target_ends_at, rounds, awaited })
     }
 
     /// A partition that gives up is named at once: the others may go on for hours.
@@ -212,13 +225,28 @@ impl<'a, 'c> Barrier<'a, 'c> {
         if matches!(phase, Phase::Read) {
             self.shared.monitor.stage("settle");
         }
-        let tail = |state: &PairState| state.reached(Side::Source) && state.aligner.held()[1] > 0;
         let standing = Standing {
             progress: states.iter().map(PairState::progress).collect(),
             settled: states.iter().all(PairState::settled),
-            tail: states.iter().any(tail),
+            tail: states.iter().any(PairState::has_target_tail),
         };
-        phase.next(standing, self.shared.settle, |side| self.extend(side, states))
+        phase.next(standing, self.shared.settle, |side| {
+            if side == Side::Source {
+                self.await_transactions(states)?;
+            }
+            self.extend(side, states)
+        })
+    }
+
+    /// Of the pairs whose targets have a tail: it may hold copies of records that are not committed yet.
+    fn await_transactions(&mut self, states: &[PairState]) -> Result<(), RunError> {
+        if self.shared.isolation == Isolation::ReadCommitted {
+            let with_tail = self.pairs.iter().zip(states).filter(|(_, state)| state.has_target_tail());
+            let partitions: Vec<_> = with_tail.map(|(pair, _)| pair.source.clone()).collect();
+            let Shared { source, settle, cancel, .. } = *self.shared;
+            self.awaited = stable::await_transactions(source, &partitions, settle, cancel)?;
+        }
+        Ok(())
     }
 
     /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.

@@ -2,7 +2,8 @@
 
 use super::super::again::Readers;
 use super::super::shared::Shared;
-use super::super::{RunError, holes, stable};
+use super::super::stable::{Awaited, open_transactions};
+use super::super::{RunError, holes};
 use super::PairRead;
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Side};
@@ -12,6 +13,7 @@ pub(in crate::run) fn edges(
     readers: &mut Readers<'_>,
     shared: &Shared<'_>,
     pairs: &[&PairPlan],
+    awaited: &Awaited,
     read: &mut [PairRead],
 ) -> Result<(), RunError> {
     for (pair, read) in pairs.iter().zip(read.iter_mut()) {
@@ -30,7 +32,8 @@ pub(in crate::run) fn edges(
     }
     if shared.isolation == Isolation::ReadCommitted {
         let mut pairs: Vec<(&PairPlan, &mut PairRead)> = pairs.iter().copied().zip(read).collect();
-        stable::open_transactions(readers, [shared.source, shared.target], shared.settle, &mut pairs)?;
+        let clusters = [shared.source, shared.target];
+        open_transactions(readers, clusters, shared.settle, awaited, &mut pairs)?;
     }
     Ok(())
 }

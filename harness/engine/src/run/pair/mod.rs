@@ -14,6 +14,7 @@ use super::checkpoint::{self, Checkpoints};
 use super::noticed::{Noticed, ids};
 use super::reading::{self, RangeToRead, with_readers};
 use super::shared::Shared;
+use super::stable::Awaited;
 use crate::align::PairAligner;
 use crate::classify::PairReading;
 use crate::consume::{Hole, PlannedRange};
@@ -49,6 +50,7 @@ pub(super) struct Driven {
     pub source_ends_at: time::OffsetDateTime,
     pub target_ends_at: time::OffsetDateTime,
     pub rounds: u32,
+    pub awaited: Awaited,
     pub samples: Vec<Record>,
     /// Schema ids in the source's values, by pair.
     pub schema_ids: Vec<BTreeSet<u32>>,
@@ -85,15 +87,16 @@ pub(super) fn drive(
     let mut noticed = Noticed::new(&shared_ids);
     let noting = Noting { chosen, checkpoints, source_ends_at, schema_ids: &shared_ids };
     let ranges = Side::BOTH.map(|side| ranges(shared, side, pairs, &states));
-    let outcome = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
+    let reached = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
         Barrier::new(shared, pairs, commands, noting).run(&mut states, incoming)
     })?;
     let pairs = states.into_iter().zip(pairs).map(|(state, pair)| state.finish(pair)).collect();
     Ok(Driven {
         pairs,
         source_ends_at,
-        target_ends_at: outcome.0,
-        rounds: outcome.1,
+        target_ends_at: reached.target_ends_at,
+        rounds: reached.rounds,
+        awaited: reached.awaited,
         samples: noticed.samples,
         schema_ids: ids(&shared_ids).clone(),
     })

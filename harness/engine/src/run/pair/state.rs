@@ -92,6 +92,11 @@ impl PairState {
         self.ended[side as usize] == Some(ReadEnd::ReachedEnd)
     }
 
+    /// The target has records that source records after the barrier may explain.
+    pub fn has_target_tail(&self) -> bool {
+        self.reached(Side::Source) && self.aligner.held()[1] > 0
+    }
+
     /// Read as far as the readers go now, or given up.
     pub fn at_rest(&self) -> bool {
         self.ended.iter().all(Option::is_some)

@@ -144,19 +144,16 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     Classified { reading, alignment, standings, cut }
 }
 
-/// The last target offset that holds what a source record of the scope became in its place: its copy, or a record that
-/// differs from it. Where schema ids are remapped, every record differs.
+/// The last target offset that holds what a source record of the scope became: its copy, a record that differs from it
+/// (where schema ids are remapped, every one does), or one copy more.
 fn last_counterpart(reading: &PairReading, alignment: &Alignment) -> Option<i64> {
     let Alignment { runs, outcomes, .. } = alignment;
     let matched = runs.matched_below_source(reading.source_end).checked_sub(1);
     let copy = matched.and_then(|last| runs.pair(last)).map(|(_, target)| target);
-    let differing = outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Mismatched { source, target } => {
-            (source.offset < reading.source_end).then_some(target.offset)
-        }
-        _ => None,
-    });
-    copy.into_iter().chain(differing).max()
+    let of_scope = outcomes
+        .iter()
+        .filter(|outcome| outcome.source().is_some_and(|source| source.offset < reading.source_end));
+    copy.into_iter().chain(of_scope.filter_map(Outcome::target).map(|target| target.offset)).max()
 }
 
 /// A record whose only copy is in another partition of the topic.

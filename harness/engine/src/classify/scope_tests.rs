@@ -37,12 +37,14 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
         }
         Outcome::Mismatched { .. } => Standing::Finding(FindingKind::MismatchedRecord),
         Outcome::Duplicate { target, .. } | Outcome::Extraneous { target } => {
-            let counterparts = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
-                Outcome::Mismatched { source, target } => Some((source.offset, target.offset)),
+            let further = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Mismatched { source, target }
+                | Outcome::Reordered { source, target, .. }
+                | Outcome::Duplicate { original: source, target } => Some((source.offset, target.offset)),
                 _ => None,
             });
             let in_scope_later =
-                pairs.iter().copied().chain(counterparts).any(|(s, t)| !beyond(s) && t > target.offset);
+                pairs.iter().copied().chain(further).any(|(s, t)| !beyond(s) && t >= target.offset);
             let nothing_later = matched[1].iter().all(|&at| at < target.offset);
             if live && !in_scope_later {
                 Standing::Beyond
@@ -70,7 +72,7 @@ fn what_an_outcome_counts_as_follows_from_the_pairs_around_it() {
 }
 
 #[test]
-fn the_scope_of_the_target_ends_behind_the_copy_of_the_last_source_record_in_scope() {
+fn the_scope_of_the_target_ends_behind_the_last_thing_that_a_source_record_in_scope_became() {
     let mut random = Random(52);
     for _ in 0..10_000 {
         let (lists, mut reading) = any_pair(&mut random);
@@ -80,12 +82,16 @@ fn the_scope_of_the_target_ends_behind_the_copy_of_the_last_source_record_in_sco
         let runs = &pair.alignment.runs;
         let mut pairs = (0..runs.matched()).filter_map(|n| runs.pair(n));
         let last = pairs.rfind(|pair| pair.0 < source_end).map(|pair| pair.1);
-        let mismatched = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Mismatched { source, target } => (source.offset < source_end).then_some(target.offset),
+        let further = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Mismatched { source, target }
+            | Outcome::Reordered { source, target, .. }
+            | Outcome::Duplicate { original: source, target } => {
+                (source.offset < source_end).then_some(target.offset)
+            }
             _ => None,
         });
         let target = match read_to[0] > source_end {
-            true => last.into_iter().chain(mismatched).max().map_or(7, |target| target + 1),
+            true => last.into_iter().chain(further).max().map_or(7, |target| target + 1),
             false => read_to[1],
         };
         assert_eq!(pair.cut, [source_end.min(read_to[0]), target], "{lists:?} {pair:?}");

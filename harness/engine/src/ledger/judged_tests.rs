@@ -88,6 +88,10 @@ fn nothing_after_the_cut_is_judged() {
     assert_eq!(judgement.ledger.records, [3, 3]);
     assert_eq!((judgement.ledger.matched, judgement.ledger.pending), (3, 0));
     assert!(judgement.ledger.findings.is_empty());
+    // What the target holds of a source record in scope is: a second copy of one, wherever it lies.
+    let judgement = judged([items(&[1, 2, 3, 10, 11], 1), items(&[1, 2, 3, 10, 2, 99], 1)], 3, [true, true]);
+    assert_eq!(judgement.ledger.findings, [(FindingKind::DuplicateRecord, 1)].into());
+    assert_eq!((judgement.cut, judgement.ledger.records), ([3, 5], [3, 4]));
     // Without anything after the barrier the same tail is judged.
     let judgement = judged([items(&[1, 2, 3], 1), items(&[1, 2, 3, 99], 1)], 3, [true, true]);
     assert_eq!(judgement.ledger.findings.get(&FindingKind::ExtraneousRecord), Some(&1));

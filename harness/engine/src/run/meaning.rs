@@ -14,6 +14,7 @@ use crate::record::{DecodeMode, OffsetRange, Record, Side};
 
 use super::RunError;
 use super::again::Readers;
+use super::noticed::SCHEMA_IDS;
 
 /// What a look at the schema ids of one pair's matched records says.
 #[derive(Default)]
@@ -47,7 +48,18 @@ pub(super) fn agreement(decoder: &mut Decoder, pair: &PairPlan, ids: &BTreeSet<u
             }
         }
     }
+    agreement.remarks.extend(too_many(&pair.source.topic, ids.len()));
     agreement
+}
+
+/// Where not all schema ids were kept.
+fn too_many(topic: &str, ids: usize) -> Option<String> {
+    (ids >= SCHEMA_IDS).then(|| {
+        format!(
+            "{topic}: {SCHEMA_IDS} schema ids were seen in its values, and further ones are not compared between the \
+             registries: if the values are not framed, say `decode: none` in the topic's contract"
+        )
+    })
 }
 
 /// Reads the matched target records of a pair once more: with `decode: all` each is decoded; records whose schema id
@@ -67,8 +79,10 @@ pub(super) fn read_matched(
     let range = OffsetRange { start: reading.start[1], end: cut[1] };
     let matched = |offset: i64| {
         let runs = &alignment.runs;
+        let matched = runs.pair(runs.matched_below_target(offset));
+        // Copies of what the source got after the barrier lie between those of the scope.
         let (source, _) =
-            runs.pair(runs.matched_below_target(offset)).filter(|(_, target)| *target == offset)?;
+            matched.filter(|&(source, target)| target == offset && source < reading.source_end)?;
         Some(Matched { source: Some(source) })
     };
     let unknown = look.at_matched(pair, range, agreement, matched, &mut |finding| {
@@ -202,5 +216,16 @@ fn finding(
         source_value_hash: source_offset.and(value_hash.clone()),
         target_value_hash: value_hash,
         detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_schema_ids_were_not_kept_is_told() {
+        assert_eq!(too_many("orders", 999), None);
+        assert!(too_many("orders", 1_000).is_some_and(|said| said.contains("orders: 1000 schema ids")));
     }
 }

@@ -10,7 +10,7 @@ use crate::record::{Record, RecordView};
 pub(super) const SAMPLES: usize = 64;
 const SAMPLE_BYTES: usize = 64 << 10;
 /// Schema ids kept for one pair: a payload that is not framed can look as if it were.
-const SCHEMA_IDS: usize = 1_000;
+pub(super) const SCHEMA_IDS: usize = 1_000;
 
 /// What a source reader notices by the way.
 pub(super) struct Noticed<'a> {

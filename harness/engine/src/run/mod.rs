@@ -343,7 +343,7 @@ impl Run<'_> {
             self.monitor.stage("judge");
             let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
             for (unit, mut read) in chosen.into_iter().zip(driven.units) {
-                unit::edges(&mut self.readers, &shared, &unit, &mut read)?;
+                unit::edges(&mut self.readers, &shared, &driven.awaited, &unit, &mut read)?;
                 let mut judged =
                     unit::judge(&unit, read, &mut self.readers, self.clusters, &cleaning, self.seed)?;
                 unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::RunError;
 use super::patience::{Patience, Progress};
+use super::stable::Awaited;
 use crate::record::Side;
 
 /// How often the target's ends are asked for while records are still expected.
@@ -35,6 +36,16 @@ pub(super) struct Standing {
     pub settled: bool,
     /// The target has records that source records after the end at t0 may explain.
     pub tail: bool,
+}
+
+/// How the barrier was reached.
+pub(super) struct Reached {
+    /// When the target's ends were asked for last.
+    pub target_ends_at: time::OffsetDateTime,
+    /// How often they were.
+    pub rounds: u32,
+    /// The source's transactions that were waited for.
+    pub awaited: Awaited,
 }
 
 impl Phase {

@@ -85,12 +85,13 @@ pub(super) fn open_transactions(
 /// sentence for each partition with an open transaction.
 pub(super) fn open_transactions_at(
     readers: &mut Readers<'_>,
-    cluster: &Cluster,
+    clusters: [&Cluster; 2],
     settle: Duration,
+    awaited: &Awaited,
     side: Side,
     read_to: BTreeMap<TopicPartition, i64>,
 ) -> Result<Vec<String>, RunError> {
-    let open = hanging(cluster, read_to, settle)?;
+    let open = still_open(clusters, settle, awaited, side, read_to)?;
     open.iter().map(|(partition, &range)| sentence(readers, side, partition, range)).collect()
 }
 

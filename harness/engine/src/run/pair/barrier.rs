@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::RunError;
 use super::super::holes;
-use super::super::phases::{ASK_AGAIN, Phase, Standing};
+use super::super::phases::{ASK_AGAIN, Phase, Reached, Standing};
 use super::super::shared::{LOOK_AGAIN, Shared};
 use super::super::stable::{self, Awaited};
 use super::super::unread::unread;
@@ -33,15 +33,6 @@ pub(super) struct Barrier<'a, 'c> {
     asked_at: Instant,
     grew_at: Instant,
     looked_at: Instant,
-}
-
-/// How the barrier was reached.
-pub(super) struct Reached {
-    /// When the target's ends were asked for last.
-    pub target_ends_at: time::OffsetDateTime,
-    /// How often they were.
-    pub rounds: u32,
-    pub awaited: Awaited,
 }
 
 impl<'a, 'c> Barrier<'a, 'c> {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::align::Item;
 use crate::consume::{Batch, Command, ReadEnd};
-use crate::record::Side;
+use crate::record::{Isolation, Side};
 
 use super::super::RunError;
 use super::super::holes;
-use super::super::phases::{Phase, Standing};
+use super::super::phases::{Phase, Reached, Standing};
 use super::super::shared::{LOOK_AGAIN, Shared};
+use super::super::stable::{self, Awaited};
 use super::super::unread::unread;
 use super::Unit;
 use super::drive::ends;
@@ -28,6 +29,7 @@ pub(super) struct Barrier<'a> {
     held_max: usize,
     target_ends_at: time::OffsetDateTime,
     rounds: u32,
+    awaited: Awaited,
     looked_at: Instant,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Barrier<'a> {
             held_max,
             target_ends_at,
             rounds: 0,
+            awaited: Awaited::default(),
             looked_at: Instant::now(),
         }
     }
@@ -56,7 +59,7 @@ impl<'a> Barrier<'a> {
         mut self,
         states: &mut [State],
         incoming: &Receiver<Batch<Item>>,
-    ) -> Result<(time::OffsetDateTime, u32), RunError> {
+    ) -> Result<Reached, RunError> {
         for (side, lanes) in self.lanes.iter().enumerate() {
             for (range, &(at, lane)) in lanes.iter().enumerate() {
                 states[at].lanes[side][lane].range = range;
@@ -95,7 +98,8 @@ impl<'a> Barrier<'a> {
                 }
             }
         }
-        Ok((self.target_ends_at, self.rounds))
+        let Self { target_ends_at, rounds, awaited, .. } = self;
+        Ok(Reached { target_ends_at, rounds, awaited })
     }
 
     /// A partition that gives up is named at once: the others may go on for hours.
@@ -162,13 +166,31 @@ impl<'a> Barrier<'a> {
         if matches!(phase, Phase::Read) {
             self.shared.monitor.stage("settle");
         }
-        let tail = |state: &State| state.complete(Side::Source) && state.unmatched_on_target() > 0;
         let standing = Standing {
             progress: states.iter().map(State::progress).collect(),
             settled: states.iter().all(State::settled),
-            tail: states.iter().any(tail),
+            tail: states.iter().any(has_target_tail),
         };
-        phase.next(standing, self.shared.settle, |side| self.extend(side, states))
+        phase.next(standing, self.shared.settle, |side| {
+            if side == Side::Source {
+                self.await_transactions(states)?;
+            }
+            self.extend(side, states)
+        })
+    }
+
+    /// Of the units whose targets have a tail: it may hold copies of records that are not committed yet.
+    fn await_transactions(&mut self, states: &[State]) -> Result<(), RunError> {
+        if self.shared.isolation == Isolation::ReadCommitted {
+            let lanes = self.lanes[Side::Source as usize].iter();
+            let with_tail = lanes.filter(|&&(at, _)| has_target_tail(&states[at]));
+            let partitions: Vec<_> = with_tail
+                .map(|&(at, lane)| self.units[at].plan.partition(Side::Source, lane).clone())
+                .collect();
+            let Shared { source, settle, cancel, .. } = *self.shared;
+            self.awaited = stable::await_transactions(source, &partitions, settle, cancel)?;
+        }
+        Ok(())
     }
 
     /// Asks for the ends of one side again; lanes that have grown are read on. Whether any has.
@@ -190,4 +212,9 @@ impl<'a> Barrier<'a> {
         }
         Ok(grew)
     }
+}
+
+/// The target has records that source records after the barrier may explain.
+fn has_target_tail(state: &State) -> bool {
+    state.complete(Side::Source) && state.unmatched_on_target() > 0
 }

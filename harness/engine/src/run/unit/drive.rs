@@ -15,6 +15,7 @@ use super::super::RunError;
 use super::super::noticed::Noticed;
 use super::super::reading::{self, RangeToRead, with_readers};
 use super::super::shared::Shared;
+use super::super::stable::Awaited;
 use super::Unit;
 use super::barrier::Barrier;
 use super::state::State;
@@ -50,6 +51,7 @@ pub(in crate::run) struct DrivenUnits {
     pub source_ends_at: time::OffsetDateTime,
     pub target_ends_at: time::OffsetDateTime,
     pub rounds: u32,
+    pub awaited: Awaited,
     pub samples: Vec<Record>,
 }
 
@@ -74,7 +76,7 @@ pub(in crate::run) fn drive_units(shared: &Shared<'_>, units: &[&Unit]) -> Resul
     let ids = Mutex::new(vec![BTreeSet::new(); lanes[0].len()]);
     let mut noticed = Noticed::new(&ids);
     let ranges = Side::BOTH.map(|side| ranges(shared, side, units, &states));
-    let outcome = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
+    let reached = with_readers(shared, ranges, &mut noticed, |commands, incoming| {
         Barrier::new(shared, units, &lanes, commands).run(&mut states, incoming)
     })?;
     let mut read: Vec<UnitRead> =
@@ -85,8 +87,9 @@ pub(in crate::run) fn drive_units(shared: &Shared<'_>, units: &[&Unit]) -> Resul
     Ok(DrivenUnits {
         units: read,
         source_ends_at,
-        target_ends_at: outcome.0,
-        rounds: outcome.1,
+        target_ends_at: reached.target_ends_at,
+        rounds: reached.rounds,
+        awaited: reached.awaited,
         samples: noticed.samples,
     })
 }

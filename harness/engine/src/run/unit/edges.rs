@@ -11,13 +11,14 @@ use super::super::RunError;
 use super::super::again::Readers;
 use super::super::same::{TopicIds, other_logs};
 use super::super::shared::Shared;
-use super::super::stable::open_transactions_at;
+use super::super::stable::{Awaited, open_transactions_at};
 use super::{JudgedUnit, Unit, UnitRead, stand_ins};
 
 /// Remembers what could not be read, and looks for open transactions.
 pub(in crate::run) fn edges(
     readers: &mut Readers<'_>,
     shared: &Shared<'_>,
+    awaited: &Awaited,
     unit: &Unit,
     read: &mut UnitRead,
 ) -> Result<(), RunError> {
@@ -30,7 +31,8 @@ pub(in crate::run) fn edges(
     if shared.isolation != Isolation::ReadCommitted {
         return Ok(());
     }
-    for (side, cluster) in [(Side::Source, shared.source), (Side::Target, shared.target)] {
+    let clusters = [shared.source, shared.target];
+    for side in Side::BOTH {
         if !read.complete[side as usize] {
             continue;
         }
@@ -39,7 +41,7 @@ pub(in crate::run) fn edges(
             .enumerate()
             .map(|(lane, &end)| (unit.plan.partition(side, lane).clone(), end))
             .collect();
-        let open = open_transactions_at(readers, cluster, shared.settle, side, read_to)?;
+        let open = open_transactions_at(readers, clusters, shared.settle, awaited, side, read_to)?;
         read.complete[side as usize] = open.is_empty();
         read.remarks.extend(open);
     }

@@ -10,6 +10,8 @@ mod judge;
 mod positions;
 mod rows;
 mod state;
+#[cfg(test)]
+mod state_tests;
 mod store;
 
 use super::meaning::{self, Agreement};

@@ -120,9 +120,9 @@ impl State {
         self.intake.target.records - self.cells.pairs()
     }
 
-    /// Nothing on the source waits for the target any more, or the unit was given up.
+    /// Nothing that was read of the source waits for the target any more, or what the target lacks cannot be told.
     pub fn settled(&self) -> bool {
-        !self.complete(Side::Source) || !self.complete(Side::Target) || !self.aligner.waits_for_target()
+        !self.complete(Side::Target) || !self.aligner.waits_for_target()
     }
 
     pub fn progress(&self) -> Progress {

@@ -1,0 +1,82 @@
+//! How long a unit waits for its target while some of its lanes cannot be read.
+
+use std::num::NonZeroU64;
+
+use super::state::State;
+use super::store::SpillStore;
+use super::{Planned, Unit};
+use crate::align::Item;
+use crate::align::keyed::Grouping;
+use crate::consume::{Batch, ReadEnd};
+use crate::positions::{SourceLane, TargetLane, UnitPlan};
+use crate::record::{Contract, OrderPromise, Partitioning, Side, TopicPartition};
+use crate::run::spill::SpillSpace;
+
+/// Two lanes a side.
+fn unit() -> Unit {
+    let partition = |partition| TopicPartition { topic: "orders".into(), partition };
+    let source = |at| SourceLane {
+        partition: partition(at),
+        log_start: 0,
+        start: 0,
+        end: 2,
+        start_reason: String::new(),
+    };
+    let target = |at| TargetLane { partition: partition(at), log_start: 0, end: 1 };
+    let contract =
+        Contract { order: OrderPromise::Key, partitions: Partitioning::ByKey, ..Contract::default() };
+    Unit {
+        planned: Planned::Unit(0),
+        plan: UnitPlan {
+            sources: [0, 1].map(source).to_vec(),
+            targets: [0, 1].map(target).to_vec(),
+            contract,
+        },
+        grouping: Grouping::KeyThenMultiset,
+        positions: Vec::new(),
+    }
+}
+
+/// Records of these keys at these offsets, and the lane's end behind them.
+fn arrive(state: &mut State, side: Side, lane: usize, records: &[(i64, u64)], end: ReadEnd) {
+    let item = |&(offset, key): &(i64, u64)| Item {
+        identity: key.into(),
+        offset,
+        timestamp: 0,
+        key: NonZeroU64::new(key),
+        value: key,
+    };
+    let items: Vec<Item> = records.iter().map(item).collect();
+    let next_offset = items.last().map_or(0, |item| item.offset + 1);
+    let batch = Batch { side, at: lane, items, next_offset, end: Some(end), holes: Vec::new() };
+    state.take(lane, batch);
+}
+
+fn failed() -> ReadEnd {
+    ReadEnd::Failed { at: 0, detail: "a batch cannot be read".into() }
+}
+
+#[test]
+fn what_a_source_partition_holds_is_waited_for_although_another_one_failed() {
+    let unit = unit();
+    let mut state = State::new(&unit, [vec![2, 2], vec![1, 0]], SpillStore::new(&SpillSpace::new(1 << 20)));
+    arrive(&mut state, Side::Source, 0, &[(0, 1), (1, 2)], ReadEnd::ReachedEnd);
+    arrive(&mut state, Side::Source, 1, &[], failed());
+    arrive(&mut state, Side::Target, 0, &[(0, 1)], ReadEnd::ReachedEnd);
+    arrive(&mut state, Side::Target, 1, &[], ReadEnd::ReachedEnd);
+    assert!(state.at_rest() && !state.complete(Side::Source) && state.complete(Side::Target));
+    assert!(!state.settled(), "the copy of the second record may still come");
+    arrive(&mut state, Side::Target, 1, &[(0, 2)], ReadEnd::ReachedEnd);
+    assert!(state.settled(), "nothing is waited for");
+}
+
+#[test]
+fn nothing_is_waited_for_once_the_target_cannot_be_read() {
+    let unit = unit();
+    let mut state = State::new(&unit, [vec![1, 0], vec![0, 0]], SpillStore::new(&SpillSpace::new(1 << 20)));
+    arrive(&mut state, Side::Source, 0, &[(0, 1)], ReadEnd::ReachedEnd);
+    arrive(&mut state, Side::Source, 1, &[], ReadEnd::ReachedEnd);
+    arrive(&mut state, Side::Target, 0, &[], ReadEnd::ReachedEnd);
+    arrive(&mut state, Side::Target, 1, &[], failed());
+    assert!(state.settled());
+}

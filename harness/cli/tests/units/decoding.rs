@@ -1,11 +1,13 @@
 //! `decode: all` where records may change partitions or order: what the target's registry cannot read, though it is equal.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use cutproof_testcontainers::{FixedRegistry, PlainRecord};
 
 use crate::logs::{Found, Lab, Log, SHAPES, findings, produce_in_order, record};
 use crate::support::cutproof_run;
+use crate::support::started::start;
 
 /// Equal on both sides, with bytes behind the value's end; lost; and without a frame, which no schema is asked about.
 const BROKEN: i64 = 41;
@@ -13,16 +15,22 @@ const LOST: i64 = 50;
 const UNFRAMED: i64 = 60;
 const RECORDS: i64 = 120;
 
-/// An Avro string in the framing of the registry, under schema 1.
-fn framed(n: i64, partitions: i32) -> PlainRecord {
+/// An Avro string in the framing of the registry.
+fn under(schema: u8, n: i64, partitions: i32) -> PlainRecord {
     let text = format!("value {n}");
-    let mut value = [&[0, 0, 0, 0, 1, 2 * text.len() as u8], text.as_bytes()].concat();
+    let value = [&[0, 0, 0, 0, schema, 2 * text.len() as u8], text.as_bytes()].concat();
+    PlainRecord { value: Some(value), ..record(n, partitions) }
+}
+
+/// Under schema 1, apart from what is wrong with some.
+fn framed(n: i64, partitions: i32) -> PlainRecord {
+    let mut record = under(1, n, partitions);
     match n {
-        BROKEN => value.extend(b"more"),
-        UNFRAMED => value = text.into_bytes(),
+        BROKEN => record.value.iter_mut().for_each(|value| value.extend(b"more")),
+        UNFRAMED => record.value = Some(format!("value {n}").into_bytes()),
         _ => {}
     }
-    PlainRecord { value: Some(value), ..record(n, partitions) }
+    record
 }
 
 #[test]
@@ -80,4 +88,44 @@ fn every_matched_record_is_read_through_the_targets_registry_whatever_order_is_p
         let unknown = format!("{}-0: whether ", shape.topic);
         assert!(reasons.contains(&unknown), "{unknown} in {reasons}");
     }
+}
+
+#[test]
+fn among_copies_that_all_have_another_schema_id_a_stranger_is_found_also_while_the_source_goes_on() {
+    let lab = Lab::new();
+    let registries = [1, 2].map(|schema| {
+        FixedRegistry::start(HashMap::from([(schema, "\"string\"".to_owned())])).expect("a registry")
+    });
+    let shape = SHAPES[1];
+    let [source, mut target] =
+        [1, 2].map(|schema| (0..RECORDS).map(|n| under(schema, n, shape.partitions[0])).collect::<Vec<_>>());
+    let key = Some(b"of nobody else".to_vec());
+    let at = RECORDS as usize / 2;
+    target.insert(at, PlainRecord { partition: 0, key, ..under(2, RECORDS, 1) });
+    let offset = target[..at].iter().filter(|record| record.partition == 0).count() as i64;
+    produce_in_order(&lab.clusters[0], shape.topic, source);
+    produce_in_order(&lab.clusters[1], shape.topic, target);
+    let config = lab
+        .config_of(&[shape], "fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n")
+        .replace(
+            "{ alias: src,",
+            &format!("{{ alias: src, schema_registry: {{ url: \"{}\" }},", registries[0].url()),
+        )
+        .replace(
+            "{ alias: dst,",
+            &format!("{{ alias: dst, schema_registry: {{ url: \"{}\" }},", registries[1].url()),
+        );
+    let work = lab.work.path();
+    let mut run = start(work, &config);
+    run.wait_for("settle");
+    produce_in_order(&lab.clusters[0], shape.topic, vec![under(1, RECORDS + 1, 1)]);
+    let ended = run.end_within(Duration::from_secs(60), work);
+    let found = findings(ended.directory.as_deref().expect("a directory"));
+    let stranger: Found =
+        ("extraneous_record".to_owned(), shape.topic.to_owned(), None, None, Some((0, offset)));
+    assert_eq!(found, [stranger], "{}", ended.stderr);
+    ended.expect_code(10);
+    assert_eq!(ended.run["totals"]["matched"], RECORDS);
+    let last = &ended.run["pairs"][0];
+    assert_eq!(last["target_end_offset"], last["target_records"], "to the end of the copies: {last}");
 }

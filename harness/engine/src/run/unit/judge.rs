@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
-use crate::align::{Item, LogError, Outcome};
+use crate::align::{Item, LogError};
 use crate::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit,
@@ -19,7 +19,7 @@ use super::super::RunError;
 use super::super::again::Readers;
 use super::super::compacted::{TopicCleaning, compacted_meanwhile, reach_to_the_ends};
 use super::super::item::{item, rules};
-use super::{Unit, UnitRead};
+use super::{Unit, UnitRead, scope};
 
 /// A unit that was read.
 pub(in crate::run) struct JudgedUnit {
@@ -138,7 +138,7 @@ pub(in crate::run) fn judge(
             return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
         }
     };
-    set_target_scope(&mut reading, plan, &cells, &outcomes);
+    scope::set(&mut reading, &cells, &outcomes);
     let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
     if plan.contract.log == LogKind::Compacted {
         let judged = check_unit_intake(&reading.name, &outcomes, &intake)
@@ -204,34 +204,6 @@ fn reading(
         read_to: read_to[1][at],
     });
     UnitReading { name, sources: sources.collect(), targets: targets.collect(), complete }
-}
-
-/// Where the scope of each target lane starts and ends: with the first and the last copy of a source record in scope.
-fn set_target_scope(reading: &mut UnitReading, plan: &UnitPlan, cells: &Cells, outcomes: &[LaneOutcome]) {
-    let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
-    let live = reading.live();
-    let sources = reading.sources.clone();
-    let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
-    for (at, lane) in reading.targets.iter_mut().enumerate() {
-        let log_start = plan.targets[at].log_start;
-        let pairs = cells.sum(|source, target| target.0 == at && in_scope(source));
-        if !whole {
-            let further = outcomes.iter().filter(|entry| entry.target_lane == Some(at)).filter_map(|entry| {
-                let first_copy =
-                    matches!(entry.outcome, Outcome::Reordered { .. } | Outcome::Mismatched { .. });
-                let source = entry.source_lane.zip(entry.outcome.source());
-                source.filter(|(lane, item)| first_copy && in_scope((*lane, item.offset)))?;
-                entry.outcome.target().map(|item| item.offset)
-            });
-            let image = pairs.target.map(|(lowest, _)| lowest).into_iter().chain(further).min();
-            let before = cells.sum(|source, target| target.0 == at && source.1 < sources[source.0].start);
-            let after_history = || before.target.map_or(log_start, |(_, highest)| highest + 1);
-            lane.start = image.unwrap_or_else(after_history);
-        }
-        if live {
-            lane.cut = pairs.target.map_or(lane.start, |(_, highest)| highest + 1);
-        }
-    }
 }
 
 /// Where the originals of duplicates are matched in order. Reads the lanes again where there are duplicates.

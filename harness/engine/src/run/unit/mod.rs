@@ -9,6 +9,9 @@ mod findings;
 mod judge;
 mod positions;
 mod rows;
+mod scope;
+#[cfg(test)]
+mod scope_tests;
 mod state;
 #[cfg(test)]
 mod state_tests;

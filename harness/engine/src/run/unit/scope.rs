@@ -1,0 +1,46 @@
+//! Where the scope of a unit's target lanes starts and ends: with the first and the last copy of a source record in scope.
+//! Reads nothing.
+
+use crate::align::Outcome;
+use crate::align::keyed::LaneOutcome;
+use crate::classify::UnitReading;
+use crate::ledger::{Cells, Place};
+
+/// Sets the scope of each target lane, whose start is that of its log before. `outcomes`: all that is not in `cells`.
+pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutcome]) {
+    let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
+    let live = reading.live();
+    let sources = reading.sources.clone();
+    let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
+    let apart = apart(outcomes, reading.targets.len());
+    for (at, lane) in reading.targets.iter_mut().enumerate() {
+        let log_start = lane.start;
+        let pairs = cells.sum(|source, target| target.0 == at && in_scope(source)).target;
+        let apart = apart[at].iter().filter(|(source, _)| in_scope(*source)).map(|(_, target)| *target);
+        let copies = pairs.into_iter().flat_map(<[i64; 2]>::from).chain(apart);
+        if !whole {
+            let before = cells.sum(|source, target| target.0 == at && source.1 < sources[source.0].start);
+            let after_history = || before.target.map_or(log_start, |(_, highest)| highest + 1);
+            lane.start = copies.clone().min().unwrap_or_else(after_history);
+        }
+        if live {
+            lane.cut = copies.max().map_or(lane.start, |last| last + 1);
+        }
+    }
+}
+
+/// By target lane: the first copies that are not matched in order, but moved or altered, and what they are copies of.
+fn apart(outcomes: &[LaneOutcome], lanes: usize) -> Vec<Vec<(Place, i64)>> {
+    let mut apart = vec![Vec::new(); lanes];
+    for entry in outcomes {
+        let (Outcome::Reordered { source, target, .. } | Outcome::Mismatched { source, target }) =
+            &entry.outcome
+        else {
+            continue;
+        };
+        if let (Some(source_lane), Some(target_lane)) = (entry.source_lane, entry.target_lane) {
+            apart[target_lane].push(((source_lane, source.offset), target.offset));
+        }
+    }
+    apart
+}

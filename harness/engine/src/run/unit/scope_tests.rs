@@ -1,0 +1,82 @@
+//! Where the scope of a target lane starts and ends, and what that makes of records that belong to nobody.
+
+use super::scope;
+use crate::align::keyed::{LaneOutcome, LanePair, PairSink};
+use crate::align::{Item, Outcome};
+use crate::classify::{SourceReading, Standing, TargetReading, UnitReading, classify_unit};
+use crate::ledger::Cells;
+use crate::record::FindingKind;
+
+fn item(offset: i64) -> Item {
+    Item { identity: 1, offset, timestamp: 2_000, key: None, value: 0 }
+}
+
+fn mismatched(source: i64, target: i64) -> Outcome {
+    Outcome::Mismatched { source: item(source), target: item(target) }
+}
+
+fn reordered(source: i64, target: i64) -> Outcome {
+    Outcome::Reordered { source: item(source), target: item(target), key_order_broken: true }
+}
+
+/// One lane a side: the source from `log_start` to its end at 20, read to `read_to`; the target from 0 to 40.
+fn reading(log_start: i64, read_to: i64) -> UnitReading {
+    let source = SourceReading {
+        log_start,
+        start: log_start,
+        end: 20,
+        read_to,
+        first_timestamp: Some(1_000),
+        highest_matched: None,
+    };
+    UnitReading {
+        name: "orders -> all.orders".into(),
+        sources: vec![source],
+        targets: vec![TargetReading { start: 0, cut: 40, first_matched: None, read_to: 40 }],
+        complete: [true, true],
+    }
+}
+
+/// `reading` with the scope set. `pairs`: offsets on the source and on the target.
+fn scoped(mut reading: UnitReading, pairs: &[(i64, i64)], outcomes: &[Outcome]) -> UnitReading {
+    let starts = reading.sources.iter().map(|lane| vec![lane.start, lane.end]).collect();
+    let mut cells = Cells::new([starts, vec![Vec::new(); reading.targets.len()]]);
+    pairs.iter().for_each(|&(s, t)| cells.matched(LanePair { source: (0, s), target: (0, t) }));
+    cells.close();
+    let entry = |outcome: &Outcome| LaneOutcome {
+        source_lane: outcome.source().map(|_| 0),
+        target_lane: outcome.target().map(|_| 0),
+        outcome: outcome.clone(),
+    };
+    reading.targets[0].first_matched = cells.sum(|_, _| true).target.map(|(lowest, _)| lowest);
+    scope::set(&mut reading, &cells, &outcomes.iter().map(entry).collect::<Vec<_>>());
+    reading
+}
+
+fn stranger(reading: &UnitReading, offset: i64) -> Standing {
+    let entry = LaneOutcome {
+        source_lane: None,
+        target_lane: Some(0),
+        outcome: Outcome::Extraneous { target: item(offset) },
+    };
+    classify_unit(reading, &entry)
+}
+
+#[test]
+fn while_the_source_goes_on_the_scope_ends_behind_the_last_copy_however_altered_it_is() {
+    let found = Standing::Finding(FindingKind::ExtraneousRecord);
+    let altered: Vec<Outcome> = (0..20).map(|n| mismatched(n, if n < 10 { n } else { n + 1 })).collect();
+    let live = scoped(reading(0, 21), &[], &altered);
+    assert_eq!((live.targets[0].start, live.targets[0].cut), (0, 21));
+    assert_eq!([10, 21].map(|offset| stranger(&live, offset)), [found, Standing::Beyond]);
+
+    let some = scoped(reading(0, 30), &[(0, 0), (21, 9)], &[reordered(5, 7), mismatched(25, 12)]);
+    assert_eq!(some.targets[0].cut, 8, "what is copied of later records does not count");
+    let none = scoped(reading(0, 30), &[(21, 9)], &[mismatched(25, 12)]);
+    assert_eq!(none.targets[0].cut, 0);
+    let ended = scoped(reading(0, 20), &[(0, 0)], &[]);
+    assert_eq!(ended.targets[0].cut, 40, "all that was read");
+    // A resent record behind the last first copy belongs to what goes on.
+    let resent = Outcome::Duplicate { original: item(0), target: item(30) };
+    assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent]).targets[0].cut, 1);
+}

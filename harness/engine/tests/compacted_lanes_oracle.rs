@@ -128,12 +128,14 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
                 read_to: log.end,
                 first_timestamp: log.records.first().map(|log| log.record.timestamp),
                 highest_matched: of_lane(at).map(|pair| pair.source.1).max(),
+                matched_in_all: None,
             })
             .collect(),
         targets: (unit.lanes[1].iter())
             .map(|log| TargetReading { start: 0, cut: log.end, first_matched: None, read_to: log.end })
             .collect(),
         complete: [true, true],
+        ordered: unit.order != Order::None,
     };
     let outcomes = alignment.outcomes;
     let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();

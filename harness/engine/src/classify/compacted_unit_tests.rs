@@ -51,6 +51,7 @@ impl Case {
             read_to: self.read_to[0],
             first_timestamp: Some(0),
             highest_matched: None,
+            matched_in_all: None,
         };
         let target =
             TargetReading { start: 0, cut: self.ends[1], first_matched: None, read_to: self.read_to[1] };
@@ -59,6 +60,7 @@ impl Case {
             sources: vec![source; self.lanes[0].len()],
             targets: vec![target; self.lanes[1].len()],
             complete: [true, true],
+            ordered: true,
         };
         let rules = UnitRules {
             rules: Rules::default(),

@@ -20,6 +20,8 @@ pub struct SourceReading {
     pub first_timestamp: Option<i64>,
     /// The highest offset below `end` that is matched in order.
     pub highest_matched: Option<i64>,
+    /// The highest one such that each target lane has a match at it or behind; `None` where one has no match.
+    pub matched_in_all: Option<i64>,
 }
 
 /// How one target lane was read.
@@ -46,12 +48,23 @@ pub struct UnitReading {
     pub targets: Vec<TargetReading>,
     /// Whether all lanes of a side were read to their planned ends.
     pub complete: [bool; 2],
+    /// Whether records of one source lane keep an order on their way.
+    pub ordered: bool,
 }
 
 impl UnitReading {
     /// Whether the source was read beyond the barrier.
     pub fn live(&self) -> bool {
         self.sources.iter().any(|lane| lane.read_to > lane.end)
+    }
+
+    /// What lies before this offset of a source lane has had its turn on the target. Once the barrier was read on both
+    /// sides that is so before any match; until then, only where order lets nothing come after it.
+    fn arrived(&self, lane: &SourceReading) -> Option<i64> {
+        match self.complete[0] {
+            true => lane.highest_matched,
+            false => lane.matched_in_all.filter(|_| self.ordered),
+        }
     }
 }
 
@@ -68,7 +81,7 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
         (Outcome::Missing { source: item }, Some(lane), _) => {
             if !reading.complete[1] {
                 Standing::Unverifiable
-            } else if lane.highest_matched > Some(item.offset) {
+            } else if reading.arrived(lane) > Some(item.offset) {
                 Standing::Finding(FindingKind::MissingRecord)
             } else {
                 Standing::Pending

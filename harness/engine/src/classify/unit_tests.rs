@@ -14,12 +14,14 @@ fn reading() -> UnitReading {
         read_to: 20,
         first_timestamp: Some(1_000),
         highest_matched: Some(15),
+        matched_in_all: Some(15),
     };
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: vec![source],
         targets: vec![TargetReading { start: 5, cut: 30, first_matched: Some(8), read_to: 40 }],
         complete: [true, true],
+        ordered: true,
     }
 }
 

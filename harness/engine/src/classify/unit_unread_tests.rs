@@ -18,9 +18,16 @@ fn reading(complete: [bool; 2]) -> UnitReading {
         read_to: 100,
         first_timestamp: Some(0),
         highest_matched: Some(99),
+        matched_in_all: Some(99),
     };
     let target = TargetReading { start: 0, cut: 100, first_matched: Some(0), read_to: 100 };
-    UnitReading { name: "a -> b".to_owned(), sources: vec![source], targets: vec![target], complete }
+    UnitReading {
+        name: "a -> b".to_owned(),
+        sources: vec![source],
+        targets: vec![target],
+        complete,
+        ordered: true,
+    }
 }
 
 fn standings(complete: [bool; 2]) -> Vec<Standing> {
@@ -56,4 +63,21 @@ fn a_finding_is_told_only_where_the_side_that_could_refute_it_was_read_to_its_en
     // An original may be among what was not read of the source.
     told([false, true], [missing, None, None, None, reordered, None]);
     told([false, false], [None, None, None, None, reordered, None]);
+}
+
+#[test]
+fn while_a_source_partition_was_not_read_only_its_order_proves_a_record_missing() {
+    let missing = |complete: [bool; 2], matched_in_all, ordered| {
+        let mut reading = UnitReading { ordered, ..reading(complete) };
+        reading.sources[0].matched_in_all = matched_in_all;
+        [10, 60].map(|offset| {
+            let outcome = Outcome::Missing { source: item(offset) };
+            classify_unit(&reading, &LaneOutcome { source_lane: Some(0), target_lane: None, outcome })
+        })
+    };
+    let [found, pending] = [Standing::Finding(FindingKind::MissingRecord), Standing::Pending];
+    assert_eq!(missing([false, true], Some(50), true), [found, pending]);
+    assert_eq!(missing([false, true], None, true), [pending; 2], "some target partition may be behind");
+    assert_eq!(missing([false, true], Some(50), false), [pending; 2], "its copy may come in any order");
+    assert_eq!(missing([true, true], None, false), [found; 2], "the barrier was read");
 }

@@ -16,6 +16,7 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         read_to: 50,
         first_timestamp: Some(0),
         highest_matched: None,
+        matched_in_all: None,
     };
     let target = TargetReading { start: 0, cut: 200, first_matched: None, read_to: 200 };
     UnitReading {
@@ -23,6 +24,7 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         sources: scopes.iter().map(source).collect(),
         targets: vec![target; TARGET_LANES],
         complete: [true, true],
+        ordered: true,
     }
 }
 

@@ -195,6 +195,7 @@ fn reading(
             read_to: read_to[0][at],
             first_timestamp: first_timestamps[at],
             highest_matched: below.highest_source,
+            matched_in_all: None,
         }
     });
     let targets = plan.targets.iter().enumerate().map(|(at, lane)| TargetReading {
@@ -203,7 +204,13 @@ fn reading(
         first_matched: cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest),
         read_to: read_to[1][at],
     });
-    UnitReading { name, sources: sources.collect(), targets: targets.collect(), complete }
+    UnitReading {
+        name,
+        sources: sources.collect(),
+        targets: targets.collect(),
+        complete,
+        ordered: plan.contract.order != OrderPromise::None,
+    }
 }
 
 /// Where the originals of duplicates are matched in order. Reads the lanes again where there are duplicates.

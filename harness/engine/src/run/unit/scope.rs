@@ -1,5 +1,5 @@
-//! Where the scope of a unit's target lanes starts and ends: with the first and the last copy of a source record in scope.
-//! Reads nothing.
+//! Where the scope of a unit's target lanes starts and ends: with the first and the last copy of a source record in scope;
+//! and how far each source lane has come on the target. Reads nothing.
 
 use crate::align::Outcome;
 use crate::align::keyed::LaneOutcome;
@@ -8,6 +8,14 @@ use crate::ledger::{Cells, Place};
 
 /// Sets the scope of each target lane, whose start is that of its log before. `outcomes`: all that is not in `cells`.
 pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutcome]) {
+    for (at, lane) in reading.sources.iter_mut().enumerate().filter(|_| !reading.complete[0]) {
+        let highest = (0..reading.targets.len()).map(|target_lane| {
+            let own =
+                cells.sum(|source, target| source.0 == at && source.1 < lane.end && target.0 == target_lane);
+            own.highest_source
+        });
+        lane.matched_in_all = highest.min().flatten();
+    }
     let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
     let live = reading.live();
     let sources = reading.sources.clone();

@@ -28,12 +28,14 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
         read_to,
         first_timestamp: Some(1_000),
         highest_matched: None,
+        matched_in_all: None,
     };
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: vec![source],
         targets: vec![TargetReading { start: 0, cut: 40, first_matched: None, read_to: 40 }],
         complete: [true, true],
+        ordered: true,
     }
 }
 
@@ -79,4 +81,24 @@ fn while_the_source_goes_on_the_scope_ends_behind_the_last_copy_however_altered_
     // A resent record behind the last first copy belongs to what goes on.
     let resent = Outcome::Duplicate { original: item(0), target: item(30) };
     assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent]).targets[0].cut, 1);
+}
+
+#[test]
+fn a_source_lane_has_come_as_far_as_in_the_target_lane_that_is_farthest_behind() {
+    let unread = || {
+        let mut reading = reading(0, 20);
+        reading.complete = [false, true];
+        reading.targets.push(reading.targets[0].clone());
+        reading
+    };
+    let far = |pairs: &[(i64, (usize, i64))]| {
+        let mut reading = unread();
+        let mut cells = Cells::new([vec![vec![0, 20]], vec![Vec::new(); 2]]);
+        pairs.iter().for_each(|&(s, target)| cells.matched(LanePair { source: (0, s), target }));
+        cells.close();
+        scope::set(&mut reading, &cells, &[]);
+        reading.sources[0].matched_in_all
+    };
+    assert_eq!(far(&[(0, (0, 0)), (3, (1, 0)), (9, (0, 1)), (25, (1, 1))]), Some(3));
+    assert_eq!(far(&[(0, (0, 0)), (9, (0, 1))]), None);
 }

@@ -132,10 +132,17 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
             })
             .collect(),
         targets: (unit.lanes[1].iter())
-            .map(|log| TargetReading { start: 0, cut: log.end, first_matched: None, read_to: log.end })
+            .map(|log| TargetReading {
+                start: 0,
+                cut: log.end,
+                first_matched: None,
+                first_copy: None,
+                read_to: log.end,
+            })
             .collect(),
         complete: [true, true],
         ordered: unit.order != Order::None,
+        timestamps_within: Some(0),
     };
     let outcomes = alignment.outcomes;
     let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();

@@ -53,14 +53,20 @@ impl Case {
             highest_matched: None,
             matched_in_all: None,
         };
-        let target =
-            TargetReading { start: 0, cut: self.ends[1], first_matched: None, read_to: self.read_to[1] };
+        let target = TargetReading {
+            start: 0,
+            cut: self.ends[1],
+            first_matched: None,
+            first_copy: None,
+            read_to: self.read_to[1],
+        };
         let reading = UnitReading {
             name: "accounts".into(),
             sources: vec![source; self.lanes[0].len()],
             targets: vec![target; self.lanes[1].len()],
             complete: [true, true],
             ordered: true,
+            timestamps_within: Some(0),
         };
         let rules = UnitRules {
             rules: Rules::default(),

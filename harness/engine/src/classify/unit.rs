@@ -1,8 +1,8 @@
 //! Which outcomes of a unit are findings, which are pending or unverifiable, and which lie out of scope. Reads nothing.
 
 use super::Standing;
-use crate::align::Outcome;
 use crate::align::keyed::LaneOutcome;
+use crate::align::{Item, Outcome};
 use crate::record::{FindingKind, Side};
 
 /// How one source lane was read.
@@ -33,6 +33,8 @@ pub struct TargetReading {
     pub cut: i64,
     /// Offset of the first record that is matched in order with any source record.
     pub first_matched: Option<i64>,
+    /// The same, or of the first record that stands in the place of a source record.
+    pub first_copy: Option<i64>,
     /// One past the last offset read.
     pub read_to: i64,
 }
@@ -50,6 +52,8 @@ pub struct UnitReading {
     pub complete: [bool; 2],
     /// Whether records of one source lane keep an order on their way.
     pub ordered: bool,
+    /// By how much the timestamps of a record and its copy may differ, in milliseconds; `None` where nothing is promised.
+    pub timestamps_within: Option<u64>,
 }
 
 impl UnitReading {
@@ -106,13 +110,8 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
                 Standing::Beyond
             } else if !reading.complete[0] {
                 Standing::Unverifiable
-            } else if may_copy_deleted(reading, item.timestamp) {
-                match lane.first_matched.is_none_or(|first| item.offset < first) {
-                    true => Standing::Beyond,
-                    false => Standing::Unverifiable,
-                }
             } else {
-                Standing::Finding(FindingKind::ExtraneousRecord)
+                extraneous(reading, lane, item)
             }
         }
         (Outcome::Unsolved { side: Side::Target, record }, _, Some(lane))
@@ -124,12 +123,25 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
     }
 }
 
-/// Whether a target record of this time may be the copy of a source record that retention has deleted: it is not newer
-/// than the oldest record that is left of a partition that has lost some.
-fn may_copy_deleted(reading: &UnitReading, timestamp: i64) -> bool {
-    reading
-        .sources
-        .iter()
-        .filter(|lane| lane.log_start > 0)
-        .any(|lane| lane.first_timestamp.is_none_or(|first| timestamp <= first))
+/// A target record in scope that copies nothing of what is left of the source. Where retention has deleted some of the
+/// source, it may copy that: before the first copy as for a pair, which begins there; after it as far as neither its time
+/// nor its place tell.
+fn extraneous(reading: &UnitReading, lane: &TargetReading, item: &Item) -> Standing {
+    let shortened = || reading.sources.iter().filter(|source| source.log_start > 0);
+    if shortened().next().is_none() {
+        return Standing::Finding(FindingKind::ExtraneousRecord);
+    }
+    let newer = reading.timestamps_within.is_some_and(|within| {
+        let after = |first: i64| item.timestamp > first.saturating_add_unsigned(within);
+        shortened().all(|source| source.first_timestamp.is_some_and(after))
+    });
+    let behind_a_match = lane.first_matched.is_some_and(|first| item.offset >= first);
+    let in_order = reading.timestamps_within.is_none() && reading.ordered && reading.sources.len() == 1;
+    match lane.first_copy {
+        Some(first) if item.offset < first => Standing::Beyond,
+        Some(_) if newer || (in_order && behind_a_match) => Standing::Finding(FindingKind::ExtraneousRecord),
+        // Of the same age as what was deleted, or only a little newer.
+        None if !newer => Standing::Beyond,
+        _ => Standing::Unverifiable,
+    }
 }

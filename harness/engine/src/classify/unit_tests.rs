@@ -19,9 +19,16 @@ fn reading() -> UnitReading {
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: vec![source],
-        targets: vec![TargetReading { start: 5, cut: 30, first_matched: Some(8), read_to: 40 }],
+        targets: vec![TargetReading {
+            start: 5,
+            cut: 30,
+            first_matched: Some(8),
+            first_copy: Some(8),
+            read_to: 40,
+        }],
         complete: [true, true],
         ordered: true,
+        timestamps_within: Some(0),
     }
 }
 
@@ -116,27 +123,63 @@ fn target_records_are_judged_from_the_start_of_their_lane_to_its_cut() {
     assert_eq!(own(&live(reading()), 30), [Standing::Beyond; 3]);
 }
 
+fn extraneous(reading: &UnitReading, offset: i64, timestamp: i64) -> Standing {
+    judge(reading, Outcome::Extraneous { target: Item { timestamp, ..item(offset) } })
+}
+
+const FOUND: Standing = finding(FindingKind::ExtraneousRecord);
+
 #[test]
 fn an_extraneous_record_may_copy_what_the_source_was_not_read_for_or_no_longer_holds() {
-    let extraneous = |reading: &UnitReading, offset: i64, timestamp: i64| {
-        judge(reading, Outcome::Extraneous { target: Item { timestamp, ..item(offset) } })
-    };
-    let found = finding(FindingKind::ExtraneousRecord);
     let stalled = UnitReading { complete: [false, true], ..reading() };
     assert_eq!(extraneous(&stalled, 12, 2_000), Standing::Unverifiable);
 
-    assert_eq!(extraneous(&reading(), 12, 999), found, "nothing was deleted");
+    assert_eq!(extraneous(&reading(), 12, 999), FOUND, "nothing was deleted");
+    assert_eq!(extraneous(&reading(), 7, 999), FOUND, "nothing was deleted");
     let shortened = shortened(reading());
-    assert_eq!(extraneous(&shortened, 12, 1_001), found, "newer than the oldest record that is left");
+    assert_eq!(extraneous(&shortened, 12, 1_001), FOUND, "newer than the oldest record that is left");
     for (offset, standing) in
         [(7, Standing::Beyond), (8, Standing::Unverifiable), (12, Standing::Unverifiable)]
     {
         assert_eq!(extraneous(&shortened, offset, 1_000), standing, "{offset}");
     }
-    let mut unmatched = shortened.clone();
-    unmatched.targets[0].first_matched = None;
-    assert_eq!(extraneous(&unmatched, 12, 1_000), Standing::Beyond);
+    // The last record that was deleted may be newer than the first one that was not.
+    assert_eq!(extraneous(&shortened, 7, 1_002), Standing::Beyond);
+    let tolerant = UnitReading { timestamps_within: Some(5), ..shortened.clone() };
+    let standings = [1_005, 1_006].map(|timestamp| extraneous(&tolerant, 12, timestamp));
+    assert_eq!(standings, [Standing::Unverifiable, FOUND]);
     let mut empty = shortened;
     empty.sources[0].first_timestamp = None;
     assert_eq!(extraneous(&empty, 12, 2_000), Standing::Unverifiable, "all of the source was deleted");
+}
+
+#[test]
+fn where_timestamps_say_nothing_order_alone_tells_what_copies_a_deleted_record() {
+    let one_lane = UnitReading { timestamps_within: None, ..shortened(reading()) };
+    let mut doubtful = one_lane.clone();
+    doubtful.targets[0].first_copy = Some(6);
+    let unordered = UnitReading { ordered: false, ..one_lane.clone() };
+    let mut several = one_lane.clone();
+    several.sources.push(reading().sources[0].clone());
+    let [beyond, unverifiable] = [Standing::Beyond, Standing::Unverifiable];
+    for timestamp in [0, 9_999] {
+        let standings = |reading| [5, 6, 7, 8, 12].map(|offset| extraneous(reading, offset, timestamp));
+        assert_eq!(standings(&one_lane), [beyond, beyond, beyond, FOUND, FOUND]);
+        assert_eq!(standings(&doubtful), [beyond, unverifiable, unverifiable, FOUND, FOUND]);
+        for reading in [&unordered, &several] {
+            assert_eq!(standings(reading), [beyond, beyond, beyond, unverifiable, unverifiable]);
+        }
+    }
+    let whole = UnitReading { timestamps_within: None, ..reading() };
+    assert_eq!([7, 12].map(|offset| extraneous(&whole, offset, 0)), [FOUND; 2], "nothing was deleted");
+}
+
+#[test]
+fn in_a_lane_without_a_copy_what_cannot_be_older_than_the_source_is_not_passed_over() {
+    let mut reading = shortened(reading());
+    (reading.targets[0].first_matched, reading.targets[0].first_copy) = (None, None);
+    let standings = |reading: &UnitReading| [1_000, 1_001].map(|at| extraneous(reading, 12, at));
+    assert_eq!(standings(&reading), [Standing::Beyond, Standing::Unverifiable]);
+    reading.timestamps_within = None;
+    assert_eq!(standings(&reading), [Standing::Beyond; 2]);
 }

@@ -20,13 +20,15 @@ fn reading(complete: [bool; 2]) -> UnitReading {
         highest_matched: Some(99),
         matched_in_all: Some(99),
     };
-    let target = TargetReading { start: 0, cut: 100, first_matched: Some(0), read_to: 100 };
+    let target =
+        TargetReading { start: 0, cut: 100, first_matched: Some(0), first_copy: Some(0), read_to: 100 };
     UnitReading {
         name: "a -> b".to_owned(),
         sources: vec![source],
         targets: vec![target],
         complete,
         ordered: true,
+        timestamps_within: Some(0),
     }
 }
 

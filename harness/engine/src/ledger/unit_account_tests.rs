@@ -18,13 +18,14 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         highest_matched: None,
         matched_in_all: None,
     };
-    let target = TargetReading { start: 0, cut: 200, first_matched: None, read_to: 200 };
+    let target = TargetReading { start: 0, cut: 200, first_matched: None, first_copy: None, read_to: 200 };
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: scopes.iter().map(source).collect(),
         targets: vec![target; TARGET_LANES],
         complete: [true, true],
         ordered: true,
+        timestamps_within: Some(0),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
-use crate::align::{Item, LogError};
+use crate::align::{Item, LogError, Outcome};
 use crate::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit,
@@ -140,6 +140,7 @@ pub(in crate::run) fn judge(
     };
     scope::set(&mut reading, &cells, &outcomes);
     let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    remarks.extend(not_told_from_deleted(plan, &reading, &outcomes, &standings));
     if plan.contract.log == LogKind::Compacted {
         let judged = check_unit_intake(&reading.name, &outcomes, &intake)
             .map_err(|_| compacted_meanwhile(&reading.name))
@@ -155,6 +156,25 @@ pub(in crate::run) fn judge(
     let ledger = account_unit(&reading, &cells, &outcomes, &standings, &intake)?;
     let result = UnitResult { cells, outcomes, standings, in_order, ledger };
     Ok(JudgedUnit { reading, intake, result: Some(result), remarks, schema_ids })
+}
+
+/// What to say of target records that may copy what retention has deleted from the source.
+fn not_told_from_deleted(
+    plan: &UnitPlan,
+    reading: &UnitReading,
+    outcomes: &[LaneOutcome],
+    standings: &[Standing],
+) -> Option<String> {
+    let untold = outcomes.iter().zip(standings).filter(|(entry, standing)| {
+        matches!((&entry.outcome, standing), (Outcome::Extraneous { .. }, Standing::Unverifiable))
+    });
+    let untold = untold.count();
+    (reading.complete[0] && untold > 0).then(|| {
+        format!(
+            "{untold} records of {} on the target may be copies of source records that retention has deleted: not judged",
+            plan.target_topic()
+        )
+    })
 }
 
 /// Takes from the findings what compaction may explain.
@@ -202,6 +222,7 @@ fn reading(
         start: lane.log_start,
         cut: read_to[1][at],
         first_matched: cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest),
+        first_copy: None,
         read_to: read_to[1][at],
     });
     UnitReading {
@@ -210,6 +231,11 @@ fn reading(
         targets: targets.collect(),
         complete,
         ordered: plan.contract.order != OrderPromise::None,
+        timestamps_within: match plan.contract.timestamps {
+            TimestampRule::Exact => Some(0),
+            TimestampRule::ToleranceMs(within) => Some(within),
+            TimestampRule::Ignore => None,
+        },
     }
 }
 

@@ -18,18 +18,24 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
     }
     let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
     let live = reading.live();
+    let shortened = reading.sources.iter().any(|lane| lane.log_start > 0);
     let sources = reading.sources.clone();
     let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
     let apart = apart(outcomes, reading.targets.len());
     for (at, lane) in reading.targets.iter_mut().enumerate() {
         let log_start = lane.start;
         let pairs = cells.sum(|source, target| target.0 == at && in_scope(source)).target;
-        let apart = apart[at].iter().filter(|(source, _)| in_scope(*source)).map(|(_, target)| *target);
-        let copies = pairs.into_iter().flat_map(<[i64; 2]>::from).chain(apart);
+        let moved = apart[at].iter().filter(|(source, _)| in_scope(*source)).map(|(_, target)| *target);
+        let copies = pairs.into_iter().flat_map(<[i64; 2]>::from).chain(moved);
         if !whole {
             let before = cells.sum(|source, target| target.0 == at && source.1 < sources[source.0].start);
             let after_history = || before.target.map_or(log_start, |(_, highest)| highest + 1);
             lane.start = copies.clone().min().unwrap_or_else(after_history);
+        }
+        let any = cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest);
+        lane.first_copy = any.into_iter().chain(apart[at].iter().map(|(_, target)| *target)).min();
+        if let Some(first) = lane.first_copy.filter(|_| shortened) {
+            lane.start = lane.start.max(first);
         }
         if live {
             lane.cut = copies.max().map_or(lane.start, |last| last + 1);

@@ -33,9 +33,16 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: vec![source],
-        targets: vec![TargetReading { start: 0, cut: 40, first_matched: None, read_to: 40 }],
+        targets: vec![TargetReading {
+            start: 0,
+            cut: 40,
+            first_matched: None,
+            first_copy: None,
+            read_to: 40,
+        }],
         complete: [true, true],
         ordered: true,
+        timestamps_within: Some(0),
     }
 }
 
@@ -81,6 +88,20 @@ fn while_the_source_goes_on_the_scope_ends_behind_the_last_copy_however_altered_
     // A resent record behind the last first copy belongs to what goes on.
     let resent = Outcome::Duplicate { original: item(0), target: item(30) };
     assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent]).targets[0].cut, 1);
+}
+
+#[test]
+fn where_the_source_has_lost_records_the_scope_starts_with_the_first_copy_of_what_is_left() {
+    let places = |reading: UnitReading, pairs: &[(i64, i64)], outcomes: &[Outcome]| {
+        let lane = scoped(reading, pairs, outcomes).targets.remove(0);
+        (lane.start, lane.first_copy, lane.first_matched)
+    };
+    assert_eq!(places(reading(3, 20), &[(5, 9)], &[]), (9, Some(9), Some(9)));
+    assert_eq!(places(reading(3, 20), &[(5, 9)], &[mismatched(7, 6)]), (6, Some(6), Some(9)));
+    assert_eq!(places(reading(3, 20), &[(5, 9)], &[reordered(7, 6)]), (6, Some(6), Some(9)));
+    assert_eq!(places(reading(3, 20), &[], &[mismatched(7, 6)]), (6, Some(6), None));
+    assert_eq!(places(reading(3, 20), &[], &[]), (0, None, None));
+    assert_eq!(places(reading(0, 20), &[(5, 9)], &[]), (0, Some(9), Some(9)), "nothing was lost");
 }
 
 #[test]

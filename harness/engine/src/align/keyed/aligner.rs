@@ -125,15 +125,13 @@ impl KeyedAligner {
 
     /// Whether the target may still bring what a source record waits for.
     pub fn waits_for_target(&self) -> bool {
-        let [source, _] = self.aside.records();
-        source > 0 || self.waiting_in_memory() > 0
+        self.aside.source_records() > 0 || self.waiting_in_memory() > 0
     }
 
-    /// How many source records wait for the target, as far as that is known before the end: of those put aside, as many
-    /// as the target's do not outnumber. While it gets less, the target is catching up.
+    /// How many source records wait for the target, as far as that is known before the end: of those put aside, about as
+    /// many as it has brought no copy of. While it gets less, the target is catching up.
     pub fn waiting_for_target(&self) -> u64 {
-        let [source, target] = self.aside.records();
-        self.waiting_in_memory() + source.saturating_sub(target)
+        self.waiting_in_memory() + self.aside.waiting()
     }
 
     fn waiting_in_memory(&self) -> u64 {

@@ -308,3 +308,25 @@ fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
     );
     assert_eq!(alignment.records_read_again, 7);
 }
+
+#[test]
+fn what_is_put_aside_waits_for_its_own_copies_and_not_for_whatever_else_the_target_brings() {
+    let mut unit = Unit::new(BY_KEY, [1, 1], KeyedTuning::default());
+    unit.aligner.spill().expect("memory holds it");
+    for key in 1..=10 {
+        unit.source(0, key, 1);
+    }
+    assert_eq!(unit.aligner.waiting_for_target(), 10);
+    for key in 100..=140 {
+        unit.target(0, key, 1);
+    }
+    for key in 1..=10 {
+        assert_eq!(unit.aligner.waiting_for_target(), 11 - key);
+        unit.target(0, key, 1);
+    }
+    assert_eq!(unit.aligner.waiting_for_target(), 0);
+    // What came before its original does not let anything wait.
+    unit.target(0, 11, 1);
+    unit.source(0, 11, 1);
+    assert_eq!(unit.aligner.waiting_for_target(), 0);
+}

@@ -1,5 +1,5 @@
-//! Where the scope of a unit's target lanes starts and ends: with the first and the last copy of a source record in scope;
-//! and how far each source lane has come on the target. Reads nothing.
+//! Where the scope of a unit's target lanes starts and ends: with the first copy of a source record in scope, and behind the
+//! last thing that one became; and how far each source lane has come on the target. Reads nothing.
 
 use crate::align::Outcome;
 use crate::align::keyed::LaneOutcome;
@@ -38,7 +38,8 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
             lane.start = lane.start.max(first);
         }
         if live {
-            lane.cut = copies.max().map_or(lane.start, |last| last + 1);
+            let again = again(outcomes, at).filter(|(source, _)| in_scope(*source)).map(|(_, target)| target);
+            lane.cut = copies.chain(again).max().map_or(lane.start, |last| last + 1);
         }
     }
 }
@@ -57,4 +58,14 @@ fn apart(outcomes: &[LaneOutcome], lanes: usize) -> Vec<Vec<(Place, i64)>> {
         }
     }
     apart
+}
+
+/// What a target lane holds once more, and what it is a copy of.
+fn again(outcomes: &[LaneOutcome], lane: usize) -> impl Iterator<Item = (Place, i64)> {
+    outcomes.iter().filter_map(move |entry| match &entry.outcome {
+        Outcome::Duplicate { original, target } if entry.target_lane == Some(lane) => {
+            entry.source_lane.map(|source_lane| ((source_lane, original.offset), target.offset))
+        }
+        _ => None,
+    })
 }

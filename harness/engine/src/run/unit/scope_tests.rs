@@ -85,9 +85,10 @@ fn while_the_source_goes_on_the_scope_ends_behind_the_last_copy_however_altered_
     assert_eq!(none.targets[0].cut, 0);
     let ended = scoped(reading(0, 20), &[(0, 0)], &[]);
     assert_eq!(ended.targets[0].cut, 40, "all that was read");
-    // A resent record behind the last first copy belongs to what goes on.
-    let resent = Outcome::Duplicate { original: item(0), target: item(30) };
-    assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent]).targets[0].cut, 1);
+    // A record of the scope that is there once more is judged wherever that is; one from after it belongs to what goes on.
+    let resent = |source| Outcome::Duplicate { original: item(source), target: item(30) };
+    assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent(0)]).targets[0].cut, 31);
+    assert_eq!(scoped(reading(0, 30), &[(0, 0)], &[resent(20)]).targets[0].cut, 1);
 }
 
 #[test]

@@ -96,7 +96,7 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
         (Outcome::Mismatched { .. }, ..) if reading.complete != [true, true] => Standing::Unverifiable,
         (Outcome::Mismatched { .. }, ..) => Standing::Finding(FindingKind::MismatchedRecord),
         (Outcome::Duplicate { target: item, .. }, _, Some(lane)) => {
-            if reading.live() && item.offset >= lane.cut {
+            if (reading.live() && item.offset >= lane.cut) || copies_deleted(reading, lane, item) {
                 Standing::Beyond
             } else if !reading.complete[0] {
                 // It may be the copy of an equal record that was not read.
@@ -121,6 +121,13 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
         }
         _ => Standing::Unverifiable,
     }
+}
+
+/// Whether a target record that equals one of the source is rather the copy of an equal one that retention has deleted: it
+/// lies before the first copy of what is left.
+fn copies_deleted(reading: &UnitReading, lane: &TargetReading, item: &Item) -> bool {
+    let shortened = reading.sources.iter().any(|source| source.log_start > 0);
+    shortened && lane.first_copy.is_some_and(|first| item.offset < first)
 }
 
 /// A target record in scope that copies nothing of what is left of the source. Where retention has deleted some of the

@@ -175,6 +175,17 @@ fn where_timestamps_say_nothing_order_alone_tells_what_copies_a_deleted_record()
 }
 
 #[test]
+fn a_further_copy_before_the_first_one_copies_what_was_deleted() {
+    let duplicate = |reading: &UnitReading, offset: i64| {
+        judge(reading, Outcome::Duplicate { original: item(15), target: item(offset) })
+    };
+    let found = finding(FindingKind::DuplicateRecord);
+    assert_eq!([7, 8].map(|offset| duplicate(&reading(), offset)), [found; 2], "nothing was deleted");
+    let shortened = shortened(reading());
+    assert_eq!([7, 8].map(|offset| duplicate(&shortened, offset)), [Standing::Beyond, found]);
+}
+
+#[test]
 fn in_a_lane_without_a_copy_what_cannot_be_older_than_the_source_is_not_passed_over() {
     let mut reading = shortened(reading());
     (reading.targets[0].first_matched, reading.targets[0].first_copy) = (None, None);

@@ -107,8 +107,12 @@ fn still_open(
     let mut open = BTreeMap::new();
     if side == Side::Source {
         for (partition, hidden) in &awaited.0 {
-            let known = read_to.remove(partition).and(*hidden);
-            open.extend(known.map(|range| (partition.clone(), range)));
+            let Some((read_to, hidden)) = read_to.remove(partition).zip(*hidden) else { continue };
+            // What was committed between the last look and the reading was read.
+            let left = OffsetRange { start: hidden.start.max(read_to), end: hidden.end };
+            if left.start < left.end {
+                open.insert(partition.clone(), left);
+            }
         }
     }
     open.extend(hanging(clusters[side as usize], read_to, settle)?);

@@ -268,6 +268,36 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Those of all rows together.
+    pub fn sum(rows: &[PairSummary]) -> Self {
+        let mut total = Self::default();
+        for row in rows {
+            let Self {
+                source_records,
+                target_records,
+                matched,
+                equal_meaning,
+                pending,
+                unverifiable,
+                compacted,
+                compacted_or_dropped,
+                findings,
+            } = &row.counts;
+            total.source_records += source_records;
+            total.target_records += target_records;
+            total.matched += matched;
+            total.equal_meaning += equal_meaning;
+            total.pending += pending;
+            total.unverifiable += unverifiable;
+            total.compacted += compacted;
+            total.compacted_or_dropped += compacted_or_dropped;
+            for (kind, count) in findings {
+                *total.findings.entry(*kind).or_default() += count;
+            }
+        }
+        total
+    }
+
     /// The number of findings of all kinds.
     pub fn findings_total(&self) -> u64 {
         self.findings.values().sum()

@@ -131,36 +131,6 @@ pub(crate) fn is_clean(pair: &PairSummary) -> bool {
         && pair.remarks.is_empty()
 }
 
-/// Sums over pairs.
-pub(crate) fn sum(pairs: &[PairSummary]) -> Counts {
-    let mut total = Counts::default();
-    for pair in pairs {
-        let Counts {
-            source_records,
-            target_records,
-            matched,
-            equal_meaning,
-            pending,
-            unverifiable,
-            compacted,
-            compacted_or_dropped,
-            findings,
-        } = &pair.counts;
-        total.source_records += source_records;
-        total.target_records += target_records;
-        total.matched += matched;
-        total.equal_meaning += equal_meaning;
-        total.pending += pending;
-        total.unverifiable += unverifiable;
-        total.compacted += compacted;
-        total.compacted_or_dropped += compacted_or_dropped;
-        for (kind, count) in findings {
-            *total.findings.entry(*kind).or_default() += count;
-        }
-    }
-    total
-}
-
 /// `orders-3`, or `orders-3 -> src.orders-3` where the two sides differ in name or number. A side without a partition
 /// stands for all of its partitions: `orders-3 -> src.orders`.
 pub(crate) fn pair_name(source: (&str, Option<i32>), target: (&str, Option<i32>)) -> String {
@@ -271,7 +241,7 @@ mod tests {
             compacted_or_dropped: 60_000_000,
             findings: [(FindingKind::MissingRecord, 3), (FindingKind::DuplicateRecord, 3)].into(),
         };
-        assert_eq!(sum(&pairs), expected);
+        assert_eq!(Counts::sum(&pairs), expected);
         assert_eq!(findings_by_kind(&expected), "3 missing_record, 3 duplicate_record");
     }
 }

@@ -5,9 +5,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::offsets::{OffsetsOf, Translation};
 use crate::rows::{
     FINDING_HEADER, LEDGER_HEADER, POSITION_HEADER, finding_cells, findings_by_kind,
-    group_without_positions_cells, grouped, pair_cells, plain, position_cells, shout, sum, sum_cells,
+    group_without_positions_cells, grouped, pair_cells, plain, position_cells, shout, sum_cells,
 };
-use crate::{Finding, GroupSummary, PairSummary, RunManifest, RunState, Scorecard};
+use crate::{Counts, Finding, GroupSummary, PairSummary, RunManifest, RunState, Scorecard};
 
 /// The first `max_rows` findings, and how many more there are.
 pub fn findings_table(findings: &[Finding], max_rows: usize) -> String {
@@ -43,7 +43,7 @@ pub fn ledger_table(pairs: &[PairSummary]) -> String {
     if pairs.is_empty() {
         return "no pairs\n".to_owned();
     }
-    let sums = (pairs.len() > 1).then(|| sum_cells(&sum(pairs)));
+    let sums = (pairs.len() > 1).then(|| sum_cells(&Counts::sum(pairs)));
     table(LEDGER_HEADER, pairs.iter().map(pair_cells).chain(sums), &[1, 2, 3, 4, 5, 6, 7, 8, 9])
 }
 

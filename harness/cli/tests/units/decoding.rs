@@ -61,15 +61,8 @@ fn every_matched_record_is_read_through_the_targets_registry_whatever_order_is_p
         .config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 500ms }\n")
         .replace("partitions: by_key }", "partitions: by_key, decode: all }")
         .replace("order: key }", "order: key, decode: all }")
-        .replace("order: none }", "order: none, decode: all }")
-        .replace(
-            "{ alias: src,",
-            &format!("{{ alias: src, schema_registry: {{ url: \"{}\" }},", registries[0].url()),
-        )
-        .replace(
-            "{ alias: dst,",
-            &format!("{{ alias: dst, schema_registry: {{ url: \"{}\" }},", registries[1].url()),
-        );
+        .replace("order: none }", "order: none, decode: all }");
+    let config = with_registries(&config, &registries);
     let ended = cutproof_run(lab.work.path(), &config);
     ended.expect_code(10);
     assert_eq!(findings(ended.directory.as_deref().expect("a directory")), expected, "{}", ended.stderr);
@@ -105,16 +98,9 @@ fn among_copies_that_all_have_another_schema_id_a_stranger_is_found_also_while_t
     let offset = target[..at].iter().filter(|record| record.partition == 0).count() as i64;
     produce_in_order(&lab.clusters[0], shape.topic, source);
     produce_in_order(&lab.clusters[1], shape.topic, target);
-    let config = lab
-        .config_of(&[shape], "fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n")
-        .replace(
-            "{ alias: src,",
-            &format!("{{ alias: src, schema_registry: {{ url: \"{}\" }},", registries[0].url()),
-        )
-        .replace(
-            "{ alias: dst,",
-            &format!("{{ alias: dst, schema_registry: {{ url: \"{}\" }},", registries[1].url()),
-        );
+    let config =
+        lab.config_of(&[shape], "fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n");
+    let config = with_registries(&config, &registries);
     let work = lab.work.path();
     let mut run = start(work, &config);
     run.wait_for("settle");
@@ -128,4 +114,12 @@ fn among_copies_that_all_have_another_schema_id_a_stranger_is_found_also_while_t
     assert_eq!(ended.run["totals"]["matched"], RECORDS);
     let last = &ended.run["pairs"][0];
     assert_eq!(last["target_end_offset"], last["target_records"], "to the end of the copies: {last}");
+}
+
+/// `config` with a registry for each side.
+fn with_registries(config: &str, registries: &[FixedRegistry; 2]) -> String {
+    ["src", "dst"].iter().zip(registries).fold(config.to_owned(), |config, (alias, registry)| {
+        let with = format!("{{ alias: {alias}, schema_registry: {{ url: \"{}\" }},", registry.url());
+        config.replace(&format!("{{ alias: {alias},"), &with)
+    })
 }

@@ -62,6 +62,11 @@ impl UnitReading {
         self.sources.iter().any(|lane| lane.read_to > lane.end)
     }
 
+    /// The source lanes that have lost their beginning to retention.
+    pub fn shortened(&self) -> impl Iterator<Item = &SourceReading> {
+        self.sources.iter().filter(|lane| lane.log_start > 0)
+    }
+
     /// What lies before this offset of a source lane has had its turn on the target. Once the barrier was read on both
     /// sides that is so before any match; until then, only where order lets nothing come after it.
     fn arrived(&self, lane: &SourceReading) -> Option<i64> {
@@ -126,21 +131,19 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
 /// Whether a target record that equals one of the source is rather the copy of an equal one that retention has deleted: it
 /// lies before the first copy of what is left.
 fn copies_deleted(reading: &UnitReading, lane: &TargetReading, item: &Item) -> bool {
-    let shortened = reading.sources.iter().any(|source| source.log_start > 0);
-    shortened && lane.first_copy.is_some_and(|first| item.offset < first)
+    reading.shortened().next().is_some() && lane.first_copy.is_some_and(|first| item.offset < first)
 }
 
 /// A target record in scope that copies nothing of what is left of the source. Where retention has deleted some of the
 /// source, it may copy that: before the first copy as for a pair, which begins there; after it as far as neither its time
 /// nor its place tell.
 fn extraneous(reading: &UnitReading, lane: &TargetReading, item: &Item) -> Standing {
-    let shortened = || reading.sources.iter().filter(|source| source.log_start > 0);
-    if shortened().next().is_none() {
+    if reading.shortened().next().is_none() {
         return Standing::Finding(FindingKind::ExtraneousRecord);
     }
     let newer = reading.timestamps_within.is_some_and(|within| {
         let after = |first: i64| item.timestamp > first.saturating_add_unsigned(within);
-        shortened().all(|source| source.first_timestamp.is_some_and(after))
+        reading.shortened().all(|source| source.first_timestamp.is_some_and(after))
     });
     let behind_a_match = lane.first_matched.is_some_and(|first| item.offset >= first);
     let in_order = reading.timestamps_within.is_none() && reading.ordered && reading.sources.len() == 1;

@@ -1,14 +1,14 @@
 //! Puts the results of all stages together, has the verdict decided, and writes what a run leaves. Decides nothing itself.
 
 use cutproof_reports::{
-    Barrier, ClusterSummary, Finding, OffsetRun, PairSummary, RunDirectory, RunManifest, RunState,
+    Barrier, ClusterSummary, Counts, Finding, OffsetRun, PairSummary, RunDirectory, RunManifest, RunState,
     SCHEMA_VERSION, SelfCheck, Verdict,
 };
 use time::OffsetDateTime;
 
 use super::judge::AllJudged;
 use super::lead::LeadIn;
-use super::summaries::{by_contract, pair_summaries, totals};
+use super::summaries::{by_contract, pair_summaries};
 use super::{Run, RunError, RunOutcome, groups, rfc3339, uncompared, unit};
 use crate::gates::{Results, decide};
 use crate::positions::Plan;
@@ -37,7 +37,7 @@ impl Run<'_> {
         let pairs = pair_summaries(&self.plan, &judged);
         let contracts: Vec<&Contract> = pairs.iter().map(|(contract, _)| *contract).collect();
         let pairs: Vec<PairSummary> = pairs.iter().map(|(_, pair)| pair.clone()).collect();
-        let totals = totals(&pairs);
+        let totals = Counts::sum(&pairs);
         let mut unread: Vec<String> = pairs.iter().flat_map(|pair| pair.remarks.clone()).collect();
         match uncompared::uncompared(&self.plan, self.clusters) {
             Ok(sentences) => unread.extend(sentences),

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use crate::cancel::CancelToken;
 use crate::kafka::{Cluster, KafkaError};
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
@@ -14,6 +13,7 @@ use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
 use super::RunError;
 use super::again::Readers;
 use super::pair::PairRead;
+use super::shared::Shared;
 
 /// How often the last stable offsets are asked for while open transactions may end.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
@@ -23,33 +23,33 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 #[derive(Default)]
 pub(super) struct Awaited(BTreeMap<TopicPartition, Option<OffsetRange>>);
 
-/// Waits at most `settle` until every record that `partitions` of the source hold now can be read: the target may hold
-/// copies of uncommitted ones. What comes later does not matter.
+/// Waits at most `range.settle` until every record that `partitions` of the source hold now can be read: the target may
+/// hold copies of uncommitted ones. What comes later does not matter.
 pub(super) fn await_transactions(
-    cluster: &Cluster,
-    partitions: &[TopicPartition],
-    settle: Duration,
-    cancel: &CancelToken,
+    shared: &Shared<'_>,
+    mut partitions: Vec<TopicPartition>,
 ) -> Result<Awaited, KafkaError> {
+    let mut awaited = Awaited::default();
+    if shared.isolation != Isolation::ReadCommitted || partitions.is_empty() {
+        return Ok(awaited);
+    }
     let begun = Instant::now();
-    let ends = cluster.log_bounds(partitions, Isolation::ReadUncommitted)?;
-    let mut waited = Awaited(partitions.iter().map(|partition| (partition.clone(), None)).collect());
-    let mut open = partitions.to_vec();
-    while !open.is_empty() {
-        let stable = cluster.log_bounds(&open, Isolation::ReadCommitted)?;
-        open.retain(|partition| {
+    let ends = shared.source.log_bounds(&partitions, Isolation::ReadUncommitted)?;
+    loop {
+        let stable = shared.source.log_bounds(&partitions, Isolation::ReadCommitted)?;
+        partitions.retain(|partition| {
             let bounds = stable.get(partition).zip(ends.get(partition));
             let hidden = bounds.map(|(stable, end)| OffsetRange { start: stable.end, end: end.end });
             let hidden = hidden.filter(|range| range.start < range.end);
-            waited.0.insert(partition.clone(), hidden);
+            awaited.0.insert(partition.clone(), hidden);
             hidden.is_some()
         });
-        if begun.elapsed() >= settle || cancel.cancelled().is_some() {
-            break;
+        let over = begun.elapsed() >= shared.settle || shared.cancel.cancelled().is_some();
+        if partitions.is_empty() || over {
+            return Ok(awaited);
         }
-        std::thread::sleep(if open.is_empty() { Duration::ZERO } else { ASK_AGAIN });
+        std::thread::sleep(ASK_AGAIN);
     }
-    Ok(waited)
 }
 
 /// Names the transactions that are still open at each pair's end, after waiting at most `settle` for them to end: a

@@ -1,4 +1,4 @@
-//! The rows of the ledger as a run states them, and their sums. Counts nothing itself.
+//! The rows of the ledger as a run states them. Counts nothing itself.
 
 use std::collections::BTreeMap;
 
@@ -85,34 +85,4 @@ pub(super) fn by_contract<'p>(
             ((allowances, findings), (allowances, open))
         })
         .unzip()
-}
-
-/// Of all rows.
-pub(super) fn totals(pairs: &[PairSummary]) -> Counts {
-    let mut totals = Counts::default();
-    for PairSummary { counts, .. } in pairs {
-        let Counts {
-            source_records,
-            target_records,
-            matched,
-            equal_meaning,
-            pending,
-            unverifiable,
-            compacted,
-            compacted_or_dropped,
-            findings,
-        } = counts;
-        totals.source_records += source_records;
-        totals.target_records += target_records;
-        totals.matched += matched;
-        totals.equal_meaning += equal_meaning;
-        totals.pending += pending;
-        totals.unverifiable += unverifiable;
-        totals.compacted += compacted;
-        totals.compacted_or_dropped += compacted_or_dropped;
-        for (kind, count) in findings {
-            *totals.findings.entry(*kind).or_default() += count;
-        }
-    }
-    totals
 }

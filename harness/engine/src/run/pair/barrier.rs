@@ -7,7 +7,7 @@ use super::super::RunError;
 use super::super::holes;
 use super::super::phases::{ASK_AGAIN, Phase, Reached, Standing};
 use super::super::shared::{LOOK_AGAIN, Shared};
-use super::super::stable::{self, Awaited};
+use super::super::stable::{Awaited, await_transactions};
 use super::super::unread::unread;
 use super::ends;
 use super::noting::Noting;
@@ -15,7 +15,7 @@ use super::state::PairState;
 use crate::align::Item;
 use crate::consume::{Batch, Command};
 use crate::positions::PairPlan;
-use crate::record::{Isolation, Side};
+use crate::record::Side;
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
 /// on as far as it is needed to explain the target's tail.
@@ -223,21 +223,12 @@ impl<'a, 'c> Barrier<'a, 'c> {
         };
         phase.next(standing, self.shared.settle, |side| {
             if side == Side::Source {
-                self.await_transactions(states)?;
+                let with_tail = self.pairs.iter().zip(&*states).filter(|(_, state)| state.has_target_tail());
+                let partitions = with_tail.map(|(pair, _)| pair.source.clone()).collect();
+                self.awaited = await_transactions(self.shared, partitions)?;
             }
             self.extend(side, states)
         })
-    }
-
-    /// Of the pairs whose targets have a tail: it may hold copies of records that are not committed yet.
-    fn await_transactions(&mut self, states: &[PairState]) -> Result<(), RunError> {
-        if self.shared.isolation == Isolation::ReadCommitted {
-            let with_tail = self.pairs.iter().zip(states).filter(|(_, state)| state.has_target_tail());
-            let partitions: Vec<_> = with_tail.map(|(pair, _)| pair.source.clone()).collect();
-            let Shared { source, settle, cancel, .. } = *self.shared;
-            self.awaited = stable::await_transactions(source, &partitions, settle, cancel)?;
-        }
-        Ok(())
     }
 
     /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.

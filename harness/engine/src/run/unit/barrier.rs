@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::align::Item;
 use crate::consume::{Batch, Command, ReadEnd};
-use crate::record::{Isolation, Side};
+use crate::record::Side;
 
 use super::super::RunError;
 use super::super::holes;
 use super::super::phases::{Phase, Reached, Standing};
 use super::super::shared::{LOOK_AGAIN, Shared};
-use super::super::stable::{self, Awaited};
+use super::super::stable::{Awaited, await_transactions};
 use super::super::unread::unread;
 use super::Unit;
 use super::drive::ends;
@@ -173,24 +173,14 @@ impl<'a> Barrier<'a> {
         };
         phase.next(standing, self.shared.settle, |side| {
             if side == Side::Source {
-                self.await_transactions(states)?;
+                let with_tail =
+                    self.lanes[side as usize].iter().filter(|lane| has_target_tail(&states[lane.0]));
+                let partition =
+                    |&(at, lane): &(usize, usize)| self.units[at].plan.partition(side, lane).clone();
+                self.awaited = await_transactions(self.shared, with_tail.map(partition).collect())?;
             }
             self.extend(side, states)
         })
-    }
-
-    /// Of the units whose targets have a tail: it may hold copies of records that are not committed yet.
-    fn await_transactions(&mut self, states: &[State]) -> Result<(), RunError> {
-        if self.shared.isolation == Isolation::ReadCommitted {
-            let lanes = self.lanes[Side::Source as usize].iter();
-            let with_tail = lanes.filter(|&&(at, _)| has_target_tail(&states[at]));
-            let partitions: Vec<_> = with_tail
-                .map(|&(at, lane)| self.units[at].plan.partition(Side::Source, lane).clone())
-                .collect();
-            let Shared { source, settle, cancel, .. } = *self.shared;
-            self.awaited = stable::await_transactions(source, &partitions, settle, cancel)?;
-        }
-        Ok(())
     }
 
     /// Asks for the ends of one side again; lanes that have grown are read on. Whether any has.

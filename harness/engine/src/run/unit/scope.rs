@@ -18,7 +18,7 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
     }
     let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
     let live = reading.live();
-    let shortened = reading.sources.iter().any(|lane| lane.log_start > 0);
+    let shortened = reading.shortened().next().is_some();
     let sources = reading.sources.clone();
     let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
     let apart = apart(outcomes, reading.targets.len());

@@ -80,6 +80,30 @@ fn where_equal_records_lie_in_several_lanes_each_record_still_has_one_outcome() 
     }
 }
 
+/// Two topics are merged and hold equal records of a key. However they arrive: what one order of all records explains is
+/// no finding.
+#[test]
+fn equal_records_of_several_lanes_that_came_in_order_are_no_finding() {
+    for seed in 0..seeds() / 5 {
+        let random = &mut Random::new(seed);
+        let lanes = [2 + random.below(2), 1 + random.below(3)];
+        let letters = [2, 3, 6][random.upto(3)];
+        let keys = 1 + random.below(3);
+        let order = Order::KeyThenMultiset;
+        let shape =
+            Shape { order, lanes, letters, keys, anywhere: true, tolerance: None, ..Shape::any(random) };
+        let [mut source, mut target] = lanes.map(|lanes| vec![Vec::new(); lanes as usize]);
+        for _ in 0..random.below(40) {
+            let record = shape.record(random);
+            source[random.below(lanes[0]) as usize].push(record.clone());
+            target[(record.key.unwrap_or(0) % lanes[1]) as usize].push(record);
+        }
+        let Judged { found, .. } = judge(&shape, [&source, &target], random);
+        assert_eq!(found.findings, [], "seed {seed} {shape:?}\nsource {source:?}\ntarget {target:?}");
+        assert_eq!(found.matched.len(), source.concat().len(), "seed {seed}");
+    }
+}
+
 /// Long sequences, so that stretches are followed side by side, and most of what differs lies far apart.
 #[test]
 fn long_groups_are_judged_as_the_oracle_judges_them() {

@@ -92,7 +92,7 @@ impl Shape {
         oracle::Rules { order: self.order, timestamps }
     }
 
-    fn record(&self, random: &mut Random<'_>) -> OracleRecord {
+    pub fn record(&self, random: &mut Random<'_>) -> OracleRecord {
         let letter = random.below(self.letters);
         let key = (letter % (self.keys + 1)).checked_sub(1);
         let lane = match (self.merged, self.anywhere) {

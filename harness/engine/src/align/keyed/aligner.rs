@@ -1,6 +1,7 @@
 //! Takes the records of all lanes of a unit as they arrive, and gives their alignment at the end.
 
 use super::aside::Aside;
+use super::exchange;
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
 use super::solve::{self, Placed};
@@ -194,6 +195,14 @@ impl KeyedAligner {
         self.clear_table(&mut left_over)?;
         self.solve_open(&mut left_over, sink)?;
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
+        let in_order = exchange::keys_in_order(&outcomes, &self.rules, &self.scope, &mut log)?;
+        outcomes.retain(|entry| match exchange::out_of_order(entry) {
+            Some((key, pair)) if in_order.contains(&key) => {
+                sink.matched(pair);
+                false
+            }
+            _ => true,
+        });
         outcomes.sort_by_key(|entry| {
             let place = |lane: Option<usize>, item: Option<&Item>| {
                 (lane.unwrap_or(usize::MAX), item.map_or(i64::MAX, |item| item.offset))

@@ -12,14 +12,16 @@
 //! free, and so on. `misplaced` does not occur: every target lane is fine for a record.
 //!
 //! Where equal records lie in several lanes of one side, each record has one outcome all the same, but which of the
-//! equal records is matched with which may depend on their arrival. Everywhere else nothing does.
+//! equal records is matched with which may depend on their arrival; what a choice among them puts in order is matched.
+//! Everywhere else nothing depends on arrival.
 //!
 //! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
 //! is *open* from there on and goes to an [`OpenStore`]; at the end `solve` solves the open groups one bucket at a
-//! time, and `left_over` settles what no match was found for.
+//! time, `left_over` settles what no match was found for, and `exchange` looks for a better choice among equal records.
 
 mod aligner;
 mod aside;
+mod exchange;
 mod in_memory;
 mod keyless;
 mod left_over;

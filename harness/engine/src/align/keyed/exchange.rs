@@ -1,0 +1,204 @@
+//! Equal records of one key in several lanes can stand for one another: is there a choice among them that leaves nothing of
+//! the key out of order? Looks at keys of which something was found out of order; matches nothing itself.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
+
+use super::solve::Placed;
+use super::{LaneLog, LaneOutcome, LanePair};
+use crate::align::{Item, LogError, Outcome, Rules};
+use crate::record::{OffsetRange, Side};
+
+/// A key with more records than this is left as it was found.
+const RECORDS_OF_KEY_MAX: usize = 1 << 14;
+/// With more records than this together, all are.
+const RECORDS_MAX: usize = 1 << 18;
+/// So many choices are looked at for a key.
+const CHOICES_MAX: usize = 1 << 16;
+
+/// The keys among `outcomes` of which records were found out of order, although another choice among equal ones puts
+/// all in order. `scope`: by side and lane. Where each side is one lane there is no choice.
+pub(super) fn keys_in_order(
+    outcomes: &[LaneOutcome],
+    rules: &Rules,
+    scope: &[Vec<Option<OffsetRange>>; 2],
+    log: &mut dyn LaneLog,
+) -> Result<HashSet<NonZeroU64>, LogError> {
+    let several = [0, 1].map(|side: usize| scope[side].len() > 1);
+    if several == [false, false] {
+        return Ok(HashSet::new());
+    }
+    let mut keys: HashMap<NonZeroU64, [Placed; 2]> =
+        outcomes.iter().filter_map(out_of_order).map(|(key, _)| (key, Default::default())).collect();
+    for side in Side::BOTH {
+        collect(&mut keys, side, &scope[side as usize], log)?;
+        if side == Side::Source && !several[1] {
+            keys.retain(|_, [source, _]| in_several_lanes(source));
+        }
+    }
+    keys.retain(|_, sides| sides.iter().any(in_several_lanes) && can_be_in_order(sides, rules));
+    Ok(keys.into_keys().collect())
+}
+
+/// The key of two equal records that were found out of order, and where they are.
+pub(super) fn out_of_order(entry: &LaneOutcome) -> Option<(NonZeroU64, LanePair)> {
+    let Outcome::Reordered { source, target, .. } = &entry.outcome else { return None };
+    let pair =
+        LanePair { source: (entry.source_lane?, source.offset), target: (entry.target_lane?, target.offset) };
+    Some((source.key?, pair))
+}
+
+/// Reads the records of `keys`; forgets the keys that have too many.
+fn collect(
+    keys: &mut HashMap<NonZeroU64, [Placed; 2]>,
+    side: Side,
+    scope: &[Option<OffsetRange>],
+    log: &mut dyn LaneLog,
+) -> Result<(), LogError> {
+    let mut records: usize = keys.values().flatten().map(Placed::len).sum();
+    for (lane, range) in scope.iter().enumerate() {
+        let Some(range) = range.filter(|_| !keys.is_empty()) else { continue };
+        log.read(side, lane, range, &mut |item| {
+            if let Some((key, placed)) = item.key.and_then(|key| Some((key, keys.get_mut(&key)?))) {
+                placed[side as usize].push(lane, *item);
+                records += 1;
+                if placed[side as usize].len() > RECORDS_OF_KEY_MAX {
+                    records -= placed.iter().map(Placed::len).sum::<usize>();
+                    keys.remove(&key);
+                }
+                if records > RECORDS_MAX {
+                    keys.clear();
+                }
+            }
+            !keys.is_empty()
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether equal records are in more than one lane.
+fn in_several_lanes(side: &Placed) -> bool {
+    let mut lane_of: HashMap<u128, usize> = HashMap::new();
+    side.iter().any(|(lane, item)| *lane_of.entry(item.identity).or_insert(lane) != lane)
+}
+
+/// Whether all that both sides hold can be taken from the fronts of their lanes, two equal records at a time. No, too,
+/// where one side has fewer of some records than the other, or too many choices lead nowhere.
+fn can_be_in_order(sides: &[Placed; 2], rules: &Rules) -> bool {
+    let Some(lanes) = in_common(sides) else { return false };
+    let [source, target] = &lanes;
+    let mut seen: HashSet<Vec<u32>> = HashSet::new();
+    let mut to_look_at = vec![vec![0_u32; source.len() + target.len()]];
+    while let Some(taken) = to_look_at.pop() {
+        let (of_source, of_target) = taken.split_at(source.len());
+        let front =
+            |lanes: &[Vec<Item>], taken: &[u32], at: usize| lanes[at].get(taken[at] as usize).copied();
+        let mut left = false;
+        for s in 0..source.len() {
+            let Some(first) = front(source, of_source, s) else { continue };
+            left = true;
+            for t in 0..target.len() {
+                if front(target, of_target, t).is_some_and(|item| rules.matches(&first, &item)) {
+                    let mut next = taken.clone();
+                    next[s] += 1;
+                    next[source.len() + t] += 1;
+                    if seen.insert(next.clone()) {
+                        to_look_at.push(next);
+                    }
+                }
+            }
+        }
+        if !left {
+            return true;
+        }
+        if seen.len() > CHOICES_MAX {
+            return false;
+        }
+    }
+    false
+}
+
+/// By side and lane, the records that both sides have; `None` where one has more of some than the other.
+fn in_common(sides: &[Placed; 2]) -> Option<[Vec<Vec<Item>>; 2]> {
+    let mut counts: HashMap<u128, [u32; 2]> = HashMap::new();
+    for (side, placed) in sides.iter().enumerate() {
+        placed.items.iter().for_each(|item| counts.entry(item.identity).or_default()[side] += 1);
+    }
+    if counts.values().any(|&[source, target]| source != target && source.min(target) > 0) {
+        return None;
+    }
+    let common = |item: &&Item| counts[&item.identity].iter().all(|&count| count > 0);
+    Some([0, 1].map(|side: usize| {
+        let lanes = sides[side].by_lane().into_iter();
+        lanes.map(|(_, range)| sides[side].items[range].iter().filter(common).copied().collect()).collect()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::keyed::InMemoryLanes;
+
+    /// Words are lanes, letters records of one key.
+    fn side(words: &str) -> Vec<Vec<Item>> {
+        let item = |(offset, letter): (usize, char)| Item {
+            identity: letter as u128,
+            offset: offset as i64,
+            timestamp: 0,
+            key: NonZeroU64::new(1),
+            value: 0,
+        };
+        words.split(' ').map(|lane| lane.chars().enumerate().map(item).collect()).collect()
+    }
+
+    fn in_order(source: &str, target: &str) -> bool {
+        let mut log = InMemoryLanes([side(source), side(target)]);
+        let scope = [0, 1].map(|side: usize| {
+            let lanes = log.0[side].iter();
+            lanes.map(|lane| Some(OffsetRange { start: 0, end: lane.len() as i64 })).collect()
+        });
+        let (source, target) = (log.0[0][0][0], log.0[1][0][0]);
+        let reordered = LaneOutcome {
+            source_lane: Some(0),
+            target_lane: Some(0),
+            outcome: Outcome::Reordered { source, target, key_order_broken: true },
+        };
+        let keys = keys_in_order(&[reordered], &Rules::default(), &scope, &mut log).expect("in memory");
+        !keys.is_empty()
+    }
+
+    #[test]
+    fn equal_records_of_two_lanes_stand_for_one_another() {
+        for (source, target, expected) in [
+            ("xy xz", "xzxy", true),
+            ("xy xz", "xyxz", true),
+            ("xy xz", "xxzy", true),
+            ("xy xz", "yxxz", false),
+            ("xy xz", "xxy", true),
+            ("xy xz", "xyz", false),
+            // What the target lacks, or has on its own, says nothing about order.
+            ("xy xzm", "xzxy", true),
+            ("xy xz", "xzexy", true),
+            // One of two equal records is gone: which one is not asked.
+            ("xyx xz", "xzxy", false),
+            ("xyxz", "xz xy", true),
+            ("xyxz", "zx xy", false),
+            // No choice: nothing to look at.
+            ("ab cd", "acbd", false),
+            ("xxy", "xxy", false),
+        ] {
+            assert_eq!(in_order(source, target), expected, "{source} -> {target}");
+        }
+    }
+
+    #[test]
+    fn too_many_records_or_choices_are_left_as_they_were_found() {
+        let many = "xy".repeat(RECORDS_OF_KEY_MAX / 2 + 1);
+        assert!(!in_order(&format!("{many} x"), &format!("x{many}")));
+        let fits = "xy".repeat(RECORDS_OF_KEY_MAX / 4);
+        assert!(in_order(&format!("{fits} x"), &format!("{fits}x")));
+        // Each x has many places to come from, and nothing fits in the end.
+        let lane = "x".repeat(300);
+        assert!(!in_order(&format!("{lane}ab {lane}cd"), &format!("{lane}{lane}badc")));
+    }
+}

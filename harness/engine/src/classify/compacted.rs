@@ -359,7 +359,7 @@ impl Seen {
             stamps: Default::default(),
             from: pair.reading.start,
         };
-        if let Some(rank) = first.checked_sub(SLIDES + 1) {
+        if let Some(rank) = first.checked_sub(SLIDES) {
             for side in Side::BOTH {
                 seen.from[side as usize] =
                     gaps.pair(pair, side, rank).unwrap_or(pair.reading.start[side as usize]);

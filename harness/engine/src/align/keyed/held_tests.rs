@@ -330,3 +330,33 @@ fn what_is_put_aside_waits_for_its_own_copies_and_not_for_whatever_else_the_targ
     unit.source(0, 11, 1);
     assert_eq!(unit.aligner.waiting_for_target(), 0);
 }
+
+#[test]
+fn source_records_wait_for_the_target_by_key_or_without_one_and_where_they_are_put_aside() {
+    let mut unit = Unit::new(Grouping::Key, [1, 1], KeyedTuning::default());
+    let waits = |unit: &Unit| (unit.aligner.waits_for_target(), unit.aligner.waiting_for_target());
+    assert_eq!(waits(&unit), (false, 0));
+    unit.target(0, 9, 1);
+    assert_eq!(waits(&unit), (false, 0), "the target has more than the source");
+    for value in 1..=3 {
+        unit.source(0, 1, value);
+        unit.source(0, 0, value);
+    }
+    assert_eq!(waits(&unit), (true, 6));
+    for value in 1..=2 {
+        unit.target(0, 0, value);
+    }
+    assert_eq!(waits(&unit), (true, 4));
+    for value in 1..=3 {
+        unit.target(0, 1, value);
+    }
+    assert_eq!(waits(&unit), (true, 1), "one without a key");
+    unit.target(0, 0, 3);
+    assert_eq!(waits(&unit), (false, 0));
+    // Whether what is put aside has met its copy is known only at the end.
+    unit.aligner.spill().expect("memory holds it");
+    unit.source(0, 2, 1);
+    assert_eq!(waits(&unit), (true, 1));
+    unit.target(0, 2, 1);
+    assert_eq!(waits(&unit), (true, 0));
+}

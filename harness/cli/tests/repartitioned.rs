@@ -279,6 +279,27 @@ fn every_defect_in_a_repartitioned_topic_is_found_and_nothing_else() {
 }
 
 #[test]
+fn a_stranger_is_found_although_a_record_of_its_key_from_before_the_scope_was_never_copied() {
+    const STRANGER: usize = 5_000;
+    let of_one_key = |copy: Copy| {
+        let record = PlainRecord { key: Some(b"once".to_vec()), ..copy.record };
+        Copy { record, ..copy }
+    };
+    let lab = Lab::new();
+    let mut source = records(1_000, 3);
+    source[37] = of_one_key(source[37].clone());
+    let mut target: Vec<Copy> = (500..1_000).map(|of| record(of, 5)).collect();
+    target.insert(400, of_one_key(record(STRANGER, 5)));
+    fill(&lab.source, "orders", 3, &source);
+    fill(&lab.target, "orders", 5, &target);
+    commit(&lab.source, "orders", &at_record(&source, 3, 800));
+    commit(&lab.target, "orders", &at_record(&target, 5, 800));
+    let left = lab.run(BY_KEY);
+    let extraneous = ("extraneous_record".to_owned(), None, place(&target, STRANGER));
+    assert_eq!((findings(&left), left.code), (vec![extraneous], Some(10)), "{}", left.said);
+}
+
+#[test]
 fn two_topics_in_one_are_compared_with_it_and_refused_without_the_contract() {
     let lab = Lab::new();
     let all = records(600, 3);

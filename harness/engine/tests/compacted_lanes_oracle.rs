@@ -15,7 +15,7 @@ use cutproof::align::Rules;
 use cutproof::align::keyed::{InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning};
 use cutproof::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
-    judge_compacted_unit,
+    judge_compacted_unit, take_apart,
 };
 use cutproof::record::Side;
 use cutproof_fixtures::compaction::{History, play};
@@ -126,7 +126,7 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
                 start: 0,
                 end: log.end,
                 read_to: log.end,
-                first_timestamp: log.records.first().map(|log| log.record.timestamp),
+                deleted_up_to: None,
                 highest_matched: of_lane(at).map(|pair| pair.source.1).max(),
                 matched_in_all: None,
             })
@@ -135,16 +135,19 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
             .map(|log| TargetReading {
                 start: 0,
                 cut: log.end,
-                first_matched: None,
+                end: log.end,
+                follows_shortened: None,
                 first_copy: None,
                 read_to: log.end,
             })
             .collect(),
         complete: [true, true],
         ordered: unit.order != Order::None,
-        timestamps_within: Some(0),
+        compacted: true,
+        timestamps_within: unit.timestamps_exact.then_some(0),
     };
-    let outcomes = alignment.outcomes;
+    let mut outcomes = alignment.outcomes;
+    take_apart(&reading, &mut outcomes);
     let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
     let retention = lanes.map(|lanes| {
         lanes.iter().map(|log| log.delete_retention_ms).collect::<Option<Vec<i64>>>()?.into_iter().min()

@@ -139,6 +139,35 @@ fn a_live_flow_is_judged_up_to_the_barrier_and_what_is_late_is_not_called_lost()
 }
 
 #[test]
+fn strangers_that_stood_behind_the_last_copy_before_the_run_are_found_although_the_source_goes_on() {
+    let lab = Lab::new();
+    let all: Vec<i64> = (0..AT_START).collect();
+    let mut expected: Vec<Found> = Vec::new();
+    for shape in SHAPES {
+        Log::default().append(&lab.clusters[0], shape, 0, &all);
+        let mut target = Log::default();
+        target.append(&lab.clusters[1], shape, 1, &all);
+        for (&partition, numbers) in &target.0 {
+            let stranger = cutproof_testcontainers::PlainRecord { partition, ..record(1_000_000, 1) };
+            produce_in_order(&lab.clusters[1], shape.topic, vec![stranger]);
+            let place = (partition, numbers.len() as i64);
+            expected.push(("extraneous_record".to_owned(), shape.topic.to_owned(), None, None, Some(place)));
+        }
+    }
+    expected.sort();
+    let config = lab.config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n");
+    let work = lab.work.path();
+    let mut run = start(work, &config);
+    run.wait_for("settle");
+    for shape in SHAPES {
+        produce_in_order(&lab.clusters[0], shape.topic, vec![record(AT_START, shape.partitions[0])]);
+    }
+    let ended = run.end_within(Duration::from_secs(60), work);
+    ended.expect_code(10);
+    assert_eq!(findings(ended.directory.as_deref().expect("a directory")), expected, "{}", ended.stderr);
+}
+
+#[test]
 fn a_partition_whose_copy_loses_records_right_up_to_the_barrier_is_judged_all_the_same() {
     const LOST_EVERY: i64 = 5;
     let clusters = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));

@@ -49,14 +49,15 @@ impl Case {
             start: 0,
             end: self.ends[0],
             read_to: self.read_to[0],
-            first_timestamp: Some(0),
+            deleted_up_to: Some(0),
             highest_matched: None,
             matched_in_all: None,
         };
         let target = TargetReading {
             start: 0,
             cut: self.ends[1],
-            first_matched: None,
+            end: 0,
+            follows_shortened: None,
             first_copy: None,
             read_to: self.read_to[1],
         };
@@ -66,6 +67,7 @@ impl Case {
             targets: vec![target; self.lanes[1].len()],
             complete: [true, true],
             ordered: true,
+            compacted: false,
             timestamps_within: Some(0),
         };
         let rules = UnitRules {

@@ -13,7 +13,7 @@ pub use holes::HiddenGaps;
 pub use scope::{
     Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,
 };
-pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit};
+pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit, take_apart};
 
 #[cfg(test)]
 pub(crate) mod any_pair;

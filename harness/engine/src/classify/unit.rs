@@ -16,12 +16,19 @@ pub struct SourceReading {
     pub end: i64,
     /// One past the last offset read.
     pub read_to: i64,
-    /// Timestamp of the first record that was read, in milliseconds.
-    pub first_timestamp: Option<i64>,
+    /// What retention has deleted is not newer than this, in milliseconds: the timestamp of the first record that was read,
+    /// and by how much those of the lane go back where they do not ascend.
+    pub deleted_up_to: Option<i64>,
     /// The highest offset below `end` that is matched in order.
     pub highest_matched: Option<i64>,
     /// The highest one such that each target lane has a match at it or behind; `None` where one has no match.
     pub matched_in_all: Option<i64>,
+}
+
+impl SourceReading {
+    fn in_scope(&self, item: &Item) -> bool {
+        (self.start..self.end).contains(&item.offset)
+    }
 }
 
 /// How one target lane was read.
@@ -31,9 +38,12 @@ pub struct TargetReading {
     pub start: i64,
     /// First offset out of scope.
     pub cut: i64,
-    /// Offset of the first record that is matched in order with any source record.
-    pub first_matched: Option<i64>,
-    /// The same, or of the first record that stands in the place of a source record.
+    /// The end when reading began, after the source's ends were asked for.
+    pub end: i64,
+    /// The lowest offset at or before which a record of each shortened source lane is matched in order; `None` where one of
+    /// them has no match here.
+    pub follows_shortened: Option<i64>,
+    /// Offset of the first record that is matched with any source record or stands in its place.
     pub first_copy: Option<i64>,
     /// One past the last offset read.
     pub read_to: i64,
@@ -52,6 +62,8 @@ pub struct UnitReading {
     pub complete: [bool; 2],
     /// Whether records of one source lane keep an order on their way.
     pub ordered: bool,
+    /// Whether older records of a key may be gone.
+    pub compacted: bool,
     /// By how much the timestamps of a record and its copy may differ, in milliseconds; `None` where nothing is promised.
     pub timestamps_within: Option<u64>,
 }
@@ -82,7 +94,8 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
     let source = entry.source_lane.map(|lane| &reading.sources[lane]);
     let target = entry.target_lane.map(|lane| &reading.targets[lane]);
     if let (Some(lane), Some(item)) = (source, entry.outcome.source())
-        && !(lane.start..lane.end).contains(&item.offset)
+        && !lane.in_scope(item)
+        && !copies_earlier_in_scope(reading, entry)
     {
         return Standing::Beyond;
     }
@@ -103,8 +116,8 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
         (Outcome::Duplicate { target: item, .. }, _, Some(lane)) => {
             if (reading.live() && item.offset >= lane.cut) || copies_deleted(reading, lane, item) {
                 Standing::Beyond
-            } else if !reading.complete[0] {
-                // It may be the copy of an equal record that was not read.
+            } else if !reading.complete[0] || may_copy_deleted(reading) {
+                // It may be the copy of an equal record that was not read, or no longer is there.
                 Standing::Unverifiable
             } else {
                 Standing::Finding(FindingKind::DuplicateRecord)
@@ -128,6 +141,22 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
     }
 }
 
+/// Whether a target record in scope is a further copy of a source record from before the scope.
+fn copies_earlier_in_scope(reading: &UnitReading, entry: &LaneOutcome) -> bool {
+    let (Outcome::Duplicate { original, target }, Some(source_lane), Some(target_lane)) =
+        (&entry.outcome, entry.source_lane, entry.target_lane)
+    else {
+        return false;
+    };
+    let lane = &reading.targets[target_lane];
+    original.offset < reading.sources[source_lane].start && (lane.start..lane.cut).contains(&target.offset)
+}
+
+/// Whether equal records may have been deleted from the source: where timestamps are no part of what is equal.
+fn may_copy_deleted(reading: &UnitReading) -> bool {
+    reading.timestamps_within.is_none() && reading.shortened().next().is_some()
+}
+
 /// Whether a target record that equals one of the source is rather the copy of an equal one that retention has deleted: it
 /// lies before the first copy of what is left.
 fn copies_deleted(reading: &UnitReading, lane: &TargetReading, item: &Item) -> bool {
@@ -135,23 +164,60 @@ fn copies_deleted(reading: &UnitReading, lane: &TargetReading, item: &Item) -> b
 }
 
 /// A target record in scope that copies nothing of what is left of the source. Where retention has deleted some of the
-/// source, it may copy that: before the first copy as for a pair, which begins there; after it as far as neither its time
-/// nor its place tell.
+/// source, it may copy that: before the first copy as for a pair, which begins there; after it as far as its time and its
+/// place do not tell.
 fn extraneous(reading: &UnitReading, lane: &TargetReading, item: &Item) -> Standing {
     if reading.shortened().next().is_none() {
         return Standing::Finding(FindingKind::ExtraneousRecord);
     }
     let newer = reading.timestamps_within.is_some_and(|within| {
-        let after = |first: i64| item.timestamp > first.saturating_add_unsigned(within);
-        reading.shortened().all(|source| source.first_timestamp.is_some_and(after))
+        let after = |last: i64| item.timestamp > last.saturating_add_unsigned(within);
+        reading.shortened().all(|source| source.deleted_up_to.is_some_and(after))
     });
-    let behind_a_match = lane.first_matched.is_some_and(|first| item.offset >= first);
-    let in_order = reading.timestamps_within.is_none() && reading.ordered && reading.sources.len() == 1;
+    let behind = !reading.ordered || lane.follows_shortened.is_some_and(|first| item.offset >= first);
     match lane.first_copy {
         Some(first) if item.offset < first => Standing::Beyond,
-        Some(_) if newer || (in_order && behind_a_match) => Standing::Finding(FindingKind::ExtraneousRecord),
+        Some(_) if newer && behind => Standing::Finding(FindingKind::ExtraneousRecord),
         // Of the same age as what was deleted, or only a little newer.
         None if !newer => Standing::Beyond,
         _ => Standing::Unverifiable,
     }
+}
+
+/// Takes apart records that stand in the same place but need not belong together: of a source record out of scope, and of
+/// one that has not had its turn on the target where older records of its key may be gone from the source. Records of about
+/// the same time stay together. Keeps the order of `outcomes`.
+pub fn take_apart(reading: &UnitReading, outcomes: &mut Vec<LaneOutcome>) {
+    let mut alone = Vec::new();
+    for entry in outcomes.iter_mut() {
+        let (Outcome::Mismatched { source, target }, Some(lane)) = (&entry.outcome, entry.source_lane) else {
+            continue;
+        };
+        let (source, target) = (*source, *target);
+        if !belong_together(reading, &reading.sources[lane], &source, &target) {
+            let outcome = Outcome::Extraneous { target };
+            alone.push(LaneOutcome { source_lane: None, target_lane: entry.target_lane.take(), outcome });
+            entry.outcome = Outcome::Missing { source };
+        }
+    }
+    if alone.is_empty() {
+        return;
+    }
+    let without_source = outcomes.partition_point(|entry| entry.source_lane.is_some());
+    outcomes.append(&mut alone);
+    let place = |entry: &LaneOutcome| (entry.target_lane, entry.outcome.target().map(|item| item.offset));
+    outcomes[without_source..].sort_by_key(place);
+}
+
+fn belong_together(reading: &UnitReading, lane: &SourceReading, source: &Item, target: &Item) -> bool {
+    let within = reading.timestamps_within.unwrap_or(0);
+    if source.timestamp.abs_diff(target.timestamp) <= within {
+        return true;
+    }
+    let older_gone = reading.compacted || reading.shortened().next().is_some();
+    lane.in_scope(source)
+        && (reading.timestamps_within.is_none()
+            || source.value == target.value
+            || !older_gone
+            || reading.arrived(lane) > Some(source.offset))
 }

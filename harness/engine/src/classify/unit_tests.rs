@@ -12,7 +12,7 @@ fn reading() -> UnitReading {
         start: 10,
         end: 20,
         read_to: 20,
-        first_timestamp: Some(1_000),
+        deleted_up_to: Some(1_000),
         highest_matched: Some(15),
         matched_in_all: Some(15),
     };
@@ -22,12 +22,14 @@ fn reading() -> UnitReading {
         targets: vec![TargetReading {
             start: 5,
             cut: 30,
-            first_matched: Some(8),
+            end: 30,
+            follows_shortened: Some(8),
             first_copy: Some(8),
             read_to: 40,
         }],
         complete: [true, true],
         ordered: true,
+        compacted: false,
         timestamps_within: Some(0),
     }
 }
@@ -93,9 +95,10 @@ fn what_has_its_source_record_out_of_scope_is_out_of_scope() {
         finding(FindingKind::DuplicateRecord),
         Standing::Unverifiable,
     ];
-    for (source, expected) in
-        [(9, [Standing::Beyond; 4]), (10, inside), (19, inside), (20, [Standing::Beyond; 4])]
-    {
+    let mut before = [Standing::Beyond; 4];
+    // The copy of what lies before the scope stands in it once more.
+    before[2] = finding(FindingKind::DuplicateRecord);
+    for (source, expected) in [(9, before), (10, inside), (19, inside), (20, [Standing::Beyond; 4])] {
         assert_eq!(outcomes(source).map(|outcome| judge(&reading(), outcome)), expected, "{source}");
     }
 }
@@ -149,29 +152,89 @@ fn an_extraneous_record_may_copy_what_the_source_was_not_read_for_or_no_longer_h
     let standings = [1_005, 1_006].map(|timestamp| extraneous(&tolerant, 12, timestamp));
     assert_eq!(standings, [Standing::Unverifiable, FOUND]);
     let mut empty = shortened;
-    empty.sources[0].first_timestamp = None;
+    empty.sources[0].deleted_up_to = None;
     assert_eq!(extraneous(&empty, 12, 2_000), Standing::Unverifiable, "all of the source was deleted");
 }
 
 #[test]
-fn where_timestamps_say_nothing_order_alone_tells_what_copies_a_deleted_record() {
-    let one_lane = UnitReading { timestamps_within: None, ..shortened(reading()) };
-    let mut doubtful = one_lane.clone();
-    doubtful.targets[0].first_copy = Some(6);
-    let unordered = UnitReading { ordered: false, ..one_lane.clone() };
-    let mut several = one_lane.clone();
-    several.sources.push(reading().sources[0].clone());
+fn a_newer_record_in_no_order_or_behind_matches_of_all_that_lost_records_copies_nothing_deleted() {
+    let mut reading = shortened(reading());
+    reading.targets[0].follows_shortened = Some(12);
+    let standings = |reading: &UnitReading| [11, 12].map(|offset| extraneous(reading, offset, 2_000));
+    assert_eq!(standings(&reading), [Standing::Unverifiable, FOUND]);
+    reading.ordered = false;
+    assert_eq!(standings(&reading), [FOUND; 2]);
+    reading.ordered = true;
+    reading.targets[0].follows_shortened = None;
+    assert_eq!(standings(&reading), [Standing::Unverifiable; 2]);
+}
+
+#[test]
+fn where_timestamps_say_nothing_nobody_can_tell_what_copies_a_deleted_record() {
+    let ignored = UnitReading { timestamps_within: None, ..shortened(reading()) };
     let [beyond, unverifiable] = [Standing::Beyond, Standing::Unverifiable];
     for timestamp in [0, 9_999] {
-        let standings = |reading| [5, 6, 7, 8, 12].map(|offset| extraneous(reading, offset, timestamp));
-        assert_eq!(standings(&one_lane), [beyond, beyond, beyond, FOUND, FOUND]);
-        assert_eq!(standings(&doubtful), [beyond, unverifiable, unverifiable, FOUND, FOUND]);
-        for reading in [&unordered, &several] {
-            assert_eq!(standings(reading), [beyond, beyond, beyond, unverifiable, unverifiable]);
-        }
+        let standings = [5, 7, 8, 12].map(|offset| extraneous(&ignored, offset, timestamp));
+        assert_eq!(standings, [beyond, beyond, unverifiable, unverifiable]);
     }
+    // Nor which of two equal records is the copy of the one that is left.
+    let duplicate = |offset| judge(&ignored, Outcome::Duplicate { original: item(15), target: item(offset) });
+    assert_eq!([7, 8].map(duplicate), [beyond, unverifiable]);
     let whole = UnitReading { timestamps_within: None, ..reading() };
     assert_eq!([7, 12].map(|offset| extraneous(&whole, offset, 0)), [FOUND; 2], "nothing was deleted");
+}
+
+/// What is left of records in the same place at these times, with these values: the standings of all outcomes.
+fn in_one_place(reading: &UnitReading, source: (i64, i64, u64), target: (i64, u64)) -> Vec<Standing> {
+    let source = Item { timestamp: source.1, value: source.2, ..item(source.0) };
+    let target = Item { timestamp: target.0, value: target.1, ..item(9) };
+    let entry = |source_lane, target_lane, outcome| LaneOutcome { source_lane, target_lane, outcome };
+    let mut outcomes = vec![
+        entry(Some(0), Some(0), Outcome::Mismatched { source, target }),
+        entry(Some(0), None, Outcome::Missing { source: item(19) }),
+        entry(None, Some(0), Outcome::Extraneous { target: item(8) }),
+        entry(None, Some(0), Outcome::Extraneous { target: item(10) }),
+    ];
+    take_apart(reading, &mut outcomes);
+    let targets = outcomes[2..].iter().filter_map(|entry| entry.outcome.target());
+    assert!(targets.map(|item| item.offset).is_sorted());
+    let own = |entry: &&LaneOutcome| {
+        let offsets =
+            [entry.outcome.source(), entry.outcome.target()].map(|item| item.map(|item| item.offset));
+        offsets[0] == Some(source.offset) || offsets[1] == Some(9)
+    };
+    outcomes.iter().filter(own).map(|entry| classify_unit(reading, entry)).collect()
+}
+
+#[test]
+fn a_record_of_another_time_is_no_altered_copy_of_one_out_of_scope() {
+    let [altered, beyond] = [finding(FindingKind::MismatchedRecord), Standing::Beyond];
+    for source in [9, 20] {
+        assert_eq!(in_one_place(&reading(), (source, 50, 1), (50, 2)), [beyond], "its altered copy");
+        assert_eq!(in_one_place(&reading(), (source, 50, 1), (51, 2)), [beyond, FOUND]);
+        assert_eq!(in_one_place(&reading(), (source, 50, 1), (51, 1)), [beyond, FOUND]);
+        let tolerant = UnitReading { timestamps_within: Some(1), ..reading() };
+        assert_eq!(in_one_place(&tolerant, (source, 50, 1), (51, 2)), [beyond]);
+    }
+    assert_eq!(in_one_place(&reading(), (12, 50, 1), (51, 2)), [altered]);
+}
+
+#[test]
+fn what_waits_for_its_copy_is_not_paired_with_the_copy_of_an_older_record_that_is_gone() {
+    let altered = finding(FindingKind::MismatchedRecord);
+    let compacted = UnitReading { compacted: true, ..reading() };
+    let deleted = shortened(reading());
+    let pending = Standing::Pending;
+    assert_eq!(in_one_place(&deleted, (16, 3_000, 1), (900, 2)), [pending, Standing::Unverifiable]);
+    assert_eq!(in_one_place(&compacted, (16, 3_000, 1), (900, 2)), [pending, FOUND]);
+    for reading in [deleted, compacted] {
+        assert_eq!(in_one_place(&reading, (16, 3_000, 1), (3_000, 2)), [altered], "of the same time");
+        assert_eq!(in_one_place(&reading, (16, 3_000, 1), (900, 1)), [altered], "with the same value");
+        assert_eq!(in_one_place(&reading, (14, 3_000, 1), (900, 2)), [altered], "it had its turn");
+        let ignored = UnitReading { timestamps_within: None, ..reading };
+        assert_eq!(in_one_place(&ignored, (16, 3_000, 1), (900, 2)), [altered], "time says nothing");
+    }
+    assert_eq!(in_one_place(&reading(), (16, 3_000, 1), (900, 2)), [altered], "nothing is gone");
 }
 
 #[test]
@@ -188,7 +251,7 @@ fn a_further_copy_before_the_first_one_copies_what_was_deleted() {
 #[test]
 fn in_a_lane_without_a_copy_what_cannot_be_older_than_the_source_is_not_passed_over() {
     let mut reading = shortened(reading());
-    (reading.targets[0].first_matched, reading.targets[0].first_copy) = (None, None);
+    (reading.targets[0].follows_shortened, reading.targets[0].first_copy) = (None, None);
     let standings = |reading: &UnitReading| [1_000, 1_001].map(|at| extraneous(reading, 12, at));
     assert_eq!(standings(&reading), [Standing::Beyond, Standing::Unverifiable]);
     reading.timestamps_within = None;

@@ -16,18 +16,25 @@ fn reading(complete: [bool; 2]) -> UnitReading {
         start: 0,
         end: 100,
         read_to: 100,
-        first_timestamp: Some(0),
+        deleted_up_to: Some(0),
         highest_matched: Some(99),
         matched_in_all: Some(99),
     };
-    let target =
-        TargetReading { start: 0, cut: 100, first_matched: Some(0), first_copy: Some(0), read_to: 100 };
+    let target = TargetReading {
+        start: 0,
+        cut: 100,
+        end: 100,
+        follows_shortened: None,
+        first_copy: Some(0),
+        read_to: 100,
+    };
     UnitReading {
         name: "a -> b".to_owned(),
         sources: vec![source],
         targets: vec![target],
         complete,
         ordered: true,
+        compacted: false,
         timestamps_within: Some(0),
     }
 }

@@ -14,17 +14,25 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         start,
         end,
         read_to: 50,
-        first_timestamp: Some(0),
+        deleted_up_to: Some(0),
         highest_matched: None,
         matched_in_all: None,
     };
-    let target = TargetReading { start: 0, cut: 200, first_matched: None, first_copy: None, read_to: 200 };
+    let target = TargetReading {
+        start: 0,
+        cut: 200,
+        end: 200,
+        follows_shortened: None,
+        first_copy: None,
+        read_to: 200,
+    };
     UnitReading {
         name: "orders -> all.orders".into(),
         sources: scopes.iter().map(source).collect(),
         targets: vec![target; TARGET_LANES],
         complete: [true, true],
         ordered: true,
+        compacted: false,
         timestamps_within: Some(0),
     }
 }

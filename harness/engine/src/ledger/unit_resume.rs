@@ -1,7 +1,7 @@
 //! What a group would skip and do again where its records may change partitions: its commit is a vector over source
 //! partitions, its resume position one over target partitions. Pure counting over copies.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::Cells;
 use crate::align::keyed::{LaneOutcome, LanePair};
@@ -116,7 +116,7 @@ impl<'a> UnitCopies<'a> {
             let all_passed = copies.iter().try_fold(true, |all, copy| passed(*copy).map(|one| all && one));
             skip = match (in_order.map(|place| passed(*place) == Some(true)), all_passed) {
                 // Counted above as skipped, but a further copy is still to come.
-                (Some(true), Some(false)) => skip.map(|skip| skip - 1),
+                (Some(true), Some(false)) => skip.and_then(|skip| skip.checked_sub(1)),
                 (None, Some(true)) => skip.map(|skip| skip + 1),
                 (Some(true) | None, None) => None,
                 _ => skip,
@@ -148,7 +148,7 @@ pub struct Repeated {
     identities: HashSet<u128>,
     /// By side: records that are not matched in order.
     apart: [HashSet<Place>; 2],
-    found: [BTreeMap<u128, Vec<(usize, Item)>>; 2],
+    found: [BTreeMap<u128, VecDeque<(usize, Item)>>; 2],
 }
 
 impl Repeated {
@@ -177,7 +177,7 @@ impl Repeated {
         if self.identities.contains(&item.identity)
             && !self.apart[side as usize].contains(&(lane, item.offset))
         {
-            self.found[side as usize].entry(item.identity).or_default().push((lane, *item));
+            self.found[side as usize].entry(item.identity).or_default().push_back((lane, *item));
         }
     }
 
@@ -189,10 +189,8 @@ impl Repeated {
         for (identity, sources) in &sources {
             let Some(targets) = targets.get_mut(identity) else { continue };
             for (lane, source) in sources {
-                let Some(at) = targets.iter().position(|(_, target)| matches(source, target)) else {
-                    continue;
-                };
-                let (target_lane, target) = targets.remove(at);
+                let first = targets.iter().position(|(_, target)| matches(source, target));
+                let Some((target_lane, target)) = first.and_then(|at| targets.remove(at)) else { continue };
                 pairs.push(LanePair { source: (*lane, source.offset), target: (target_lane, target.offset) });
             }
         }

@@ -212,6 +212,23 @@ fn a_skip_that_depends_on_a_partition_without_a_resume_offset_is_not_told() {
 }
 
 #[test]
+fn skip_is_not_told_where_equal_records_of_two_lanes_were_matched_otherwise_than_they_are_counted() {
+    // Two equal source records: the one of lane 1 lies before the commit and has met the first of three copies.
+    let outcomes = [LaneOutcome {
+        source_lane: Some(0),
+        target_lane: Some(0),
+        outcome: Outcome::Duplicate { original: item(7, 0), target: item(7, 2) },
+    }];
+    let mut cells = Cells::new([vec![vec![0], vec![1]], vec![vec![1]]]);
+    cells.matched(LanePair { source: (1, 0), target: (0, 0) });
+    cells.matched(LanePair { source: (0, 0), target: (0, 1) });
+    cells.close();
+    let standings = [Standing::Finding(FindingKind::DuplicateRecord)];
+    let copies = UnitCopies::of(&cells, &outcomes, &standings, HashMap::from([((0, 0), (0, 0))]));
+    assert_eq!(copies.judge(&[Some(0), Some(1)], &[Some(1)])[0].skip, None);
+}
+
+#[test]
 fn what_is_missing_or_not_yet_there_follows_from_the_standing_of_each_record() {
     let standings = [
         Standing::Finding(FindingKind::MissingRecord),

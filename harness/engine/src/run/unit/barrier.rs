@@ -146,9 +146,10 @@ impl<'a> Barrier<'a> {
         for (at, state) in states.iter_mut().enumerate() {
             let too_much =
                 held > self.shared.budget.held_by_units() && largest == Some(at) && !state.at_rest();
+            let too_much = too_much && state.failed.is_none();
             if too_much && !std::mem::replace(&mut state.spilled, true) {
                 state.failed = state.aligner.spill().err().map(|error| error.to_string());
-            } else if too_much && state.failed.is_none() {
+            } else if too_much {
                 state.failed =
                     Some("limits.memory is used up by records that wait for the other side".to_owned());
             }

@@ -29,10 +29,10 @@ pub(in crate::run) struct UnitRead {
     pub intake: UnitIntake,
     /// One past the last offset read, by side and lane.
     pub read_to: [Vec<i64>; 2],
-    /// The source's ends at the barrier, by lane.
-    pub source_ends: Vec<i64>,
-    /// Timestamp of the first record, by source lane.
-    pub first_timestamps: Vec<Option<i64>>,
+    /// The ends when reading began, by side and lane; those of the source are the barrier.
+    pub first_ends: [Vec<i64>; 2],
+    /// By source lane, see [`SourceReading`](crate::classify::SourceReading).
+    pub deleted_up_to: Vec<Option<i64>>,
     pub complete: [bool; 2],
     /// Why it was not read to its end; empty where it was.
     pub remarks: Vec<String>,

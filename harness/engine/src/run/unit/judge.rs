@@ -6,7 +6,7 @@ use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
 use crate::align::{Item, LogError, Outcome};
 use crate::classify::{
     Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
-    judge_compacted_unit,
+    judge_compacted_unit, take_apart,
 };
 use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
@@ -108,8 +108,8 @@ pub(in crate::run) fn judge(
         mut cells,
         intake,
         read_to,
-        source_ends,
-        first_timestamps,
+        first_ends,
+        deleted_up_to,
         complete,
         mut remarks,
         schema_ids,
@@ -123,14 +123,15 @@ pub(in crate::run) fn judge(
     let log_starts = plan.log_starts();
     let aligned = aligner.map(|aligner| aligner.finish(&log_starts[0], &mut log, &mut cells));
     cells.close();
-    let mut reading = reading(plan, name, &cells, &read_to, &source_ends, &first_timestamps, complete);
-    let KeyedAlignment { outcomes, .. } = match aligned {
+    let mut reading = reading(plan, name, &cells, [&read_to, &first_ends], &deleted_up_to, complete);
+    let KeyedAlignment { mut outcomes, .. } = match aligned {
         Some(Ok(alignment)) => alignment,
         failed => {
             remarks.extend(failed.and_then(Result::err).map(|error| error.to_string()));
             return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
         }
     };
+    take_apart(&reading, &mut outcomes);
     let in_order = match partners(&outcomes, plan, &mut log) {
         Ok(in_order) => in_order,
         Err(LogError(why)) => {
@@ -166,7 +167,8 @@ fn not_told_from_deleted(
     standings: &[Standing],
 ) -> Option<String> {
     let untold = outcomes.iter().zip(standings).filter(|(entry, standing)| {
-        matches!((&entry.outcome, standing), (Outcome::Extraneous { .. }, Standing::Unverifiable))
+        let alone = matches!(entry.outcome, Outcome::Extraneous { .. } | Outcome::Duplicate { .. });
+        alone && **standing == Standing::Unverifiable
     });
     let untold = untold.count();
     (reading.complete[0] && untold > 0).then(|| {
@@ -200,20 +202,19 @@ fn reading(
     plan: &UnitPlan,
     name: String,
     cells: &Cells,
-    read_to: &[Vec<i64>; 2],
-    source_ends: &[i64],
-    first_timestamps: &[Option<i64>],
+    [read_to, first_ends]: [&[Vec<i64>; 2]; 2],
+    deleted_up_to: &[Option<i64>],
     complete: [bool; 2],
 ) -> UnitReading {
     let sources = plan.sources.iter().enumerate().map(|(at, lane)| {
-        let end = source_ends[at];
+        let end = first_ends[0][at];
         let below = cells.sum(|source, _| source.0 == at && source.1 < end);
         SourceReading {
             log_start: lane.log_start,
             start: lane.start.min(end),
             end,
             read_to: read_to[0][at],
-            first_timestamp: first_timestamps[at],
+            deleted_up_to: deleted_up_to[at],
             highest_matched: below.highest_source,
             matched_in_all: None,
         }
@@ -221,7 +222,8 @@ fn reading(
     let targets = plan.targets.iter().enumerate().map(|(at, lane)| TargetReading {
         start: lane.log_start,
         cut: read_to[1][at],
-        first_matched: cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest),
+        end: first_ends[1][at],
+        follows_shortened: None,
         first_copy: None,
         read_to: read_to[1][at],
     });
@@ -231,6 +233,7 @@ fn reading(
         targets: targets.collect(),
         complete,
         ordered: plan.contract.order != OrderPromise::None,
+        compacted: plan.contract.log == LogKind::Compacted,
         timestamps_within: match plan.contract.timestamps {
             TimestampRule::Exact => Some(0),
             TimestampRule::ToleranceMs(within) => Some(within),

@@ -155,7 +155,10 @@ impl Rows<'_> {
         row.replay_records = counts.replay;
         let mut why = Vec::new();
         if counts.skip.is_none() {
-            why.push("skip not provable: a further copy is in a partition without a resume offset");
+            why.push(
+                "skip not provable: a further copy is in a partition without a resume offset, or equal records are in \
+                 several partitions",
+            );
         }
         if self.may_replay_deleted(at, resume) {
             row.replay_records = None;
@@ -202,9 +205,13 @@ impl Rows<'_> {
         let deleted = self.unit.plan.sources.iter().any(|lane| lane.log_start > 0);
         let Some(result) = self.judged.result.as_ref().filter(|_| deleted) else { return false };
         result.outcomes.iter().zip(&result.standings).any(|(entry, standing)| {
-            matches!(&entry.outcome, Outcome::Extraneous { target } if target.offset >= resume)
-                && entry.target_lane == Some(lane)
-                && !matches!(standing, Standing::Finding(_))
+            let unknown = match (&entry.outcome, standing) {
+                (_, Standing::Finding(_)) => None,
+                (Outcome::Extraneous { target }, _) => Some(target.offset),
+                (Outcome::Duplicate { target, .. }, Standing::Unverifiable) => Some(target.offset),
+                _ => None,
+            };
+            entry.target_lane == Some(lane) && unknown.is_some_and(|offset| offset >= resume)
         })
     }
 

@@ -1,5 +1,6 @@
 //! Where the scope of a unit's target lanes starts and ends: with the first copy of a source record in scope, and behind the
-//! last thing that one became; and how far each source lane has come on the target. Reads nothing.
+//! last thing that one became and all that was there when reading began; and how far each source lane has come on the
+//! target. Reads nothing.
 
 use crate::align::Outcome;
 use crate::align::keyed::LaneOutcome;
@@ -18,7 +19,8 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
     }
     let whole = reading.sources.iter().all(|lane| lane.start == lane.log_start);
     let live = reading.live();
-    let shortened = reading.shortened().next().is_some();
+    let of_lanes = reading.sources.iter().enumerate();
+    let shortened: Vec<usize> = of_lanes.filter(|(_, lane)| lane.log_start > 0).map(|(at, _)| at).collect();
     let sources = reading.sources.clone();
     let in_scope = |(lane, offset): Place| (sources[lane].start..sources[lane].end).contains(&offset);
     let apart = apart(outcomes, reading.targets.len());
@@ -34,14 +36,27 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
         }
         let any = cells.sum(|_, target| target.0 == at).target.map(|(lowest, _)| lowest);
         lane.first_copy = any.into_iter().chain(apart[at].iter().map(|(_, target)| *target)).min();
-        if let Some(first) = lane.first_copy.filter(|_| shortened) {
+        if let Some(first) = lane.first_copy.filter(|_| !shortened.is_empty()) {
             lane.start = lane.start.max(first);
         }
+        lane.follows_shortened = follows(at, &shortened, cells);
         if live {
             let again = again(outcomes, at).filter(|(source, _)| in_scope(*source)).map(|(_, target)| target);
-            lane.cut = copies.chain(again).max().map_or(lane.start, |last| last + 1);
+            let behind_all = copies.chain(again).max().map_or(lane.start, |last| last + 1);
+            // The source was read beyond all that the target held when reading began.
+            lane.cut = behind_all.max(lane.end.min(lane.read_to)).max(lane.start);
         }
     }
+}
+
+/// See [`TargetReading::follows_shortened`](crate::classify::TargetReading).
+fn follows(target_lane: usize, shortened: &[usize], cells: &Cells) -> Option<i64> {
+    let first = |&lane: &usize| {
+        let own = cells.sum(|source, target| source.0 == lane && target.0 == target_lane);
+        own.target.map(|(lowest, _)| lowest)
+    };
+    let firsts: Option<Vec<i64>> = shortened.iter().map(first).collect();
+    firsts?.into_iter().max()
 }
 
 /// By target lane: the first copies that are not matched in order, but moved or altered, and what they are copies of.

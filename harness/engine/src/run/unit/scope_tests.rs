@@ -26,7 +26,7 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
         start: log_start,
         end: 20,
         read_to,
-        first_timestamp: Some(1_000),
+        deleted_up_to: Some(1_000),
         highest_matched: None,
         matched_in_all: None,
     };
@@ -36,12 +36,14 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
         targets: vec![TargetReading {
             start: 0,
             cut: 40,
-            first_matched: None,
+            end: 0,
+            follows_shortened: None,
             first_copy: None,
             read_to: 40,
         }],
         complete: [true, true],
         ordered: true,
+        compacted: false,
         timestamps_within: Some(0),
     }
 }
@@ -57,7 +59,6 @@ fn scoped(mut reading: UnitReading, pairs: &[(i64, i64)], outcomes: &[Outcome]) 
         target_lane: outcome.target().map(|_| 0),
         outcome: outcome.clone(),
     };
-    reading.targets[0].first_matched = cells.sum(|_, _| true).target.map(|(lowest, _)| lowest);
     scope::set(&mut reading, &cells, &outcomes.iter().map(entry).collect::<Vec<_>>());
     reading
 }
@@ -95,14 +96,50 @@ fn while_the_source_goes_on_the_scope_ends_behind_the_last_copy_however_altered_
 fn where_the_source_has_lost_records_the_scope_starts_with_the_first_copy_of_what_is_left() {
     let places = |reading: UnitReading, pairs: &[(i64, i64)], outcomes: &[Outcome]| {
         let lane = scoped(reading, pairs, outcomes).targets.remove(0);
-        (lane.start, lane.first_copy, lane.first_matched)
+        (lane.start, lane.first_copy, lane.follows_shortened)
     };
     assert_eq!(places(reading(3, 20), &[(5, 9)], &[]), (9, Some(9), Some(9)));
     assert_eq!(places(reading(3, 20), &[(5, 9)], &[mismatched(7, 6)]), (6, Some(6), Some(9)));
     assert_eq!(places(reading(3, 20), &[(5, 9)], &[reordered(7, 6)]), (6, Some(6), Some(9)));
     assert_eq!(places(reading(3, 20), &[], &[mismatched(7, 6)]), (6, Some(6), None));
     assert_eq!(places(reading(3, 20), &[], &[]), (0, None, None));
-    assert_eq!(places(reading(0, 20), &[(5, 9)], &[]), (0, Some(9), Some(9)), "nothing was lost");
+    assert_eq!(places(reading(0, 20), &[(5, 9)], &[]).0, 0, "nothing was lost");
+}
+
+#[test]
+fn what_stood_on_the_target_when_reading_began_is_judged_although_the_source_goes_on() {
+    let found = Standing::Finding(FindingKind::ExtraneousRecord);
+    let at_first = |end: i64, pairs: &[(i64, i64)]| {
+        let mut reading = reading(0, 21);
+        reading.targets[0].end = end;
+        scoped(reading, pairs, &[])
+    };
+    // A partition without a copy of what is in scope, and one with strangers behind its last copy.
+    for pairs in [&[][..], &[(0, 0), (1, 1)]] {
+        let reading = at_first(12, pairs);
+        assert_eq!(reading.targets[0].cut, 12);
+        assert_eq!([11, 12].map(|offset| stranger(&reading, offset)), [found, Standing::Beyond]);
+    }
+    assert_eq!(at_first(12, &[(0, 0), (19, 30)]).targets[0].cut, 31);
+    assert_eq!(at_first(99, &[]).targets[0].cut, 40, "no more than was read");
+}
+
+#[test]
+fn a_target_lane_follows_the_shortened_lanes_where_each_has_a_match() {
+    let mut reading = reading(3, 20);
+    reading.sources =
+        [3, 5, 0].map(|log_start| SourceReading { log_start, ..reading.sources[0].clone() }).to_vec();
+    reading.targets = vec![reading.targets[0].clone(); 2];
+    let mut cells = Cells::new([vec![vec![3, 20]; 3], vec![Vec::new(); 2]]);
+    for (source, target) in
+        [((0, 5), (0, 4)), ((0, 6), (0, 7)), ((1, 8), (0, 9)), ((2, 1), (0, 20)), ((0, 9), (1, 1))]
+    {
+        cells.matched(LanePair { source, target });
+    }
+    cells.close();
+    scope::set(&mut reading, &cells, &[]);
+    let follows: Vec<Option<i64>> = reading.targets.iter().map(|lane| lane.follows_shortened).collect();
+    assert_eq!(follows, [Some(9), None]);
 }
 
 #[test]

@@ -26,12 +26,20 @@ pub(super) struct LaneState {
     pub paused: bool,
     first_timestamp: Option<i64>,
     pub last_timestamp: i64,
+    newest: i64,
+    /// By how much timestamps go back at most, in milliseconds.
+    goes_back: u64,
     holes: Vec<Hole>,
 }
 
 impl LaneState {
     pub fn reached(&self) -> bool {
         self.ended == Some(ReadEnd::ReachedEnd)
+    }
+
+    /// See [`SourceReading::deleted_up_to`](crate::classify::SourceReading).
+    fn deleted_up_to(&self) -> Option<i64> {
+        self.first_timestamp.map(|first| first.saturating_add_unsigned(self.goes_back))
     }
 }
 
@@ -42,6 +50,7 @@ pub(super) struct State {
     /// By side.
     pub lanes: [Vec<LaneState>; 2],
     source_ends: Vec<i64>,
+    target_ends: Vec<i64>,
     starts: Vec<i64>,
     intake: UnitIntake,
     /// Whether its records go to disk.
@@ -64,11 +73,14 @@ impl State {
                 paused: false,
                 first_timestamp: None,
                 last_timestamp: i64::MIN,
+                newest: i64::MIN,
+                goes_back: 0,
                 holes: Vec::new(),
             };
             log_starts[side].iter().zip(&ends[side]).map(lane).collect::<Vec<_>>()
         });
-        let source_ends: Vec<i64> = lanes[0].iter().map(|lane| lane.end).collect();
+        let [source_ends, target_ends] =
+            lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.end).collect::<Vec<i64>>());
         let starts: Vec<i64> =
             plan.sources.iter().zip(&source_ends).map(|(lane, end)| lane.start.min(*end)).collect();
         Self {
@@ -86,6 +98,7 @@ impl State {
             },
             lanes,
             source_ends,
+            target_ends,
             starts,
             spilled: false,
             failed: None,
@@ -153,6 +166,10 @@ impl State {
             state.first_timestamp.get_or_insert(first.timestamp);
             state.last_timestamp = state.last_timestamp.max(last.timestamp);
         }
+        for item in batch.items.iter().filter(|_| batch.side == Side::Source) {
+            state.newest = state.newest.max(item.timestamp);
+            state.goes_back = state.goes_back.max(state.newest.abs_diff(item.timestamp));
+        }
         if let Some(end) = batch.end {
             state.ended = Some(end);
         }
@@ -190,8 +207,8 @@ impl State {
             cells: self.cells,
             intake: self.intake,
             read_to: self.lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.next).collect()),
-            first_timestamps: self.lanes[0].iter().map(|lane| lane.first_timestamp).collect(),
-            source_ends: self.source_ends,
+            deleted_up_to: self.lanes[0].iter().map(LaneState::deleted_up_to).collect(),
+            first_ends: [self.source_ends, self.target_ends],
             complete,
             remarks,
             holes,

@@ -344,8 +344,10 @@ impl Run<'_> {
             let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
             for (unit, mut read) in chosen.into_iter().zip(driven.units) {
                 unit::edges(&mut self.readers, &shared, &driven.awaited, &unit, &mut read)?;
+                let kept: usize = out.iter().map(|(_, judged): &(_, JudgedUnit)| judged.left_over()).sum();
+                let room = shared.budget.left_over_max().saturating_sub(kept);
                 let mut judged =
-                    unit::judge(&unit, read, &mut self.readers, self.clusters, &cleaning, self.seed)?;
+                    unit::judge(&unit, read, &mut self.readers, self.clusters, &cleaning, self.seed, room)?;
                 unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);
                 out.push((unit, judged));
             }

@@ -30,6 +30,9 @@ pub struct KeyedAligner {
     held_with_keyless: [[usize; 1]; 2],
     /// By side and lane: the offset of the first record, and one past that of the last.
     scope: [Vec<Option<OffsetRange>>; 2],
+    /// By source lane, see [`list`](Self::list); all where it is empty.
+    listed: Vec<OffsetRange>,
+    left_over_max: usize,
 }
 
 impl KeyedAligner {
@@ -62,7 +65,17 @@ impl KeyedAligner {
             keyless_batch: Vec::new(),
             held_with_keyless: Default::default(),
             scope: lanes.map(|lanes| vec![None; lanes]),
+            listed: Vec::new(),
+            left_over_max: usize::MAX,
         }
+    }
+
+    /// Before the end: source records with keys of which the target has nothing need no outcome outside of `scope`, by
+    /// source lane; and with more than `left_over_max` records without a match in order the unit is given up.
+    pub fn list(&mut self, scope: Vec<OffsetRange>, left_over_max: usize) {
+        // Within a tolerance, equal records can be left over on both sides.
+        self.listed = if self.rules.timestamp_tolerance_ms.is_none() { scope } else { Vec::new() };
+        self.left_over_max = left_over_max;
     }
 
     /// The next records of one lane, in offset order.
@@ -191,9 +204,10 @@ impl KeyedAligner {
             let starts = [0, 1].map(|side: usize| self.scope[side][0].map_or(i64::MAX, |scope| scope.start));
             outcomes = keyless.finish(scopes[0].history_start, starts, &mut log, sink)?;
         }
-        let mut left_over = LeftOver::default();
+        let mut left_over = LeftOver::new(std::mem::take(&mut self.listed), self.left_over_max);
         self.clear_table(&mut left_over)?;
         self.solve_open(&mut left_over, sink)?;
+        let passed = left_over.passed();
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
         let in_order = exchange::keys_in_order(&outcomes, &self.rules, &self.scope, &mut log)?;
         outcomes.retain(|entry| match exchange::out_of_order(entry) {
@@ -212,7 +226,7 @@ impl KeyedAligner {
                 place(entry.target_lane, entry.outcome.target()),
             )
         });
-        Ok(KeyedAlignment { outcomes, records_read_again: log.records })
+        Ok(KeyedAlignment { outcomes, passed, records_read_again: log.records })
     }
 
     /// What waits on one side only is left over; the rest is open.
@@ -231,7 +245,7 @@ impl KeyedAligner {
     }
 
     /// Solves the groups in the store, one bucket at a time in memory.
-    fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), StoreError> {
+    fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), KeyedError> {
         for bucket in 0..self.aside.store.buckets() {
             let mut records: Vec<(Lane, Item)> = Vec::new();
             self.aside.store.read(bucket, &mut |lane, item| records.push((lane, *item)))?;
@@ -239,6 +253,7 @@ impl KeyedAligner {
             records.sort_unstable_by_key(|(lane, item)| (whole(item), *lane, item.offset));
             for group in records.chunk_by(|a, b| whole(&a.1) == whole(&b.1)) {
                 self.solve_group(group, left_over, sink);
+                left_over.check()?;
             }
         }
         Ok(())

@@ -360,3 +360,35 @@ fn source_records_wait_for_the_target_by_key_or_without_one_and_where_they_are_p
     unit.target(0, 2, 1);
     assert_eq!(waits(&unit), (true, 0));
 }
+
+#[test]
+fn source_records_out_of_scope_of_which_the_target_has_nothing_are_only_counted() {
+    let scope = |start, end| vec![OffsetRange { start, end }];
+    let filled = || {
+        let mut unit = Unit::new(BY_KEY, [1, 1], KeyedTuning::default());
+        for key in 1..=20 {
+            unit.source(0, key, 1);
+        }
+        // A copy, one that was altered, and one of nothing.
+        unit.target(0, 3, 1);
+        unit.target(0, 5, 2);
+        unit.target(0, 40, 1);
+        unit
+    };
+    let mut unit = filled();
+    unit.aligner.list(scope(10, 15), 8);
+    let (alignment, pairs) = unit.finish();
+    assert_eq!(pairs.len(), 1);
+    let offsets: Vec<Option<i64>> =
+        alignment.outcomes.iter().map(|entry| entry.outcome.source().map(|item| item.offset)).collect();
+    // Those in scope; what may be altered; what nothing is known of.
+    assert_eq!(offsets, [Some(4), Some(10), Some(11), Some(12), Some(13), Some(14), None]);
+    let out = (1..=20_u128).filter(|key| ![3, 5].contains(key) && !(11..=15).contains(key));
+    let sum = out.clone().map(|key| key * 1_000 + 1).sum();
+    assert_eq!(alignment.passed, Passed { records: out.count() as u64, sum });
+
+    let Unit { mut aligner, mut lanes, mut pairs, .. } = filled();
+    aligner.list(scope(10, 15), 7);
+    let error = aligner.finish(&[0], &mut lanes, &mut pairs).expect_err("eight are left over");
+    assert_eq!(error, KeyedError::LeftOver { max: 7 });
+}

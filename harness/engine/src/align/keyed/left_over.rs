@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
 use super::solve::{Placed, Solution};
-use super::{LaneLog, LaneOutcome};
+use super::{KeyedError, LaneLog, LaneOutcome, Passed};
 use crate::align::watch::PassThrough;
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
@@ -23,8 +23,14 @@ struct Contested {
 }
 
 /// All that is left over, and the outcomes that are certain.
-#[derive(Default)]
 pub(super) struct LeftOver {
+    /// By source lane: where records that the target has nothing for have an outcome; everywhere if empty.
+    listed: Vec<OffsetRange>,
+    /// Those that have none.
+    passed: Passed,
+    /// How many records there are in the rest, and may be.
+    records: usize,
+    records_max: usize,
     outcomes: Vec<LaneOutcome>,
     /// Target records of groups that have none left over on the source.
     target_only: Placed,
@@ -41,17 +47,51 @@ pub(super) struct Scope {
 }
 
 impl LeftOver {
+    pub fn new(listed: Vec<OffsetRange>, records_max: usize) -> Self {
+        Self {
+            listed,
+            passed: Passed::default(),
+            records: 0,
+            records_max,
+            outcomes: Vec::new(),
+            target_only: Placed::default(),
+            contested: Vec::new(),
+            multiset: Default::default(),
+        }
+    }
+
     /// A record of a group in which order counts, and of which nothing is on the other side.
     pub fn add_alone(&mut self, side: Side, lane: usize, item: Item) {
+        let listed = |range: &OffsetRange| (range.start..range.end).contains(&item.offset);
         match side {
+            Side::Source if !self.listed.get(lane).is_none_or(listed) => {
+                self.passed.records += 1;
+                self.passed.sum = self.passed.sum.wrapping_add(item.identity);
+                return;
+            }
             Side::Source => self.outcomes.push(missing(lane, item)),
             Side::Target => self.target_only.push(lane, item),
+        }
+        self.records += 1;
+    }
+
+    /// Records that have no outcome.
+    pub fn passed(&self) -> Passed {
+        self.passed
+    }
+
+    /// Whether all that was added is not too much.
+    pub fn check(&self) -> Result<(), KeyedError> {
+        match self.records > self.records_max {
+            true => Err(KeyedError::LeftOver { max: self.records_max }),
+            false => Ok(()),
         }
     }
 
     /// A record to which order does not matter, and that matches none on the other side.
     pub fn add_unordered(&mut self, side: Side, lane: usize, item: Item) {
         self.multiset[side as usize].push(lane, item);
+        self.records += 1;
     }
 
     /// What the solution of a group leaves over. `order_counts`: whether records have a place within it.
@@ -76,7 +116,9 @@ impl LeftOver {
                 });
             }
         }
+        self.records += reordered.len() + unsolved.iter().map(Vec::len).sum::<usize>();
         if order_counts && left_over.iter().all(|indices| !indices.is_empty()) {
+            self.records += left_over.iter().map(Vec::len).sum::<usize>();
             self.contested.push(Contested::new(sides, matched, left_over));
             return;
         }
@@ -105,7 +147,7 @@ impl LeftOver {
                 [&self.target_only, &self.multiset[1]].into_iter().chain(contested).collect();
             find_originals(&targets, rules, scopes, log)?
         };
-        let Self { mut outcomes, target_only, contested, multiset } = self;
+        let Self { mut outcomes, target_only, contested, multiset, .. } = self;
         let mut originals = originals.into_iter();
         let mut settle = |sides: [&Placed; 2], mismatched: &dyn Fn(&[bool]) -> IndexPairs| {
             let originals: Vec<Option<(usize, Item)>> = originals.by_ref().take(sides[1].len()).collect();

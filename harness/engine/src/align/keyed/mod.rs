@@ -129,12 +129,23 @@ pub struct LaneOutcome {
     pub outcome: Outcome,
 }
 
+/// Records that are counted and have no outcome of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// How many.
+    pub records: u64,
+    /// Sum of their identities, modulo 2^128.
+    pub sum: u128,
+}
+
 /// How the lanes of a unit relate, beyond the pairs that the [`PairSink`] was told of.
 #[derive(Debug)]
 pub struct KeyedAlignment {
-    /// One entry for every record that is not matched in order, by source lane and offset, then target lane and
+    /// One entry for every record that is not matched in order, apart from those in `passed`, by source lane and offset, then target lane and
     /// offset; those without a source record last.
     pub outcomes: Vec<LaneOutcome>,
+    /// Source records that were not to be listed, see [`KeyedAligner::list`].
+    pub passed: Passed,
     /// Records read again to come to this result.
     pub records_read_again: u64,
 }
@@ -148,6 +159,14 @@ pub enum KeyedError {
     /// The store of open groups failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// More records than allowed are without a match in order.
+    #[error(
+        "more than {max} records are not on the other side, or not in their place there, and do not fit into limits.memory; allow more, or run again when replication has caught up"
+    )]
+    LeftOver {
+        /// How many are allowed.
+        max: usize,
+    },
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use crate::classify::{
 use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
-use crate::ledger::{Cells, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake};
+use crate::ledger::{
+    Cells, Intake, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake,
+};
 use crate::positions::UnitPlan;
 use crate::record::{LogKind, OffsetRange, OrderPromise, Side, TimestampRule, TopicPartition};
 
@@ -30,6 +32,13 @@ pub(in crate::run) struct JudgedUnit {
     /// Why it was not judged, or not to its end.
     pub remarks: Vec<String>,
     pub schema_ids: BTreeSet<u32>,
+}
+
+impl JudgedUnit {
+    /// Records that are not matched in order, which the unit holds.
+    pub fn left_over(&self) -> usize {
+        self.result.as_ref().map_or(0, |result| result.outcomes.len())
+    }
 }
 
 /// What became of the records of a unit.
@@ -94,7 +103,8 @@ impl LaneLog for UnitLog<'_, '_> {
     }
 }
 
-/// Judges one unit. `cleaning`: how the topics under a compacted contract are cleaned.
+/// Judges one unit. `cleaning`: how the topics under a compacted contract are cleaned. `left_over_max`: how many records may
+/// be without a match in order.
 pub(in crate::run) fn judge(
     unit: &Unit,
     read: UnitRead,
@@ -102,11 +112,12 @@ pub(in crate::run) fn judge(
     clusters: [&Cluster; 2],
     cleaning: &TopicCleaning,
     seed: u64,
+    left_over_max: usize,
 ) -> Result<JudgedUnit, RunError> {
     let UnitRead {
         aligner,
         mut cells,
-        intake,
+        mut intake,
         read_to,
         first_ends,
         deleted_up_to,
@@ -121,16 +132,22 @@ pub(in crate::run) fn judge(
     let fingerprinter = Fingerprinter::new(&plan.contract, seed);
     let mut log = UnitLog { readers, plan, fingerprinter, read_to: read_to.clone() };
     let log_starts = plan.log_starts();
-    let aligned = aligner.map(|aligner| aligner.finish(&log_starts[0], &mut log, &mut cells));
+    let scope = plan.sources.iter().zip(&first_ends[0]);
+    let scope = scope.map(|(lane, &end)| OffsetRange { start: lane.start.min(end), end }).collect();
+    let aligned = aligner.map(|mut aligner| {
+        aligner.list(scope, left_over_max);
+        aligner.finish(&log_starts[0], &mut log, &mut cells)
+    });
     cells.close();
     let mut reading = reading(plan, name, &cells, [&read_to, &first_ends], &deleted_up_to, complete);
-    let KeyedAlignment { mut outcomes, .. } = match aligned {
+    let KeyedAlignment { mut outcomes, passed, .. } = match aligned {
         Some(Ok(alignment)) => alignment,
         failed => {
             remarks.extend(failed.and_then(Result::err).map(|error| error.to_string()));
             return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
         }
     };
+    intake.passed = Intake { records: passed.records, sum: passed.sum };
     take_apart(&reading, &mut outcomes);
     let in_order = match partners(&outcomes, plan, &mut log) {
         Ok(in_order) => in_order,

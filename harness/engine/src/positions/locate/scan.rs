@@ -22,6 +22,15 @@ impl<E> From<E> for Stop<E> {
     }
 }
 
+/// Below which offset copies of some records are not looked for.
+pub(super) struct LowerBounds {
+    /// A few records with timestamps of long ago would make the bound useless: where they cost more than [`FAR`]
+    /// offsets, they are left out of account.
+    pub usual: i64,
+    /// Of all of them.
+    pub exact: i64,
+}
+
 /// Records of a chunk that is kept at most: reading that has gone on beyond is a scan, of which nothing is needed again.
 const KEPT_CHUNK: usize = 1024;
 
@@ -147,25 +156,36 @@ impl<'a, R: LogReader> Logs<'a, R> {
         }
     }
 
-    /// The offset below which no copy of these records can be on `side`; `None` where timestamps do not tell.
-    /// A few records with timestamps of long ago would make it useless: where they cost more than [`FAR`]
-    /// offsets, they are left out of account.
+    /// The offset below which no copy of these records is to be looked for; `None` where timestamps do not tell.
     pub fn lower_bound<'i>(
         &mut self,
         side: Side,
         help: TimestampHelp,
         items: impl Iterator<Item = &'i LocatedItem>,
     ) -> Result<Option<i64>, R::Error> {
+        Ok(self.lower_bounds(side, help, items)?.map(|bounds| bounds.usual))
+    }
+
+    /// The same, with the offset below which no copy can be.
+    pub fn lower_bounds<'i>(
+        &mut self,
+        side: Side,
+        help: TimestampHelp,
+        items: impl Iterator<Item = &'i LocatedItem>,
+    ) -> Result<Option<LowerBounds>, R::Error> {
         let TimestampHelp::Within(slack) = help else { return Ok(None) };
         let mut timestamps: Vec<i64> = items.map(|item| item.timestamp).collect();
         timestamps.sort_unstable();
-        let Some(&lowest) = timestamps.first() else { return Ok(Some(self.bounds(side).end)) };
+        let Some(&lowest) = timestamps.first() else {
+            let end = self.bounds(side).end;
+            return Ok(Some(LowerBounds { usual: end, exact: end }));
+        };
         if lowest < 0 {
             return Ok(None);
         }
         let exact = self.look_up(side, lowest, slack)?;
         let usual = self.look_up(side, timestamps[timestamps.len() / 8], slack)?;
-        Ok(Some(if usual - exact > FAR { usual } else { exact }))
+        Ok(Some(LowerBounds { usual: if usual - exact > FAR { usual } else { exact }, exact }))
     }
 
     fn look_up(&mut self, side: Side, timestamp: i64, slack: u64) -> Result<i64, R::Error> {

@@ -140,18 +140,37 @@ impl Attempt {
         logs: &mut Logs<'_, R>,
         may_widen: bool,
     ) -> Result<Option<Found>, Stop<R::Error>> {
-        let sight = match self.look_by_timestamp(logs)? {
-            Some(sight) => sight,
-            None => self.look_around(logs)?,
+        let Some((sight, unseen)) = self.look_by_timestamp(logs)? else {
+            let sight = self.look_around(logs)?;
+            return self.conclude(logs, &sight, may_widen);
         };
-        self.conclude(logs, &sight, may_widen)
+        let found = self.conclude(logs, &sight, may_widen)?;
+        match unseen {
+            Some(from) if found.is_some() && self.may_begin_late(&sight) => {
+                let end = logs.bounds(Side::Target).end;
+                let mut sight = Sight { hits: Vec::new(), first: None, ..sight };
+                self.look(logs, (from, end), &mut sight)?;
+                self.conclude(logs, &sight, may_widen)
+            }
+            _ => Ok(found),
+        }
     }
 
-    /// Exact: a copy's timestamp is known, so no copy is below what the look-up says.
+    /// Whether the copies of the first records from the start on may lie before what was looked at: neither the very
+    /// first one's was met, nor one of a record before the start.
+    fn may_begin_late(&self, sight: &Sight) -> bool {
+        let behind: HashSet<u128> = self.behind.iter().map(|item| item.identity).collect();
+        !self.ahead.is_empty()
+            && sight.first.is_none_or(|(_, index)| index > 0)
+            && !sight.hits.iter().any(|hit| behind.contains(&hit.1))
+    }
+
+    /// A copy's timestamp is known, so no copy is below what the look-up says. Where timestamps of long ago were left out
+    /// of account, also from where on copies may lie before what was looked at.
     fn look_by_timestamp<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
-    ) -> Result<Option<Sight>, Stop<R::Error>> {
+    ) -> Result<Option<(Sight, Option<i64>)>, Stop<R::Error>> {
         let both = || self.behind.iter().chain(&self.ahead);
         // A repeat within twice the slack can have the same copies.
         let help = match self.help {
@@ -159,12 +178,12 @@ impl Attempt {
             TimestampHelp::None => TimestampHelp::None,
         };
         let Some(source_from) = logs.lower_bound(Side::Source, help, both())? else { return Ok(None) };
-        let Some(target_from) = logs.lower_bound(Side::Target, self.help, both())? else { return Ok(None) };
+        let Some(target) = logs.lower_bounds(Side::Target, self.help, both())? else { return Ok(None) };
         let older = self.older(logs, source_from)?;
         let end = logs.bounds(Side::Target).end;
         let mut sight = Sight { hits: Vec::new(), first: None, older, complete: true };
-        self.look(logs, (target_from, end), &mut sight)?;
-        Ok(Some(sight))
+        self.look(logs, (target.usual, end), &mut sight)?;
+        Ok(Some((sight, (target.exact < target.usual).then_some(target.exact))))
     }
 
     /// Without timestamps: a window around the hint, and the end of the log, widening until a run agrees.

@@ -270,6 +270,39 @@ fn one_timestamp_of_long_ago_does_not_cost_the_whole_log() {
 }
 
 #[test]
+fn one_timestamp_of_long_ago_does_not_hide_the_copies_of_the_sources_first_records() {
+    // The source has lost what came before; the target still holds it.
+    let older = 1_500_000i64;
+    let record = |n: i64| item(0, 1_000_000 + n, n as u128);
+    let mut target: Vec<_> = (0..older + 1_000).map(record).collect();
+    target[older as usize + 3].timestamp = 7;
+    number(&mut target, &[0]);
+    let mut source = target[older as usize..].to_vec();
+    for (n, record) in (0i64..).zip(&mut source) {
+        record.offset = 3_000_000 + n;
+    }
+    let mut logs = Memory { logs: [source, target], ..Memory::default() };
+    for ahead in [0, 2] {
+        let start = 3_000_000 + ahead;
+        let found = locate(&mut logs, start, None, TimestampHelp::Within(0), LocateLimits::default());
+        let Ok(Located::At { offset, .. }) = &found else { panic!("{found:?}") };
+        assert_eq!(*offset, older + ahead, "{found:?}");
+    }
+}
+
+#[test]
+fn a_lost_record_beside_a_timestamp_of_long_ago_does_not_cost_the_whole_log() {
+    let mut source: Vec<_> = (0..1_500_000i64).map(|i| item(i, 1_000_000 + i, i as u128)).collect();
+    source[1_400_010].timestamp = 7;
+    let mut target = source.clone();
+    target.remove(1_400_000);
+    let mut logs = Memory { logs: [source, target], ..Memory::default() };
+    let found = locate(&mut logs, 1_400_000, None, TimestampHelp::Within(0), LocateLimits::default());
+    assert!(matches!(found, Ok(Located::At { offset: 1_400_001, .. })), "{found:?}");
+    assert!(logs.records < 5_000, "{} records were read", logs.records);
+}
+
+#[test]
 fn without_timestamps_a_hint_saves_reading() {
     let log: Vec<_> = (0..500_000i64).map(|i| item(i, -1, i as u128)).collect();
     let mut shifted: Vec<_> = log.clone();

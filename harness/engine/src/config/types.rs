@@ -40,11 +40,12 @@ pub struct ProofConfig {
 impl ProofConfig {
     /// What is promised for a source topic: the first rule that matches, else the built-in default.
     pub fn contract_for(&self, source_topic: &str) -> Contract {
-        self.contracts
-            .iter()
-            .find(|rule| rule.topics.matches(source_topic))
-            .map(|rule| rule.contract.clone())
-            .unwrap_or_default()
+        self.rule_for(source_topic).map(|at| self.contracts[at].contract.clone()).unwrap_or_default()
+    }
+
+    /// Index into `contracts` of the rule that a source topic falls under; `None` for the built-in default.
+    pub fn rule_for(&self, source_topic: &str) -> Option<usize> {
+        self.contracts.iter().position(|rule| rule.topics.matches(source_topic))
     }
 }
 

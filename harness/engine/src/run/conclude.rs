@@ -8,11 +8,10 @@ use time::OffsetDateTime;
 
 use super::judge::AllJudged;
 use super::lead::LeadIn;
-use super::summaries::{by_contract, pair_summaries};
+use super::summaries::{Promise, by_rule, pair_summaries};
 use super::{Run, RunError, RunOutcome, groups, rfc3339, uncompared, unit};
 use crate::gates::{Results, decide};
 use crate::positions::Plan;
-use crate::record::Contract;
 
 impl Run<'_> {
     #[allow(clippy::too_many_arguments)] // every stage's result comes together here, once
@@ -34,9 +33,8 @@ impl Run<'_> {
         };
         let mut groups = groups::summaries(&self.plan, &known);
         unit::add_positions(&mut groups, &judged.units);
-        let pairs = pair_summaries(&self.plan, &judged);
-        let contracts: Vec<&Contract> = pairs.iter().map(|(contract, _)| *contract).collect();
-        let pairs: Vec<PairSummary> = pairs.iter().map(|(_, pair)| pair.clone()).collect();
+        let rows = pair_summaries(&self.plan, &judged, self.config);
+        let (promises, pairs): (Vec<Promise<'_>>, Vec<PairSummary>) = rows.into_iter().unzip();
         let totals = Counts::sum(&pairs);
         let mut unread: Vec<String> = pairs.iter().flat_map(|pair| pair.remarks.clone()).collect();
         match uncompared::uncompared(&self.plan, self.clusters) {
@@ -45,7 +43,7 @@ impl Run<'_> {
                 unread.push(format!("whether partitions were added meanwhile is not known: {error}"))
             }
         }
-        let (findings, compacted_or_dropped) = by_contract(&contracts, &pairs);
+        let (findings, compacted_or_dropped) = by_rule(&promises, &pairs);
         let results = Results {
             findings,
             compacted_or_dropped,

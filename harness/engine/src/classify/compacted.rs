@@ -36,7 +36,7 @@ use crate::record::{OffsetRange, Side};
 use super::{Classified, Standing};
 
 /// A match slides at most over so many earlier matches.
-const SLIDES: u64 = 64;
+pub const SLIDES: u64 = 64;
 
 /// What is known of how the two logs are cleaned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod holes;
 mod scope;
 mod unit;
 
-pub use compacted::{Cleaning, judge_compacted};
+pub use compacted::{Cleaning, SLIDES, judge_compacted};
 pub use compacted_unit::{UnitRules, judge_compacted_unit};
 pub use holes::HiddenGaps;
 pub use scope::{

@@ -4,7 +4,7 @@ use crate::align::{Counted, Outcome, Runs};
 use crate::record::FindingKind;
 
 use super::Judgement;
-use crate::classify::Standing;
+use crate::classify::{SLIDES, Standing};
 
 /// Every copy on the target of a source record of one pair, and the source records that have none.
 #[derive(Debug)]
@@ -18,6 +18,9 @@ pub struct Copies<'a> {
     pending: Vec<i64>,
     /// The same where they were only counted, in scope below `source_end`.
     tail: &'a Counted,
+    /// Target records whose source record compaction has removed, or may have: offset, and how many matched pairs lie
+    /// before its place for sure. Ascending.
+    orphans: Vec<(i64, u64)>,
     source_end: i64,
     target_end: i64,
 }
@@ -35,17 +38,31 @@ pub struct Resume {
     pub missing: u64,
     /// Source records before the commit that the target does not hold yet.
     pub pending_before: u64,
+    /// Target records at or after the resume offset whose source record compaction has removed, perhaps from before the
+    /// commit: whether they belong to `replay` is not known.
+    pub orphaned: u64,
 }
 
 impl<'a> Copies<'a> {
     /// All copies of one judged pair, the ones beyond the cut included: a resume offset may lie there.
     pub fn of(judgement: &'a Judgement) -> Self {
         let mut further = Vec::new();
-        let (mut missing, mut pending) = (Vec::new(), Vec::new());
+        let (mut missing, mut pending, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
+        let last_repeat = last_repeat(&judgement.alignment.outcomes);
         for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
             match outcome {
                 // Two writes, no copy of one another; each is gone on the other side.
-                _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {}
+                _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {
+                    let Some(target) = outcome.target() else { continue };
+                    let before = judgement.alignment.runs.matched_below_target(target.offset);
+                    let before = match is_repeat(outcome) {
+                        true => 0,
+                        // Where a match stands for a later copy of its record, it does not lie before.
+                        false if Some(target.offset) < last_repeat => before.saturating_sub(SLIDES),
+                        false => before,
+                    };
+                    orphans.push((target.offset, before));
+                }
                 Outcome::Duplicate { original: source, target }
                 | Outcome::Reordered { source, target, .. }
                 | Outcome::Mismatched { source, target } => {
@@ -64,12 +81,14 @@ impl<'a> Copies<'a> {
         further.sort_unstable();
         missing.sort_unstable();
         pending.sort_unstable();
+        orphans.sort_unstable();
         Self {
             runs: &judgement.alignment.runs,
             further,
             missing,
             pending,
             tail: &judgement.alignment.tail,
+            orphans,
             source_end: judgement.reading.source_end,
             target_end: judgement.reading.read_to[1],
         }
@@ -80,6 +99,16 @@ impl<'a> Copies<'a> {
         let (found, target) = self.runs.pair(self.runs.matched_below_source(source))?;
         (found == source).then_some(target)
     }
+}
+
+/// Whether an equal record of the target may be the copy instead.
+fn is_repeat(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Duplicate { .. } | Outcome::Reordered { .. })
+}
+
+fn last_repeat(outcomes: &[Outcome]) -> Option<i64> {
+    let repeats = outcomes.iter().filter(|outcome| is_repeat(outcome));
+    repeats.filter_map(Outcome::target).map(|target| target.offset).max()
 }
 
 /// Counts what a group that committed `commit` on the source meets when it resumes at `resume` on the target.
@@ -106,6 +135,7 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         }
         image = image.into_iter().chain(targets).min();
     }
+    let orphans = &copies.orphans[copies.orphans.partition_point(|&(target, _)| target < resume)..];
     let at_or_after = |offsets: &[i64]| offsets.partition_point(|&offset| offset < commit);
     Resume {
         image: image.unwrap_or(copies.target_end),
@@ -114,5 +144,6 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         missing: (copies.missing.len() - at_or_after(&copies.missing)) as u64,
         pending_before: at_or_after(&copies.pending) as u64
             + copies.tail.below(commit.min(copies.source_end)),
+        orphaned: orphans.iter().filter(|&&(_, before)| before <= before_commit).count() as u64,
     }
 }

@@ -3,7 +3,8 @@
 use super::counted_tests::intake;
 use super::*;
 use crate::align::Tuning;
-use crate::classify::any_pair::{Random, any_pair, with_all_kept, with_counted_tail};
+use crate::classify::SLIDES;
+use crate::classify::any_pair::{Random, any_pair, items, reading, with_all_kept, with_counted_tail};
 
 /// A standing of their own for some outcomes: of a pair whose records compaction may explain, or that has others.
 fn say_any(pair: &mut Classified, random: &mut Random) {
@@ -22,6 +23,7 @@ fn say_any(pair: &mut Classified, random: &mut Random) {
 fn by_definition(judgement: &Judgement, sources: &[i64], commit: i64, resume: i64) -> Resume {
     let runs = &judgement.alignment.runs;
     let mut copies: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
+    let in_order = copies.clone();
     let (mut missing, mut pending) = (Vec::new(), Vec::new());
     for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
         let compacted = matches!(standing, Standing::Compacted | Standing::CompactedOrDropped);
@@ -45,6 +47,47 @@ fn by_definition(judgement: &Judgement, sources: &[i64], commit: i64, resume: i6
         replay: count(copies.iter().filter(|&&(s, t)| s < commit && t >= resume).count()),
         missing: count(missing.iter().filter(|&&s| s >= commit).count()),
         pending_before: count(pending.iter().filter(|&&s| s < commit).count()),
+        orphaned: orphaned(judgement, &in_order, commit, resume),
+    }
+}
+
+/// By definition: target records from `resume` on whose source record compaction explains, unless enough records matched
+/// between the commit and their place tell that the source record came after the commit.
+fn orphaned(judgement: &Judgement, in_order: &[(i64, i64)], commit: i64, resume: i64) -> u64 {
+    let outcomes = &judgement.alignment.outcomes;
+    let repeat = |outcome: &Outcome| matches!(outcome, Outcome::Duplicate { .. } | Outcome::Reordered { .. });
+    let repeated_after = |target: i64| {
+        let mut repeats = outcomes.iter().filter(|outcome| repeat(outcome)).filter_map(Outcome::target);
+        repeats.any(|other| other.offset > target)
+    };
+    let mut orphaned = 0;
+    for (outcome, standing) in outcomes.iter().zip(&judgement.standings) {
+        let compacted = matches!(standing, Standing::Compacted | Standing::CompactedOrDropped);
+        let Some(target) = outcome.target().filter(|target| compacted && target.offset >= resume) else {
+            continue;
+        };
+        let between = in_order.iter().filter(|&&(s, t)| s >= commit && t < target.offset).count() as u64;
+        let needed = if repeated_after(target.offset) { SLIDES } else { 0 };
+        orphaned += u64::from(repeat(outcome) || between <= needed);
+    }
+    orphaned
+}
+
+#[test]
+fn a_target_record_that_the_source_has_compacted_is_replayed_perhaps_unless_its_place_is_behind_the_commit() {
+    // 9 is on the target only, between 2 and 4.
+    let lists = [items(&[1, 2, 4], 1), items(&[1, 2, 9, 4], 1)];
+    for (standing, told) in [
+        (Standing::Compacted, [0, 0, 1, 1, 0]),
+        (Standing::CompactedOrDropped, [0, 0, 1, 1, 0]),
+        (Standing::Finding(FindingKind::ExtraneousRecord), [0; 5]),
+    ] {
+        let mut pair = with_all_kept(&lists, reading(&lists, i64::MAX, [true, true]), Tuning::default());
+        pair.standings = vec![standing];
+        let judgement = account(pair, intake(&lists)).expect("adds up");
+        let copies = Copies::of(&judgement);
+        let of = |commit, resume| judge_resume(&copies, commit, resume).orphaned;
+        assert_eq!([of(0, 0), of(1, 2), of(2, 2), of(3, 0), of(3, 3)], told, "{standing:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cutproof_reports::{GroupSummary, PositionState, PositionSummary};
 
-use crate::align::Outcome;
+use crate::align::{Alignment, Counted, Outcome};
 use crate::classify::{HiddenGaps, Misplacement};
 use crate::gates::scorecard;
 use crate::ledger::{Copies, Judgement, judge_resume};
@@ -65,6 +65,9 @@ fn summary(
     let (Some(copies), Some(judgement)) = (&copies[position.pair], &known.judgements[position.pair]) else {
         return not_located(summary, &known.remarks[position.pair]);
     };
+    if let Some(why) = unsolved(&judgement.alignment) {
+        return not_provable(summary, format!("skip, replay and image not provable: {why}"));
+    }
     // Without a resume offset only the image can be told: the one for a reader that starts behind everything.
     let counted = judge_resume(copies, position.committed, position.resume.unwrap_or(i64::MAX));
     let complete = judgement.reading.complete == [true, true];
@@ -92,7 +95,14 @@ fn summary(
     }
     let (skipped, replayed) = misplaced(known.misplaced, position, all);
     summary.skip_records = Some(counted.skip + skipped);
-    match known.leads[position.pair].replayed_from(resume) {
+    let before_start = match counted.orphaned {
+        0 => known.leads[position.pair].replayed_from(resume),
+        orphaned => Err(format!(
+            "compaction has removed the source records of {orphaned} target records from offset {resume} on, perhaps \
+             from before the group's commit"
+        )),
+    };
+    match before_start {
         Ok(before_start) => summary.replay_records = Some(counted.replay + before_start + replayed),
         Err(why) => summary.detail = format!("replay not provable: {why}"),
     }
@@ -115,12 +125,28 @@ fn misplaced(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupP
     counts
 }
 
-fn not_located(mut summary: PositionSummary, remarks: &[String]) -> PositionSummary {
+fn not_located(summary: PositionSummary, remarks: &[String]) -> PositionSummary {
+    let why = remarks.first().cloned();
+    not_provable(summary, why.unwrap_or_else(|| "the pair was not judged".to_owned()))
+}
+
+fn not_provable(mut summary: PositionSummary, why: String) -> PositionSummary {
     if summary.state.stands() {
         summary.state = PositionState::NotLocated;
-        summary.detail = remarks.first().cloned().unwrap_or_else(|| "the pair was not judged".to_owned());
+        summary.detail = why;
     }
     summary
+}
+
+/// Why copies may be there that nothing tells: any of the records that were not solved may be one of any other.
+pub(super) fn unsolved(alignment: &Alignment) -> Option<String> {
+    let [source, target] = alignment.unsolved.each_ref().map(Counted::records);
+    (source + target > 0).then(|| {
+        format!(
+            "the sides differ in too many records at once, {source} of the source and {target} of the target: which of \
+             them are copies is not known"
+        )
+    })
 }
 
 /// Copies of source records among the target records of a lead-in, at or after an offset.
@@ -137,3 +163,6 @@ pub(super) fn copies_from(outcomes: &[Outcome], resume: i64) -> u64 {
         .filter(|target| target.offset >= resume)
         .count() as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,10 @@
 use crate::align::{Alignment, LogError, Outcome, PairAligner, Tuning};
 use crate::fingerprint::Fingerprinter;
 use crate::positions::PairPlan;
-use crate::record::{OffsetRange, Side};
+use crate::record::{LogKind, OffsetRange, Side};
 
 use super::again::{PairLog, Readers};
-use super::groups::copies_from;
+use super::groups::{copies_from, unsolved};
 use super::holes;
 use super::item::rules;
 
@@ -33,10 +33,15 @@ impl LeadIn {
                 let strangers = alignment.outcomes.iter().any(
                     |outcome| matches!(outcome, Outcome::Extraneous { target } if target.offset >= resume),
                 );
+                let [source, target] = &alignment.unsolved;
+                let open = target.end().is_some_and(|end| end > resume) || (strangers && !source.is_empty());
+                if let Some(why) = unsolved(alignment).filter(|_| open) {
+                    return Err(why);
+                }
                 if strangers && !whole_source {
                     return Err(
                         "target records before the start may be copies of source records that retention \
-                                has deleted"
+                                or compaction has removed"
                             .to_owned(),
                     );
                 }
@@ -67,9 +72,14 @@ pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> 
         }
     }
     match aligned {
-        Ok(alignment) => LeadIn::Known { alignment, from, whole_source: pair.source_log_start == 0 },
+        Ok(alignment) => LeadIn::Known { alignment, from, whole_source: keeps_all(pair) },
         Err(error) => LeadIn::Unknown { why: error.to_string(), start },
     }
+}
+
+/// Whether the source still has every record that it ever had.
+fn keeps_all(pair: &PairPlan) -> bool {
+    pair.source_log_start == 0 && pair.contract.log == LogKind::Retained
 }
 
 fn align(
@@ -101,3 +111,6 @@ fn align(
     }
     aligner.finish(pair.source_log_start, &mut log)
 }
+
+#[cfg(test)]
+mod tests;

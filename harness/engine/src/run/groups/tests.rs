@@ -1,0 +1,93 @@
+//! What a group is told where records could not be told apart, and where compaction has removed the source's.
+
+use cutproof_reports::Origin;
+
+use super::*;
+use crate::align::{Item, Tuning};
+use crate::classify::Standing;
+use crate::classify::any_pair::{items, reading, with_all_kept};
+use crate::ledger::{Intake, account};
+use crate::positions::{GroupPlan, PairPlan};
+use crate::record::{Contract, TopicPartition};
+
+fn plan(committed: i64, resume: i64) -> Plan {
+    let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
+    let position = GroupPosition {
+        pair: 0,
+        committed,
+        resume: Some(resume),
+        origin: Origin::Checkpoints,
+        also: Vec::new(),
+        state: PositionState::Judged,
+        detail: String::new(),
+        records_read_to_locate: 0,
+    };
+    Plan {
+        source_cluster_id: "a".into(),
+        target_cluster_id: "b".into(),
+        pairs: vec![PairPlan::unbounded(source, target, Contract::default())],
+        units: Vec::new(),
+        groups: vec![GroupPlan { group: "billing".into(), positions: vec![position], units: Vec::new() }],
+        ignored: Vec::new(),
+        remarks: Vec::new(),
+        records_read_to_locate: 0,
+    }
+}
+
+/// `standing`: of all that is not matched, if not what it is by itself.
+fn judged(lists: &[Vec<Item>; 2], tuning: Tuning, standing: Option<Standing>) -> Judgement {
+    let mut pair = with_all_kept(lists, reading(lists, i64::MAX, [true, true]), tuning);
+    if let Some(standing) = standing {
+        pair.standings.fill(standing);
+    }
+    let intake = lists.each_ref().map(|list| list.iter().map(|item| item.identity).collect::<Intake>());
+    account(pair, intake).expect("the ledger adds up")
+}
+
+fn told(judgement: Judgement, committed: i64, resume: i64) -> PositionSummary {
+    let plan = plan(committed, resume);
+    let (judgements, leads, remarks) = ([Some(judgement)], [LeadIn::None], [Vec::new()]);
+    let known = Known { judgements: &judgements, leads: &leads, remarks: &remarks, misplaced: &[] };
+    summaries(&plan, &known).remove(0).positions.remove(0)
+}
+
+/// Skip, replay, missing, image.
+fn numbers(told: &PositionSummary) -> [Option<u64>; 4] {
+    let image = told.image_offset.map(i64::unsigned_abs);
+    [told.skip_records, told.replay_records, told.missing_records, image]
+}
+
+#[test]
+fn where_records_were_not_solved_no_number_and_no_image_is_told() {
+    let nothing_solved = || Tuning { pairs_max: 0, ..Tuning::default() };
+    let lists = [items(&[1, 2, 3, 4], 1), items(&[11, 12, 13, 14, 15], 1)];
+    for (committed, resume) in [(0, 0), (2, 1), (4, 5)] {
+        let told = told(judged(&lists, nothing_solved(), None), committed, resume);
+        assert_eq!(numbers(&told), [None; 4], "{told:?}");
+        assert_eq!(told.state, PositionState::NotLocated);
+        for word in ["not provable", "4 of the source", "5 of the target"] {
+            assert!(told.detail.contains(word), "{word} in {}", told.detail);
+        }
+    }
+    let equal = [items(&[1, 2, 3, 4], 1), items(&[1, 2, 3, 4], 1)];
+    let told = told(judged(&equal, nothing_solved(), None), 2, 1);
+    assert_eq!((numbers(&told), told.state), ([Some(0), Some(1), Some(0), Some(2)], PositionState::Judged));
+}
+
+#[test]
+fn replay_is_not_told_where_compaction_has_removed_source_records_perhaps_from_before_the_commit() {
+    // 9 is on the target only, between 2 and 4.
+    let lists = [items(&[1, 2, 4], 1), items(&[1, 2, 9, 4], 1)];
+    let judged = || judged(&lists, Tuning::default(), Some(Standing::Compacted));
+    let open = told(judged(), 2, 2);
+    assert_eq!((numbers(&open), open.state), ([Some(0), None, Some(0), Some(3)], PositionState::NotLocated));
+    assert!(
+        open.detail.contains("replay not provable") && open.detail.contains("1 target records"),
+        "{open:?}"
+    );
+    for (committed, resume, image) in [(2, 3, 3), (1, 1, 1)] {
+        let known = told(judged(), committed, resume);
+        let expected = [Some(0), Some(0), Some(0), Some(image)];
+        assert_eq!((numbers(&known), known.state), (expected, PositionState::Judged), "{known:?}");
+    }
+}

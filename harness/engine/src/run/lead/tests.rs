@@ -1,0 +1,59 @@
+//! When replay before a pair's start is a number, and when it is not.
+
+use super::*;
+use crate::align::Item;
+use crate::classify::any_pair::{items, reading, with_all_kept};
+use crate::record::{Contract, TopicPartition};
+
+fn known(lists: &[Vec<Item>; 2], pairs_max: usize, whole_source: bool) -> LeadIn {
+    let tuning = Tuning { pairs_max, ..Tuning::default() };
+    let pair = with_all_kept(lists, reading(lists, i64::MAX, [true, true]), tuning);
+    LeadIn::Known { alignment: pair.alignment, from: 0, whole_source }
+}
+
+#[test]
+fn replay_is_not_provable_where_records_ahead_were_not_solved() {
+    let lists = [items(&[1, 2, 3, 4], 1), items(&[11, 12, 13, 14], 1)];
+    let lead_in = known(&lists, 0, true);
+    for resume in [0, 3] {
+        let why = lead_in.replayed_from(resume).expect_err("not provable");
+        assert!(why.contains("4 of the source and 4 of the target"), "{why}");
+    }
+    assert_eq!(lead_in.replayed_from(4), Ok(0), "the group never meets them");
+    let equal = [items(&[1, 2, 3, 4], 1), items(&[1, 2, 3, 4], 1)];
+    assert_eq!(known(&equal, 0, true).replayed_from(1), Ok(3), "everything matches");
+}
+
+#[test]
+fn a_target_record_beside_source_records_that_were_not_solved_leaves_no_number() {
+    let lists = [items(&[1, 2, 4], 1), items(&[1, 2, 9, 4], 1)];
+    let LeadIn::Known { mut alignment, from, whole_source } = known(&lists, 1 << 20, true) else {
+        panic!("it was read")
+    };
+    alignment.unsolved[0].add(3, 77);
+    let lead_in = LeadIn::Known { alignment, from, whole_source };
+    let why = lead_in.replayed_from(1).expect_err("not provable");
+    assert!(why.contains("1 of the source and 0 of the target"), "{why}");
+    assert_eq!(lead_in.replayed_from(3), Ok(1), "the group never meets it");
+}
+
+#[test]
+fn a_target_record_of_which_the_source_knows_nothing_leaves_no_number_unless_the_source_keeps_all() {
+    let lists = [items(&[1, 2, 4], 1), items(&[1, 2, 9, 4], 1)];
+    let why = known(&lists, 1 << 20, false).replayed_from(1).expect_err("not provable");
+    assert!(why.contains("retention or compaction has removed"), "{why}");
+    assert_eq!(known(&lists, 1 << 20, true).replayed_from(1), Ok(2));
+    assert_eq!(known(&lists, 1 << 20, false).replayed_from(3), Ok(1), "the group never meets it");
+}
+
+#[test]
+fn a_source_keeps_all_where_its_log_begins_at_zero_and_is_never_compacted() {
+    let pair = |source_log_start: i64, log: LogKind| {
+        let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
+        let contract = Contract { log, ..Contract::default() };
+        PairPlan { source_log_start, ..PairPlan::unbounded(source, target, contract) }
+    };
+    assert!(keeps_all(&pair(0, LogKind::Retained)));
+    assert!(!keeps_all(&pair(1, LogKind::Retained)));
+    assert!(!keeps_all(&pair(0, LogKind::Compacted)));
+}

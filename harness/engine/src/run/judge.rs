@@ -7,6 +7,7 @@ use cutproof_reports::Barrier;
 
 use super::again::PairLog;
 use super::pair::PairRead;
+use super::retained::Retained;
 use super::unit::{JudgedUnit, Unit};
 use super::{Run, RunError, compacted, same, tails};
 use crate::align::LogError;
@@ -44,6 +45,7 @@ impl Run<'_> {
             remarks: Vec::new(),
             unjudged: Vec::new(),
         };
+        let retained = self.retained(&read);
         let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
         for (at, read) in read.into_iter().enumerate() {
             let pair = &self.plan.pairs[at];
@@ -56,7 +58,7 @@ impl Run<'_> {
             let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
             let read_to = reading.read_to;
             let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
-            let aligned = aligner.finish(pair.source_log_start, &mut log);
+            let aligned = aligner.finish(retained.history_start(pair), &mut log);
             let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
                 match pair.contract.log {
                     LogKind::Retained => Ok(judgement),
@@ -95,6 +97,15 @@ impl Run<'_> {
             judged.judgements.push(pair.map(|(pair, intake)| account(pair, intake)).transpose()?);
         }
         Ok(judged)
+    }
+
+    /// Of the pairs that were read. A run that was stopped reads nothing again, and need not know.
+    fn retained(&self, read: &[Option<PairRead>]) -> Retained {
+        if self.readers.stopped() {
+            return Retained::default();
+        }
+        let pairs = self.plan.pairs.iter().zip(read).filter(|(_, read)| read.is_some());
+        Retained::of(self.clusters[0], pairs.map(|(pair, _)| pair))
     }
 
     /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.

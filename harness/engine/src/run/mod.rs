@@ -22,6 +22,7 @@ mod patience;
 mod phases;
 mod reading;
 mod report;
+mod retained;
 mod same;
 mod samples;
 mod selfcheck;

@@ -30,6 +30,16 @@ impl Holes {
         }
     }
 
+    /// All of one side, by partition.
+    pub fn of_side(&self, side: Side) -> Vec<(TopicPartition, Vec<Hole>)> {
+        let own = self.0.iter().filter(|((of, _), holes)| *of == side && !holes.is_empty());
+        let mut own: Vec<(TopicPartition, Vec<Hole>)> = own
+            .map(|((_, partition), holes)| (partition.clone(), holes.values().cloned().collect()))
+            .collect();
+        own.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        own
+    }
+
     /// The holes that `range` meets.
     pub fn within(&self, side: Side, partition: &TopicPartition, range: OffsetRange) -> Vec<&Hole> {
         let known = self.0.get(&(side, partition.clone()));
@@ -90,5 +100,25 @@ mod tests {
         for word in ["orders-0", "10 to 24", "15 offsets", "source", "bad"] {
             assert!(text.contains(word), "{word} in {text}");
         }
+    }
+
+    #[test]
+    fn what_is_handed_out_and_taken_in_by_another_run_is_left_out_there_too() {
+        let [a, b] = [0, 1].map(|partition| TopicPartition::new("orders", partition));
+        let hole = |start, end| Hole { range: OffsetRange { start, end }, detail: "bad".to_owned() };
+        let mut holes = Holes::default();
+        holes.add(Side::Target, &b, [hole(7, 9), hole(2, 4)]);
+        holes.add(Side::Target, &a, [hole(5, 6)]);
+        holes.add(Side::Target, &a, []);
+        holes.add(Side::Source, &a, []);
+        let expected = vec![(a, vec![hole(5, 6)]), (b.clone(), vec![hole(2, 4), hole(7, 9)])];
+        assert_eq!((holes.of_side(Side::Source), holes.of_side(Side::Target)), (vec![], expected));
+        let mut others = Holes::default();
+        for (partition, met) in holes.of_side(Side::Target) {
+            others.add(Side::Target, &partition, met);
+        }
+        assert_eq!(others.of_side(Side::Target), holes.of_side(Side::Target));
+        let whole = OffsetRange { start: 0, end: 10 };
+        assert_eq!(others.readable(Side::Target, &b, whole), holes.readable(Side::Target, &b, whole));
     }
 }

@@ -172,11 +172,17 @@ pub fn run(
         spill: SpillSpace::new(config.limits.spill_bytes),
         schema_remarks: BTreeSet::new(),
     };
+    for (side, partitions) in Side::BOTH.into_iter().zip(&so_far.holes) {
+        for (partition, holes) in partitions {
+            run.readers.holes.add(side, partition, holes.iter().cloned());
+        }
+    }
     let leads = run.locate(so_far.located)?;
     // Where it was stopped by then, the checkpoint stays as it is: what was not read to its end says nothing.
     let locates_again = !so_far.located && run.cancel.cancelled().is_some();
     if !locates_again {
         (so_far.plan, so_far.located, so_far.not_located) = (run.plan.clone(), true, run.not_located.clone());
+        so_far.holes = Side::BOTH.map(|side| run.readers.holes.of_side(side));
     }
     let AllRead { pairs, mut samples, schema_ids, mut barrier } = match locates_again {
         true => AllRead::nothing(run.plan.pairs.len()),

@@ -8,9 +8,10 @@ use cutproof_reports::{ReportError, RunDirectory};
 use super::saved::{Header, PairToSave, SavedPair, SavedRun, instant};
 use super::{ResumeError, version};
 use crate::config::{ClusterConfig, ProofConfig};
+use crate::consume::Hole;
 use crate::kafka::Cluster;
 use crate::positions::Plan;
-use crate::record::Side;
+use crate::record::{Side, TopicPartition};
 use crate::run::RunError;
 use crate::run::same::TopicIds;
 
@@ -24,6 +25,8 @@ pub(in crate::run) struct SoFar {
     pub located: bool,
     /// Why a pair (by the plan's index) was not located.
     pub not_located: BTreeMap<usize, String>,
+    /// What could not be read while the pairs were located: source, target.
+    pub holes: [Vec<(TopicPartition, Vec<Hole>)>; 2],
     /// By the plan's index: pairs as a checkpoint has them.
     pub pairs: BTreeMap<usize, Vec<u8>>,
 }
@@ -37,6 +40,7 @@ impl SoFar {
             topic_ids,
             located: false,
             not_located: BTreeMap::new(),
+            holes: Default::default(),
             pairs: BTreeMap::new(),
         }
     }
@@ -91,6 +95,7 @@ pub(super) fn decode(directory: &Path, content: &[u8], config: &ProofConfig) -> 
         topic_ids: run.topic_ids.clone(),
         located: run.located,
         not_located: run.not_located.clone(),
+        holes: run.holes(),
         plan: run.plan(cluster_ids, config),
         pairs,
     })

@@ -1,9 +1,9 @@
 //! The checkpoints of a run: when one is due, what it holds, and how a run goes on from one. Aligns and judges nothing.
 //!
 //! A checkpoint holds the plan and, of each pair, what alignment has *consumed*: everything else (what was read but is
-//! held back, look-aheads, lead-ins) is read again. So a run that goes on is the run that never stopped. No payload is
-//! in it; its hashes are seeded by the run's id, so that only its owner may read the file. A pair without an entry
-//! begins at its start.
+//! held back, look-aheads, lead-ins) is read again. What locating could not read is in it, for pairs are not located
+//! again. So a run that goes on is the run that never stopped. No payload is in it; its hashes are seeded by the run's
+//! id, so that only its owner may read the file. A pair without an entry begins at its start.
 
 mod error;
 mod load;
@@ -33,7 +33,7 @@ use crate::record::{Side, TopicPartition};
 use saved::{Header, PairToSave, SavedPair, SavedRun};
 
 /// Raise it with every change of what is written.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// The next checkpoint waits at least so many times as long as the last one took: 2 % of the time at most.
 const REST: u32 = 50;
 

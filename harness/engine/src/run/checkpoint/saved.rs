@@ -36,6 +36,8 @@ pub(super) struct SavedRun {
     pub located: bool,
     /// Why a pair (by index) was not located.
     pub not_located: BTreeMap<usize, String>,
+    /// What could not be read while the pairs were located: source, target.
+    holes: [Vec<SavedHoles>; 2],
     pairs: Vec<SavedPairPlan>,
     groups: Vec<(String, Vec<SavedPosition>, Vec<SavedUnitPosition>)>,
     /// Read from their start again: only what was planned is saved.
@@ -63,6 +65,12 @@ struct SavedPairPlan {
     records_read_to_locate: u64,
 }
 
+/// Topic, partition; of each hole start, end, detail.
+type SavedHoles = ((String, i32), Vec<SavedHole>);
+
+/// Start, end, detail.
+type SavedHole = (i64, i64, String);
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct SavedPosition {
     pair: usize,
@@ -77,7 +85,7 @@ struct SavedPosition {
 
 impl SavedRun {
     pub fn of(so_far: &SoFar) -> Self {
-        let SoFar { started_at, plan, topic_ids, located, not_located, pairs: _ } = so_far;
+        let SoFar { started_at, plan, topic_ids, located, not_located, holes, pairs: _ } = so_far;
         // The header has the cluster ids.
         let Plan {
             source_cluster_id: _,
@@ -107,11 +115,15 @@ impl SavedRun {
             (group.clone(), positions.iter().map(position).collect(), units)
         };
         let name = |Ignored { name, reason }: &Ignored| (name.clone(), reason.clone());
+        let of_partition = |(partition, holes): &(TopicPartition, Vec<Hole>)| -> SavedHoles {
+            ((partition.topic.clone(), partition.partition), holes.iter().map(saved_hole).collect())
+        };
         Self {
             started_at: started_at.unix_timestamp_nanos(),
             topic_ids: topic_ids.clone(),
             located: *located,
             not_located: not_located.clone(),
+            holes: holes.each_ref().map(|side| side.iter().map(of_partition).collect()),
             pairs: pairs.iter().map(SavedPairPlan::of).collect(),
             units: units.iter().map(SavedUnit::of).collect(),
             groups: groups.iter().map(group).collect(),
@@ -119,6 +131,14 @@ impl SavedRun {
             remarks: remarks.clone(),
             records_read_to_locate: *records_read_to_locate,
         }
+    }
+
+    /// What could not be read while the pairs were located: source, target.
+    pub fn holes(&self) -> [Vec<(TopicPartition, Vec<Hole>)>; 2] {
+        let of_partition = |((topic, partition), holes): &SavedHoles| -> (TopicPartition, Vec<Hole>) {
+            (TopicPartition::new(topic.clone(), *partition), holes.iter().cloned().map(hole).collect())
+        };
+        self.holes.each_ref().map(|side| side.iter().map(of_partition).collect())
     }
 
     pub fn plan(self, cluster_ids: [String; 2], config: &ProofConfig) -> Plan {
@@ -224,8 +244,8 @@ struct SavedFacts {
     intake: [(u64, u128); 2],
     schema_ids: BTreeSet<u32>,
     next_offset: [i64; 2],
-    /// By side: start, end, detail.
-    holes: [Vec<(i64, i64, String)>; 2],
+    /// By side.
+    holes: [Vec<SavedHole>; 2],
 }
 
 #[derive(Deserialize)]
@@ -289,7 +309,6 @@ impl Serialize for ItemsToSave<'_> {
 impl<'a> PairToSave<'a> {
     pub fn of(pair: &'a PairSoFar<'a>) -> Self {
         let PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot } = pair;
-        let hole = |Hole { range, detail }: &Hole| (range.start, range.end, detail.clone());
         let Snapshot { next_offset, runs, regions } = snapshot;
         Self {
             facts: SavedFacts {
@@ -298,7 +317,7 @@ impl<'a> PairToSave<'a> {
                 intake: intake.map(|Intake { records, sum }| (records, sum)),
                 schema_ids: schema_ids.clone(),
                 next_offset: *next_offset,
-                holes: holes.each_ref().map(|holes| holes.iter().map(hole).collect()),
+                holes: holes.each_ref().map(|holes| holes.iter().map(saved_hole).collect()),
             },
             runs: RunsToSave(runs.as_slice()),
             regions: RegionsToSave(regions),
@@ -314,7 +333,6 @@ impl SavedPair {
             return Err(postcard::Error::SerdeDeCustom);
         }
         let SavedFacts { source_ends_at, source_barrier, intake, schema_ids, next_offset, holes } = facts;
-        let hole = |(start, end, detail)| Hole { range: OffsetRange { start, end }, detail };
         let item = |(identity, offset, timestamp, key, value): SavedItem| Item {
             identity,
             offset,
@@ -342,6 +360,14 @@ impl SavedPair {
             },
         })
     }
+}
+
+fn saved_hole(Hole { range, detail }: &Hole) -> SavedHole {
+    (range.start, range.end, detail.clone())
+}
+
+fn hole((start, end, detail): SavedHole) -> Hole {
+    Hole { range: OffsetRange { start, end }, detail }
 }
 
 /// Whether every run, and all of them together, end at numbers that offsets can have.

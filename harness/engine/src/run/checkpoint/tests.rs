@@ -114,6 +114,13 @@ fn pair() -> PairSoFar<'static> {
     }
 }
 
+/// As locating met them: none on the source.
+fn holes() -> [Vec<(TopicPartition, Vec<Hole>)>; 2] {
+    let hole = |start, end| Hole { range: OffsetRange { start, end }, detail: format!("bad at {start}") };
+    let of = |partition, holes| (TopicPartition::new("src.orders", partition), holes);
+    [vec![], vec![of(0, vec![hole(3, 5), hole(8, 9)]), of(1, vec![hole(0, i64::MAX)])]]
+}
+
 #[test]
 fn a_pair_is_read_as_it_was_written() {
     let written = pair();
@@ -144,8 +151,9 @@ fn runs_whose_numbers_overflow_are_refused_and_do_not_panic() {
 /// After a change of the format, `CUTPROOF_WRITE_SEEDS=1` writes it anew.
 #[test]
 fn the_fuzzer_s_seed_is_a_whole_checkpoint_of_this_format() {
-    let so_far =
+    let mut so_far =
         SoFar::begin(plan(Contract::default()), TopicIds::default(), time::OffsetDateTime::UNIX_EPOCH);
+    so_far.holes = holes();
     let mut content = postcard::to_stdvec(&SavedRun::of(&so_far)).expect("written");
     let pair = postcard::to_stdvec(&PairToSave::of(&pair())).expect("written");
     content.extend(head(1, pair.len()));
@@ -166,6 +174,7 @@ fn a_plan_is_read_as_it_was_written_with_the_contracts_of_the_configuration() {
     let mut so_far = SoFar::begin(plan(contract), TopicIds::default(), time::OffsetDateTime::UNIX_EPOCH);
     so_far.located = true;
     so_far.not_located = [(1, "why not".to_owned())].into();
+    so_far.holes = holes();
     let mut content = fixed(&config, &so_far).expect("written");
     for (at, bytes) in [(0, b"zero".as_slice()), (7, b"")] {
         content.extend(head(at, bytes.len()));
@@ -174,6 +183,7 @@ fn a_plan_is_read_as_it_was_written_with_the_contracts_of_the_configuration() {
     let read = decode(Path::new("run"), &content, &config).expect("read");
     assert_eq!(read.plan, so_far.plan);
     assert_eq!((read.located, read.not_located), (true, so_far.not_located));
+    assert_eq!(read.holes, so_far.holes);
     assert_eq!(read.started_at, so_far.started_at);
     assert_eq!(read.pairs, [(0, b"zero".to_vec()), (7, vec![])].into());
     for cut in 1..content.len() {

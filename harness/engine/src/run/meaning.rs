@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cutproof_reports::{Finding, FindingKind, Part, RecordPlace};
 
 use crate::consume::ReadEnd;
-use crate::decode::{Check, Decoder, Payload, SchemaAgreement, Slot};
+use crate::decode::{Check, Decoder, Payload, SchemaAgreement, SchemaRef, Slot, parse_framing};
 use crate::fingerprint::KeyedHasher;
 use crate::ledger::Judgement;
 use crate::positions::PairPlan;
@@ -63,17 +63,16 @@ fn too_many(topic: &str, ids: usize) -> Option<String> {
 }
 
 /// Reads the matched target records of a pair once more: with `decode: all` each is decoded; records whose schema id
-/// means something else on the target are mismatched in their schema. The pair's ledger follows. Gives what could not be
-/// found out, a sentence each: without it nothing is proven.
+/// means something else on the target are mismatched in their schema. The pair's ledger follows.
 pub(super) fn read_matched(
     look: &mut Look<'_, '_>,
     pair: &PairPlan,
     judgement: &mut Judgement,
     agreement: &Agreement,
     emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-) -> Result<Vec<String>, RunError> {
+) -> Result<Looked, RunError> {
     if pair.contract.decode != DecodeMode::All && agreement.differ.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Looked::default());
     }
     let Judgement { alignment, ledger, reading, cut, .. } = judgement;
     let range = OffsetRange { start: reading.start[1], end: cut[1] };
@@ -85,7 +84,7 @@ pub(super) fn read_matched(
             matched.filter(|&(source, target)| target == offset && source < reading.source_end)?;
         Some(Matched { source: Some(source) })
     };
-    let unknown = look.at_matched(pair, range, agreement, matched, &mut |finding| {
+    let looked = look.at_matched(pair, range, agreement, matched, &mut |finding| {
         if finding.kind == FindingKind::MismatchedRecord {
             ledger.matched -= 1;
         }
@@ -93,7 +92,16 @@ pub(super) fn read_matched(
         emit(finding)
     })?;
     ledger.check(&reading.name)?;
-    Ok(unknown)
+    Ok(looked)
+}
+
+/// What a look at records leaves to be said, a sentence each.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// What could not be found out: without it nothing is proven.
+    pub unknown: Vec<String>,
+    /// What says nothing against a proof.
+    pub notes: Vec<String>,
 }
 
 /// A target record that is matched, and with which source offset, where that is known.
@@ -117,16 +125,18 @@ impl Look<'_, '_> {
         agreement: &Agreement,
         matched: impl Fn(i64) -> Option<Matched>,
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-    ) -> Result<Vec<String>, RunError> {
+    ) -> Result<Looked, RunError> {
         let Self { readers, decoder, hasher } = self;
         let all = pair.contract.decode == DecodeMode::All;
         let mut failed = None;
         let mut unknown: Option<(u64, String)> = None;
+        let mut unframed = 0_u64;
         let end = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
             let Some(Matched { source }) = matched(view.offset) else { return true };
             let record = view.to_record();
             match meaning(decoder, pair, &record, all, agreement) {
                 Meaning::Fine => {}
+                Meaning::Unframed => unframed += 1,
                 Meaning::Unknown(why) => unknown.get_or_insert((0, why)).0 += 1,
                 Meaning::Wrong(kind, detail) => {
                     failed = emit(finding(kind, detail, pair, source, &record, hasher)).err();
@@ -145,13 +155,31 @@ impl Look<'_, '_> {
         });
         let unread = (end != ReadEnd::ReachedEnd)
             .then(|| format!("{} could not be read again to look at its schemas: {end:?}", pair.target));
-        Ok(unknown.into_iter().chain(unread).collect())
+        Ok(Looked {
+            unknown: unknown.into_iter().chain(unread).collect(),
+            notes: not_framed(pair, unframed).into_iter().collect(),
+        })
     }
 }
 
+/// Where values begin like framed ones by chance.
+fn not_framed(pair: &PairPlan, records: u64) -> Option<String> {
+    (records > 0).then(|| {
+        format!(
+            "{}: {records} values begin as if they named a schema that is another one on the target, but are not of that \
+             schema on the source: they count as bytes without a schema; if the values are not framed, say \
+             `decode: none` in the topic's contract",
+            pair.source
+        )
+    })
+}
+
 /// What a look at a record says whose bytes are equal on both sides.
+#[derive(Debug, PartialEq)]
 enum Meaning {
     Fine,
+    /// It only begins as if it named a schema.
+    Unframed,
     Wrong(FindingKind, String),
     /// Its registry does not answer, or its format is not decoded.
     Unknown(String),
@@ -165,18 +193,40 @@ fn meaning(
     agreement: &Agreement,
 ) -> Meaning {
     let Some(bytes) = record.value.as_deref() else { return Meaning::Fine };
+    let mut equal = Meaning::Fine;
     if let Some(id) = schema_id(bytes).filter(|id| agreement.differ.contains(id)) {
-        let detail = format!("equal bytes, but schema id {id} is another schema in the target's registry");
-        return Meaning::Wrong(FindingKind::MismatchedRecord, detail);
+        let another = format!("schema id {id} is another schema in the target's registry");
+        match of_schema(decoder, &pair.source.topic, record, bytes, id) {
+            Check::Decodable => {
+                let detail = format!("equal bytes, but {another}");
+                return Meaning::Wrong(FindingKind::MismatchedRecord, detail);
+            }
+            Check::Unavailable { why } => {
+                return Meaning::Unknown(format!(
+                    "{another}, and whether values are of that schema on the source is not known: {why}"
+                ));
+            }
+            Check::Undecodable { .. } | Check::NotFramed => equal = Meaning::Unframed,
+        }
     }
     if !all {
-        return Meaning::Fine;
+        return equal;
     }
     let payload = Payload { topic: &pair.target.topic, bytes, headers: &record.headers };
     match decoder.check(Side::Target, Slot::Value, payload) {
         Check::Undecodable { why } => Meaning::Wrong(FindingKind::UndecodableRecord, why),
         Check::Unavailable { why } => Meaning::Unknown(why),
-        Check::Decodable | Check::NotFramed => Meaning::Fine,
+        Check::Decodable | Check::NotFramed => equal,
+    }
+}
+
+/// Whether a value is framed with schema `id` and can be read with it on the source. Any bytes may begin like a framing.
+fn of_schema(decoder: &mut Decoder, topic: &str, record: &Record, bytes: &[u8], id: u32) -> Check {
+    match parse_framing(Slot::Value, bytes, &record.headers) {
+        Ok(Some(framed)) if framed.schema == SchemaRef::Id(id) => {
+            decoder.check(Side::Source, Slot::Value, Payload { topic, bytes, headers: &record.headers })
+        }
+        _ => Check::NotFramed,
     }
 }
 
@@ -221,7 +271,59 @@ fn finding(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use cutproof_testcontainers::FixedRegistry;
+
     use super::*;
+    use crate::decode::RegistrySettings;
+    use crate::record::{Contract, Header, TimestampType, TopicPartition};
+
+    fn record(value: &[u8], headers: Vec<Header>) -> Record {
+        Record {
+            offset: 0,
+            timestamp: 0,
+            timestamp_type: TimestampType::CreateTime,
+            key: None,
+            value: Some(value.to_vec()),
+            headers,
+        }
+    }
+
+    #[test]
+    fn a_value_means_something_else_only_if_it_can_be_read_with_the_schema_that_it_names() {
+        let registries = ["\"string\"", "\"long\""]
+            .map(|schema| FixedRegistry::start(HashMap::from([(1, schema.to_owned())])).expect("a registry"));
+        let [source, target] =
+            registries.each_ref().map(|registry| Some(RegistrySettings::new(registry.url())));
+        let mut decoder = Decoder::new(source, target).expect("a decoder");
+        let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
+        let pair = PairPlan::unbounded(source, target, Contract::default());
+        let agreement = agreement(&mut decoder, &pair, &BTreeSet::from([1]));
+        assert_eq!(agreement.differ, BTreeSet::from([1]));
+        let mut said =
+            |value: &[u8], headers| meaning(&mut decoder, &pair, &record(value, headers), false, &agreement);
+        let framed = b"\0\0\0\0\x01\x04hi".as_slice();
+        let Meaning::Wrong(kind, detail) = said(framed, vec![]) else { panic!("a string is no long") };
+        assert_eq!(kind, FindingKind::MismatchedRecord);
+        assert!(detail.contains("schema id 1"), "{detail}");
+        // As a string it would end after one more byte, or go on for longer.
+        for long in [0x0102_0304_i64, 0x0101_0000, 0x017e_0000] {
+            assert_eq!(said(&long.to_be_bytes(), vec![]), Meaning::Unframed, "{long:#x}");
+        }
+        assert_eq!(said(b"\0\0\0\0\x02\x04hi", vec![]), Meaning::Fine);
+        // A header wins over what the value begins with.
+        let named = Header { name: b"__value_schema_id".to_vec(), value: Some(b"\0\0\0\0\x02".to_vec()) };
+        assert_eq!(said(framed, vec![named]), Meaning::Unframed);
+    }
+
+    #[test]
+    fn values_that_only_look_framed_are_counted_aloud() {
+        let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 3));
+        let pair = PairPlan::unbounded(source, target, Contract::default());
+        assert_eq!(not_framed(&pair, 0), None);
+        assert!(not_framed(&pair, 7).is_some_and(|said| said.starts_with("orders-3: 7 values")));
+    }
 
     #[test]
     fn that_schema_ids_were_not_kept_is_told() {

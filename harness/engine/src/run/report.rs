@@ -59,9 +59,10 @@ impl Run<'_> {
                     false => meaning::Agreement::default(),
                 };
                 let mut look = meaning::Look { readers, decoder, hasher };
-                let unknown = meaning::read_matched(&mut look, pairs[at], judgement, &agreement, &mut emit)?;
-                remarks[at].extend(unknown);
+                let looked = meaning::read_matched(&mut look, pairs[at], judgement, &agreement, &mut emit)?;
+                remarks[at].extend(looked.unknown);
                 self.schema_remarks.extend(agreement.remarks);
+                self.schema_remarks.extend(looked.notes);
             }
         }
         for (unit, judged) in units {

@@ -30,11 +30,11 @@ pub(in crate::run) fn decode_matched(
         let matched = |offset: i64| (!others.contains(&offset)).then_some(Matched { source: None });
         let strays = &mut result.ledger.strays;
         // Schema ids that mean something else on the target are told for the unit as a whole.
-        let unknown = look.at_matched(pair, range, &Agreement::default(), matched, &mut |finding| {
+        let looked = look.at_matched(pair, range, &Agreement::default(), matched, &mut |finding| {
             strays.find(finding.kind);
             emit(finding)
         })?;
-        judged.remarks.extend(unknown);
+        judged.remarks.extend(looked.unknown);
     }
     Ok(())
 }

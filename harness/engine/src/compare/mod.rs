@@ -80,14 +80,18 @@ fn headers(contract: &Contract, source: &Record, target: &Record, difference: &m
     difference.detail.push(detail);
 }
 
-fn timestamps(contract: &Contract, source: &Record, target: &Record, difference: &mut Difference) {
-    let apart = source.timestamp.abs_diff(target.timestamp);
-    let differ = match contract.timestamps {
+/// Whether two timestamps are further apart than the contract allows.
+pub fn timestamps_differ(contract: &Contract, source: i64, target: i64) -> bool {
+    let apart = source.abs_diff(target);
+    match contract.timestamps {
         TimestampRule::Exact => apart != 0,
         TimestampRule::Ignore => false,
         TimestampRule::ToleranceMs(tolerance) => apart > tolerance,
-    };
-    if differ {
+    }
+}
+
+fn timestamps(contract: &Contract, source: &Record, target: &Record, difference: &mut Difference) {
+    if timestamps_differ(contract, source.timestamp, target.timestamp) {
         difference.parts.push(Part::Timestamp);
         difference.detail.push(format!(
             "timestamp {} on the source, {} on the target",

@@ -117,6 +117,27 @@ impl Ledger {
         *self.findings.entry(kind).or_default() += 1;
     }
 
+    /// So many mismatched records are equal in meaning: they are matched.
+    pub fn mismatched_are_equal(&mut self, records: u64) {
+        self.take_mismatched(records);
+        self.matched += records;
+        self.equal_meaning += records;
+    }
+
+    /// So many mismatched records could not be compared in meaning: neither they nor their copies are judged.
+    pub fn mismatched_are_unverifiable(&mut self, records: u64) {
+        self.take_mismatched(records);
+        self.unverifiable.iter_mut().for_each(|side| *side += records);
+    }
+
+    fn take_mismatched(&mut self, records: u64) {
+        let mismatched = self.findings.entry(FindingKind::MismatchedRecord).or_default();
+        *mismatched -= records;
+        if *mismatched == 0 {
+            self.findings.remove(&FindingKind::MismatchedRecord);
+        }
+    }
+
     fn count(&self, kind: FindingKind) -> u64 {
         self.findings.get(&kind).copied().unwrap_or(0)
     }
@@ -335,6 +356,21 @@ mod tests {
         ));
         let other = [[2].into_iter().collect(), [1].into_iter().collect()];
         assert!(matches!(check_progress("orders-0", consumed, 2, other), Err(LedgerError::Sums { .. })));
+    }
+
+    #[test]
+    fn mismatched_records_that_are_taken_back_stay_accounted_for() {
+        let mut ledger = Ledger { records: [9, 9], matched: 3, ..Ledger::default() };
+        (0..6).for_each(|_| ledger.find(FindingKind::MismatchedRecord));
+        ledger.mismatched_are_equal(2);
+        ledger.mismatched_are_unverifiable(3);
+        assert_eq!(ledger.check("orders-0"), Ok(()));
+        assert_eq!((ledger.matched, ledger.equal_meaning, ledger.unverifiable), (5, 2, [3, 3]));
+        assert_eq!(ledger.findings, [(FindingKind::MismatchedRecord, 1)].into());
+        ledger.mismatched_are_unverifiable(1);
+        assert_eq!((ledger.check("orders-0"), ledger.findings.len()), (Ok(()), 0));
+        ledger.mismatched_are_equal(0);
+        assert!(ledger.findings.is_empty());
     }
 
     #[test]

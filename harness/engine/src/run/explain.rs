@@ -1,5 +1,5 @@
 //! Turns judged outcomes into findings: fetches the payloads again, names the parts, asks the decoder. What turns out
-//! equal in meaning is no finding.
+//! equal in meaning is no finding; nor is what may be and cannot be read again.
 
 use std::collections::HashMap;
 
@@ -18,6 +18,7 @@ use super::RunError;
 use super::aborted::{Aborted, Suspects, suspects_of_pair};
 use super::again::{Readers, Wanted};
 use super::blocks;
+use super::undecided::{Undecided, may_be_equal_in_meaning};
 
 /// Outcomes whose payloads are held at the same time.
 const CHUNK: usize = 2_000;
@@ -27,8 +28,25 @@ pub(super) struct Explainer<'r, 'a> {
     pub readers: &'r mut Readers<'a>,
     pub decoder: &'r mut Decoder,
     pub hasher: &'r KeyedHasher,
+    /// Whether both sides have a registry: else no other bytes are known to be equal in meaning.
+    pub both_registries: bool,
     /// Of the run's identities.
     pub seed: u64,
+}
+
+/// Drafts, by their index, that are no findings.
+#[derive(Default)]
+pub(super) struct NoFindings {
+    /// The two records are equal in meaning.
+    pub equal: Vec<usize>,
+    /// They may be, but could not be read again.
+    pub undecided: Vec<usize>,
+}
+
+/// Why a draft is no finding.
+enum NoFinding {
+    EqualMeaning,
+    Undecided,
 }
 
 /// A finding-to-be: the kind, and where its records are.
@@ -54,8 +72,9 @@ impl Draft {
 }
 
 impl Explainer<'_, '_> {
-    /// Explains the findings of pair `at` and hands each to `emit`. Outcomes that are equal in meaning are taken
-    /// back from the pair's ledger. `finding_id` is left for the writer.
+    /// Explains the findings of pair `at` and hands each to `emit`. Outcomes that are equal in meaning, or may be, are
+    /// taken back from the pair's ledger. `finding_id` is left for the writer. Gives what to say of what could not be
+    /// decided: without it nothing is proven.
     pub fn explain(
         &mut self,
         pairs: &[&PairPlan],
@@ -63,32 +82,30 @@ impl Explainer<'_, '_> {
         at: usize,
         misplaced: &[Misplacement],
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-    ) -> Result<(), RunError> {
-        let Some(judgement) = &judgements[at] else { return Ok(()) };
+    ) -> Result<Option<String>, RunError> {
+        let Some(judgement) = &judgements[at] else { return Ok(None) };
         let mut drafts = drafts(judgement, at, misplaced);
         let aborted = self.aborted(pairs, suspects_of_pair(judgement, at))?;
-        let mut equal_meaning = 0;
+        let mut equal = 0;
+        let mut undecided = Undecided::default();
         loop {
             let mut drafts: Vec<Draft> = drafts.by_ref().take(CHUNK).collect();
             if drafts.is_empty() {
                 break;
             }
             drafts.iter_mut().for_each(|draft| draft.name_aborted(&aborted));
-            equal_meaning += self.explain_drafts(pairs, &drafts, emit)?.len() as u64;
+            let none = self.explain_drafts(pairs, &drafts, emit)?;
+            equal += none.equal.len() as u64;
+            none.undecided.iter().for_each(|&draft| undecided.note(pairs, &drafts[draft]));
         }
         drop(drafts);
-        if let Some(judgement) = judgements[at].as_mut().filter(|_| equal_meaning > 0) {
+        if let Some(judgement) = &mut judgements[at] {
             let ledger = &mut judgement.ledger;
-            let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
-            *mismatched -= equal_meaning;
-            if *mismatched == 0 {
-                ledger.findings.remove(&FindingKind::MismatchedRecord);
-            }
-            ledger.matched += equal_meaning;
-            ledger.equal_meaning += equal_meaning;
+            ledger.mismatched_are_equal(equal);
+            ledger.mismatched_are_unverifiable(undecided.records());
             ledger.check(&judgement.reading.name)?;
         }
-        Ok(())
+        Ok(undecided.remark())
     }
 
     /// Looks for the aborted source records that `suspects` copy; their places are indices into `pairs`.
@@ -96,27 +113,27 @@ impl Explainer<'_, '_> {
         Ok(Aborted::find(self.readers, pairs, suspects, self.seed)?)
     }
 
-    /// Explains drafts, whose places are indices into `pairs`, and hands on the findings. Returns the indices of those
-    /// that are none, because the two records are equal in meaning.
+    /// Explains drafts, whose places are indices into `pairs`, and hands on the findings. Returns those that are none.
     pub fn explain_drafts(
         &mut self,
         pairs: &[&PairPlan],
         drafts: &[Draft],
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-    ) -> Result<Vec<usize>, RunError> {
-        let mut equal_meaning = Vec::new();
+    ) -> Result<NoFindings, RunError> {
+        let mut none = NoFindings::default();
         let mut at = 0;
         for drafts in drafts.chunks(CHUNK) {
             let records = self.fetch(pairs, drafts)?;
             for draft in drafts {
                 match self.finding(pairs, draft, &records) {
-                    Some(finding) => emit(finding)?,
-                    None => equal_meaning.push(at),
+                    Ok(finding) => emit(finding)?,
+                    Err(NoFinding::EqualMeaning) => none.equal.push(at),
+                    Err(NoFinding::Undecided) => none.undecided.push(at),
                 }
                 at += 1;
             }
         }
-        Ok(equal_meaning)
+        Ok(none)
     }
 
     fn fetch(&mut self, pairs: &[&PairPlan], drafts: &[Draft]) -> Result<Fetched, RunError> {
@@ -142,11 +159,27 @@ impl Explainer<'_, '_> {
         Ok(Fetched(places.into_iter().zip(records).collect()))
     }
 
-    /// `None` where the two records are equal in meaning.
-    fn finding(&mut self, pairs: &[&PairPlan], draft: &Draft, records: &Fetched) -> Option<Finding> {
+    fn finding(
+        &mut self,
+        pairs: &[&PairPlan],
+        draft: &Draft,
+        records: &Fetched,
+    ) -> Result<Finding, NoFinding> {
         let Draft { kind, source, target, order_broken, cause, aborted } = *draft;
         let source_record = source.and_then(|(pair, item)| records.get(Side::Source, pair, item.offset));
         let target_record = target.and_then(|(pair, item)| records.get(Side::Target, pair, item.offset));
+        if self.both_registries
+            && kind == FindingKind::MismatchedRecord
+            && (source_record.is_none() || target_record.is_none())
+            && let (Some((pair, source)), Some((_, target))) = (&source, &target)
+            && may_be_equal_in_meaning(
+                &pairs[*pair].contract,
+                [source, target],
+                [source_record, target_record],
+            )
+        {
+            return Err(NoFinding::Undecided);
+        }
         let place = |side: Side, (pair, item): (usize, Item), record: Option<&Record>| RecordPlace {
             topic: pairs[pair].partition(side).topic.clone(),
             partition: pairs[pair].partition(side).partition,
@@ -174,7 +207,7 @@ impl Explainer<'_, '_> {
                 } else {
                     let explanation = self.decoded(plan, source, target);
                     if equal_meaning(&explanation) && parts == [Part::Value] {
-                        return None;
+                        return Err(NoFinding::EqualMeaning);
                     }
                     if let Explanation::Undecodable { side, .. } = explanation {
                         cause = Some(format!("undecodable_on_{side}"));
@@ -192,7 +225,7 @@ impl Explainer<'_, '_> {
         let key = |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.key.as_deref()));
         let value =
             |record: Option<&Record>| record.and_then(|record| self.hasher.hash(record.value.as_deref()));
-        Some(Finding {
+        Ok(Finding {
             finding_id: 0,
             kind,
             parts,

@@ -32,6 +32,7 @@ mod stable;
 mod summaries;
 mod tails;
 mod uncompared;
+mod undecided;
 mod unit;
 mod unread;
 

@@ -27,15 +27,16 @@ impl Run<'_> {
         let mut sample = Vec::new();
         let mut kept: BTreeMap<FindingKind, usize> = BTreeMap::new();
         let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
+        let [source_registry, target_registry] =
+            [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
         let mut explainer = Explainer {
             readers: &mut self.readers,
             decoder: &mut self.decoder,
             hasher: &self.hasher,
+            both_registries: source_registry && target_registry,
             seed: self.seed,
         };
         let AllJudged { judgements, misplaced, units, remarks, .. } = judged;
-        let [source_registry, target_registry] =
-            [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
         let mut emit = |finding: Finding| {
             let finding = Finding { finding_id, ..finding };
             finding_id += 1;
@@ -48,7 +49,8 @@ impl Run<'_> {
             Ok(())
         };
         for at in 0..pairs.len() {
-            explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
+            let undecided = explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
+            remarks[at].extend(undecided);
             let decode = pairs[at].contract.decode;
             // With `decode: all` a target without a registry is asked too: it knows of no record.
             let asks = decode == DecodeMode::All || (target_registry && decode != DecodeMode::None);

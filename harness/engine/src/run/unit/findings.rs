@@ -11,10 +11,12 @@ use super::super::RunError;
 use super::super::aborted::Suspects;
 use super::super::blocks;
 use super::super::explain::{Draft, Explainer};
+use super::super::undecided::Undecided;
 use super::judge::UnitResult;
 use super::{JudgedUnit, Unit, stand_ins};
 
-/// Explains the findings of a unit and hands each to `emit`. What is equal in meaning is taken back from its ledger.
+/// Explains the findings of a unit and hands each to `emit`. What is equal in meaning, or may be, is taken back from its
+/// ledger.
 pub(in crate::run) fn explain(
     explainer: &mut Explainer<'_, '_>,
     unit: &Unit,
@@ -28,19 +30,21 @@ pub(in crate::run) fn explain(
     blocks::name(&mut drafts);
     let aborted = explainer.aborted(&pairs, suspects(&drafts, &judged.reading))?;
     drafts.iter_mut().for_each(|draft| draft.name_aborted(&aborted));
-    let equal_meaning = explainer.explain_drafts(&pairs, &drafts, emit)?;
-    for at in equal_meaning {
-        let Some((lane, _)) = drafts[at].source else { continue };
-        let ledger = &mut result.ledger.rows[lane];
-        let mismatched = ledger.findings.entry(FindingKind::MismatchedRecord).or_default();
-        *mismatched -= 1;
-        if *mismatched == 0 {
-            ledger.findings.remove(&FindingKind::MismatchedRecord);
-        }
-        ledger.matched += 1;
-        ledger.equal_meaning += 1;
-        ledger.check(&judged.reading.name)?;
+    let none = explainer.explain_drafts(&pairs, &drafts, emit)?;
+    let rows = &mut result.ledger.rows;
+    for (lane, _) in none.equal.into_iter().filter_map(|at| drafts[at].source) {
+        rows[lane].mismatched_are_equal(1);
     }
+    let mut undecided = Undecided::default();
+    for draft in none.undecided.into_iter().map(|at| &drafts[at]) {
+        let Some((lane, _)) = draft.source else { continue };
+        rows[lane].mismatched_are_unverifiable(1);
+        undecided.note(&pairs, draft);
+    }
+    for row in rows {
+        row.check(&judged.reading.name)?;
+    }
+    judged.remarks.extend(undecided.remark());
     Ok(())
 }
 

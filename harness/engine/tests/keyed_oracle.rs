@@ -95,7 +95,7 @@ fn equal_records_of_several_lanes_that_came_in_order_are_no_finding() {
         let [mut source, mut target] = lanes.map(|lanes| vec![Vec::new(); lanes as usize]);
         for _ in 0..random.below(40) {
             let record = shape.record(random);
-            source[random.below(lanes[0]) as usize].push(record.clone());
+            source[random.below(lanes[0]) as usize].push(record);
             target[(record.key.unwrap_or(0) % lanes[1]) as usize].push(record);
         }
         let Judged { found, .. } = judge(&shape, [&source, &target], random);

@@ -111,6 +111,8 @@ struct Sight {
     older: HashSet<u128>,
     /// Whether every place was looked at where a copy can be.
     complete: bool,
+    /// Timestamps of long ago were left out of account: with them, copies may lie from here on.
+    with_long_ago: Option<i64>,
 }
 
 /// What the order of repeated records says.
@@ -140,12 +142,12 @@ impl Attempt {
         logs: &mut Logs<'_, R>,
         may_widen: bool,
     ) -> Result<Option<Found>, Stop<R::Error>> {
-        let Some((sight, unseen)) = self.look_by_timestamp(logs)? else {
+        let Some(sight) = self.look_by_timestamp(logs)? else {
             let sight = self.look_around(logs)?;
             return self.conclude(logs, &sight, may_widen);
         };
         let found = self.conclude(logs, &sight, may_widen)?;
-        match unseen {
+        match sight.with_long_ago {
             Some(from) if found.is_some() && self.may_begin_late(&sight) => {
                 let end = logs.bounds(Side::Target).end;
                 let mut sight = Sight { hits: Vec::new(), first: None, ..sight };
@@ -165,12 +167,11 @@ impl Attempt {
             && !sight.hits.iter().any(|hit| behind.contains(&hit.1))
     }
 
-    /// A copy's timestamp is known, so no copy is below what the look-up says. Where timestamps of long ago were left out
-    /// of account, also from where on copies may lie before what was looked at.
+    /// A copy's timestamp is known, so no copy is below what the look-up says.
     fn look_by_timestamp<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
-    ) -> Result<Option<(Sight, Option<i64>)>, Stop<R::Error>> {
+    ) -> Result<Option<Sight>, Stop<R::Error>> {
         let both = || self.behind.iter().chain(&self.ahead);
         // A repeat within twice the slack can have the same copies.
         let help = match self.help {
@@ -181,9 +182,10 @@ impl Attempt {
         let Some(target) = logs.lower_bounds(Side::Target, self.help, both())? else { return Ok(None) };
         let older = self.older(logs, source_from)?;
         let end = logs.bounds(Side::Target).end;
-        let mut sight = Sight { hits: Vec::new(), first: None, older, complete: true };
+        let with_long_ago = (target.exact < target.usual).then_some(target.exact);
+        let mut sight = Sight { hits: Vec::new(), first: None, older, complete: true, with_long_ago };
         self.look(logs, (target.usual, end), &mut sight)?;
-        Ok(Some((sight, (target.exact < target.usual).then_some(target.exact))))
+        Ok(Some(sight))
     }
 
     /// Without timestamps: a window around the hint, and the end of the log, widening until a run agrees.
@@ -198,7 +200,8 @@ impl Attempt {
             let from = center.saturating_sub(radius).max(target.start);
             let to = center.saturating_add(radius).min(target.end);
             let all = from == target.start && to == target.end && source_from == source.start;
-            let mut sight = Sight { hits: Vec::new(), first: None, older, complete: all };
+            let mut sight =
+                Sight { hits: Vec::new(), first: None, older, complete: all, with_long_ago: None };
             self.look(logs, (from, to), &mut sight)?;
             if all {
                 return Ok(sight);

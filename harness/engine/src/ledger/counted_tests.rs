@@ -37,6 +37,7 @@ fn what_is_taken_out_of_the_tail_is_listed_as_if_it_had_been_kept() {
             .copied()
             .collect();
         pair.take_from_tail(&taken);
+        assert!(taken.iter().all(|item| !pair.alignment.tail.contains(item.offset)), "{lists:?} {taken:?}");
         let listed: Vec<(Outcome, Standing)> = (kept.alignment.outcomes.iter().cloned())
             .zip(kept.standings)
             .filter(|(outcome, _)| match outcome {
@@ -107,4 +108,23 @@ fn each_standing_has_its_own_column_by_side() {
             Ledger { compacted: [1, 2], compacted_or_dropped: [3, 4], unverifiable: [5, 6], ..all }.counts();
         assert_eq!((counts.compacted, counts.compacted_or_dropped, counts.unverifiable), (3, 7, 11));
     }
+}
+
+#[test]
+fn another_record_in_the_place_of_one_that_was_aligned_does_not_add_up() {
+    let mut random = Random(34);
+    let mut tried = 0;
+    for _ in 0..100 {
+        let (lists, reading) = any_pair(&mut random);
+        let pair = with_all_kept(&lists, reading, Tuning::default());
+        assert_eq!(check_intake(&pair, intake(&lists)), Ok(()));
+        for side in [0, 1] {
+            let mut other = intake(&lists);
+            // As many records, of which one is not what it was.
+            other[side].sum = other[side].sum.wrapping_add(1);
+            tried += 1;
+            assert!(check_intake(&pair, other).is_err(), "{lists:?}");
+        }
+    }
+    assert_eq!(tried, 200);
 }

@@ -218,3 +218,15 @@ fn records_that_were_explained_of_a_key_that_ends_unequal_are_what_they_were_bef
     let open = [Standing::Compacted, MISSING];
     assert_eq!(taken_back(case("0:a=1 1:a=2 2:b=3", "2:b=3", [3, 3]), &open), open);
 }
+
+#[test]
+fn what_was_not_judged_is_not_called_compacted() {
+    let case = || case("0:a=1 1:a=2 2:b=1", "1:a=2 2:b=1", [3, 3]);
+    assert_eq!(case().judge(), [Standing::Compacted]);
+    for standing in [Standing::Unverifiable, Standing::Beyond] {
+        let (mut pair, mut log) = case().classified();
+        pair.standings.fill(standing);
+        judge_compacted(&mut pair, &Rules::default(), &case().cleaning, [0, 0], &mut log).expect("in memory");
+        assert_eq!(pair.standings, [standing]);
+    }
+}

@@ -145,6 +145,7 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
         ordered: unit.order != Order::None,
         compacted: true,
         timestamps_within: unit.timestamps_exact.then_some(0),
+        meanings: false,
     };
     let mut outcomes = alignment.outcomes;
     take_apart(&reading, &mut outcomes);

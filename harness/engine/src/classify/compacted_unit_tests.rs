@@ -69,6 +69,7 @@ impl Case {
             ordered: true,
             compacted: false,
             timestamps_within: Some(0),
+            meanings: false,
         };
         let rules = UnitRules {
             rules: Rules::default(),

@@ -66,6 +66,8 @@ pub struct UnitReading {
     pub compacted: bool,
     /// By how much the timestamps of a record and its copy may differ, in milliseconds; `None` where nothing is promised.
     pub timestamps_within: Option<u64>,
+    /// Whether records with other bytes may be equal in meaning.
+    pub meanings: bool,
 }
 
 impl UnitReading {
@@ -214,10 +216,11 @@ fn belong_together(reading: &UnitReading, lane: &SourceReading, source: &Item, t
     if source.timestamp.abs_diff(target.timestamp) <= within {
         return true;
     }
+    if reading.timestamps_within.is_none() {
+        // Time says nothing: what has another schema id cannot be told from a stranger.
+        return reading.meanings || lane.in_scope(source);
+    }
     let older_gone = reading.compacted || reading.shortened().next().is_some();
-    lane.in_scope(source)
-        && (reading.timestamps_within.is_none()
-            || source.value == target.value
-            || !older_gone
-            || reading.arrived(lane) > Some(source.offset))
+    let had_its_turn = reading.arrived(lane) > Some(source.offset);
+    lane.in_scope(source) && (source.value == target.value || !older_gone || had_its_turn)
 }

@@ -31,6 +31,7 @@ fn reading() -> UnitReading {
         ordered: true,
         compacted: false,
         timestamps_within: Some(0),
+        meanings: false,
     }
 }
 
@@ -217,6 +218,11 @@ fn a_record_of_another_time_is_no_altered_copy_of_one_out_of_scope() {
         assert_eq!(in_one_place(&tolerant, (source, 50, 1), (51, 2)), [beyond]);
     }
     assert_eq!(in_one_place(&reading(), (12, 50, 1), (51, 2)), [altered]);
+    // Where time says nothing, it may be the copy under another schema id.
+    let ignored = UnitReading { timestamps_within: None, ..reading() };
+    assert_eq!(in_one_place(&ignored, (9, 50, 1), (51, 2)), [beyond, FOUND]);
+    let decoded = UnitReading { meanings: true, ..ignored };
+    assert_eq!(in_one_place(&decoded, (9, 50, 1), (51, 2)), [beyond]);
 }
 
 #[test]

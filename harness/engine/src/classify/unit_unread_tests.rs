@@ -36,6 +36,7 @@ fn reading(complete: [bool; 2]) -> UnitReading {
         ordered: true,
         compacted: false,
         timestamps_within: Some(0),
+        meanings: false,
     }
 }
 

@@ -18,11 +18,20 @@ pub struct Copies<'a> {
     pending: Vec<i64>,
     /// The same where they were only counted, in scope below `source_end`.
     tail: &'a Counted,
-    /// Target records whose source record compaction has removed, or may have: offset, and how many matched pairs lie
-    /// before its place for sure. Ascending.
-    orphans: Vec<(i64, u64)>,
+    /// Target records whose source record compaction has removed, or may have. Ascending.
+    orphans: Vec<Orphan>,
     source_end: i64,
     target_end: i64,
+}
+
+/// A target record whose source record compaction has removed, or may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Orphan {
+    target: i64,
+    /// Matched pairs before its place, at least.
+    at_least: u64,
+    /// And at most, where it is a copy for sure.
+    at_most: Option<u64>,
 }
 
 /// One group at one pair: `None` where a number would be a guess.
@@ -32,7 +41,8 @@ pub struct Resume {
     pub image: i64,
     /// Source records at or after the commit whose copies all lie before the resume offset.
     pub skip: u64,
-    /// Target records at or after the resume offset that copy source records before the commit.
+    /// Target records at or after the resume offset that copy source records before the commit, those included that
+    /// compaction has removed from the source.
     pub replay: u64,
     /// Source records at or after the commit without a copy.
     pub missing: u64,
@@ -55,13 +65,15 @@ impl<'a> Copies<'a> {
                 _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {
                     let Some(target) = outcome.target() else { continue };
                     let before = judgement.alignment.runs.matched_below_target(target.offset);
-                    let before = match is_repeat(outcome) {
+                    let at_least = match is_repeat(outcome) {
                         true => 0,
                         // Where a match stands for a later copy of its record, it does not lie before.
                         false if Some(target.offset) < last_repeat => before.saturating_sub(SLIDES),
                         false => before,
                     };
-                    orphans.push((target.offset, before));
+                    let sure = *standing == Standing::Compacted && !is_repeat(outcome);
+                    let at_most = sure.then_some(before);
+                    orphans.push(Orphan { target: target.offset, at_least, at_most });
                 }
                 Outcome::Duplicate { original: source, target }
                 | Outcome::Reordered { source, target, .. }
@@ -135,7 +147,9 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         }
         image = image.into_iter().chain(targets).min();
     }
-    let orphans = &copies.orphans[copies.orphans.partition_point(|&(target, _)| target < resume)..];
+    let orphans = &copies.orphans[copies.orphans.partition_point(|orphan| orphan.target < resume)..];
+    let before_it = |orphan: &&Orphan| orphan.at_most.is_some_and(|at_most| at_most < before_commit);
+    replay += orphans.iter().filter(before_it).count() as u64;
     let at_or_after = |offsets: &[i64]| offsets.partition_point(|&offset| offset < commit);
     Resume {
         image: image.unwrap_or(copies.target_end),
@@ -144,6 +158,9 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         missing: (copies.missing.len() - at_or_after(&copies.missing)) as u64,
         pending_before: at_or_after(&copies.pending) as u64
             + copies.tail.below(commit.min(copies.source_end)),
-        orphaned: orphans.iter().filter(|&&(_, before)| before <= before_commit).count() as u64,
+        orphaned: orphans
+            .iter()
+            .filter(|orphan| !before_it(orphan) && orphan.at_least <= before_commit)
+            .count() as u64,
     }
 }

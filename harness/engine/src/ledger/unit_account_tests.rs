@@ -34,6 +34,7 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         ordered: true,
         compacted: false,
         timestamps_within: Some(0),
+        meanings: false,
     }
 }
 

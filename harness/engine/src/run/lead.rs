@@ -11,6 +11,9 @@ use super::groups::{copies_from, unsolved};
 use super::holes;
 use super::item::rules;
 
+/// So many offsets of one side are read before the other side has its turn.
+const TURN: i64 = 1 << 17;
+
 /// What lies between the lowest resume offset and the start of a pair.
 pub(super) enum LeadIn {
     /// No group resumes before the start.
@@ -82,6 +85,21 @@ fn keeps_all(pair: &PairPlan) -> bool {
     pair.source_log_start == 0 && pair.contract.log == LogKind::Retained
 }
 
+/// The ranges to read of both sides, in turn and each of at most [`TURN`] offsets: neither side has to wait in memory for
+/// all of the other.
+fn in_turn(from: [i64; 2], to: [i64; 2]) -> impl Iterator<Item = (Side, OffsetRange)> {
+    let longest = from.iter().zip(to).map(|(from, to)| to - from).max().unwrap_or(0);
+    let starts = (0..longest.max(0)).step_by(TURN as usize);
+    starts.flat_map(move |passed| {
+        let part = move |side: Side| {
+            let (from, to) = (from[side as usize], to[side as usize]);
+            let range = OffsetRange { start: from + passed, end: to.min(from + passed + TURN) };
+            (range.start < range.end).then_some((side, range))
+        };
+        Side::BOTH.into_iter().filter_map(part)
+    })
+}
+
 fn align(
     pair: &PairPlan,
     from: i64,
@@ -96,15 +114,10 @@ fn align(
     let read_to = [pair.source_start, start];
     let fingerprinter = Fingerprinter::new(&pair.contract, seed);
     let mut log = PairLog { readers, pair, fingerprinter, read_to };
-    for (side, begin) in [(Side::Source, source_from), (Side::Target, from)] {
-        let range = OffsetRange { start: begin, end: read_to[side as usize] };
+    for (side, range) in in_turn([source_from, from], read_to) {
         let mut items = Vec::new();
         crate::align::Log::read(&mut log, side, range, &mut |item| {
             items.push(*item);
-            if items.len() == 4_096 {
-                aligner.push(side, &items);
-                items.clear();
-            }
             true
         })?;
         aligner.push(side, &items);

@@ -354,13 +354,26 @@ impl Run<'_> {
                 unit::edges(&mut self.readers, &shared, &driven.awaited, &unit, &mut read)?;
                 let kept: usize = out.iter().map(|(_, judged): &(_, JudgedUnit)| judged.left_over()).sum();
                 let room = shared.budget.left_over_max().saturating_sub(kept);
-                let mut judged =
-                    unit::judge(&unit, read, &mut self.readers, self.clusters, &cleaning, self.seed, room)?;
+                let both_registries = self.registries() == [true, true];
+                let judging = unit::Judging {
+                    readers: &mut self.readers,
+                    clusters: self.clusters,
+                    cleaning: &cleaning,
+                    seed: self.seed,
+                    left_over_max: room,
+                    both_registries,
+                };
+                let mut judged = unit::judge(&unit, read, judging)?;
                 unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);
                 out.push((unit, judged));
             }
         }
         Ok(out)
+    }
+
+    /// Which sides have a schema registry.
+    fn registries(&self) -> [bool; 2] {
+        [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some())
     }
 
     fn self_check(&mut self, samples: &[crate::record::Record]) -> SelfCheck {

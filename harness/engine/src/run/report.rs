@@ -27,8 +27,7 @@ impl Run<'_> {
         let mut sample = Vec::new();
         let mut kept: BTreeMap<FindingKind, usize> = BTreeMap::new();
         let pairs: Vec<&PairPlan> = self.plan.pairs.iter().collect();
-        let [source_registry, target_registry] =
-            [&self.config.source, &self.config.target].map(|cluster| cluster.schema_registry.is_some());
+        let [source_registry, target_registry] = self.registries();
         let mut explainer = Explainer {
             readers: &mut self.readers,
             decoder: &mut self.decoder,

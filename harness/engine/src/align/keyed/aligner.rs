@@ -71,7 +71,7 @@ impl KeyedAligner {
     }
 
     /// Before the end: source records with keys of which the target has nothing need no outcome outside of `scope`, by
-    /// source lane; and with more than `left_over_max` records without a match in order the unit is given up.
+    /// source lane; and with more than `left_over_max` source records in it without a match in order the unit is given up.
     pub fn list(&mut self, scope: Vec<OffsetRange>, left_over_max: usize) {
         // Within a tolerance, equal records can be left over on both sides.
         self.listed = if self.rules.timestamp_tolerance_ms.is_none() { scope } else { Vec::new() };
@@ -206,10 +206,13 @@ impl KeyedAligner {
         }
         let mut left_over = LeftOver::new(std::mem::take(&mut self.listed), self.left_over_max);
         self.clear_table(&mut left_over)?;
+        left_over.check()?;
         self.solve_open(&mut left_over, sink)?;
         let passed = left_over.passed();
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
-        let in_order = exchange::keys_in_order(&outcomes, &self.rules, &self.scope, &mut log)?;
+        // Where the lanes cannot be read again, all stays as it was found.
+        let in_order =
+            exchange::keys_in_order(&outcomes, &self.rules, &self.scope, &mut log).unwrap_or_default();
         outcomes.retain(|entry| match exchange::out_of_order(entry) {
             Some((key, pair)) if in_order.contains(&key) => {
                 sink.matched(pair);

@@ -36,6 +36,14 @@ pub(super) fn keys_in_order(
             keys.retain(|_, [source, _]| in_several_lanes(source));
         }
     }
+    // What compaction has removed meanwhile cannot be put in order.
+    for (key, pair) in outcomes.iter().filter_map(out_of_order) {
+        let still_there =
+            |[source, target]: &[Placed; 2]| source.holds(pair.source) && target.holds(pair.target);
+        if !keys.get(&key).is_none_or(still_there) {
+            keys.remove(&key);
+        }
+    }
     keys.retain(|_, sides| sides.iter().any(in_several_lanes) && can_be_in_order(sides, rules));
     Ok(keys.into_keys().collect())
 }
@@ -189,6 +197,26 @@ mod tests {
         ] {
             assert_eq!(in_order(source, target), expected, "{source} -> {target}");
         }
+    }
+
+    #[test]
+    fn what_is_gone_when_it_is_looked_for_stays_as_it_was_found() {
+        let mut log = InMemoryLanes([side("xy xz"), side("xzxy")]);
+        let scope = [2, 1].map(|lanes| vec![Some(OffsetRange { start: 0, end: 9 }); lanes]);
+        let reordered = |offset: i64| LaneOutcome {
+            source_lane: Some(0),
+            target_lane: Some(0),
+            outcome: Outcome::Reordered {
+                source: Item { offset, ..log.0[0][0][0] },
+                target: log.0[1][0][0],
+                key_order_broken: true,
+            },
+        };
+        let outcomes = [reordered(0), reordered(5)];
+        let mut keys = |outcomes: &[LaneOutcome]| {
+            keys_in_order(outcomes, &Rules::default(), &scope, &mut log).expect("in memory").len()
+        };
+        assert_eq!([keys(&outcomes[..1]), keys(&outcomes)], [1, 0]);
     }
 
     #[test]

@@ -28,9 +28,9 @@ pub(super) struct LeftOver {
     listed: Vec<OffsetRange>,
     /// Those that have none.
     passed: Passed,
-    /// How many records there are in the rest, and may be.
-    records: usize,
-    records_max: usize,
+    /// How many source records there are in the rest that need an outcome, and may be.
+    source_records: usize,
+    source_records_max: usize,
     outcomes: Vec<LaneOutcome>,
     /// Target records of groups that have none left over on the source.
     target_only: Placed,
@@ -47,12 +47,12 @@ pub(super) struct Scope {
 }
 
 impl LeftOver {
-    pub fn new(listed: Vec<OffsetRange>, records_max: usize) -> Self {
+    pub fn new(listed: Vec<OffsetRange>, source_records_max: usize) -> Self {
         Self {
             listed,
             passed: Passed::default(),
-            records: 0,
-            records_max,
+            source_records: 0,
+            source_records_max,
             outcomes: Vec::new(),
             target_only: Placed::default(),
             contested: Vec::new(),
@@ -62,17 +62,21 @@ impl LeftOver {
 
     /// A record of a group in which order counts, and of which nothing is on the other side.
     pub fn add_alone(&mut self, side: Side, lane: usize, item: Item) {
-        let listed = |range: &OffsetRange| (range.start..range.end).contains(&item.offset);
         match side {
-            Side::Source if !self.listed.get(lane).is_none_or(listed) => {
+            Side::Target => self.target_only.push(lane, item),
+            Side::Source if self.is_listed(lane, &item) => {
+                self.outcomes.push(missing(lane, item));
+                self.source_records += 1;
+            }
+            Side::Source => {
                 self.passed.records += 1;
                 self.passed.sum = self.passed.sum.wrapping_add(item.identity);
-                return;
             }
-            Side::Source => self.outcomes.push(missing(lane, item)),
-            Side::Target => self.target_only.push(lane, item),
         }
-        self.records += 1;
+    }
+
+    fn is_listed(&self, lane: usize, item: &Item) -> bool {
+        self.listed.get(lane).is_none_or(|range| (range.start..range.end).contains(&item.offset))
     }
 
     /// Records that have no outcome.
@@ -82,8 +86,8 @@ impl LeftOver {
 
     /// Whether all that was added is not too much.
     pub fn check(&self) -> Result<(), KeyedError> {
-        match self.records > self.records_max {
-            true => Err(KeyedError::LeftOver { max: self.records_max }),
+        match self.source_records > self.source_records_max {
+            true => Err(KeyedError::LeftOver { max: self.source_records_max }),
             false => Ok(()),
         }
     }
@@ -91,7 +95,7 @@ impl LeftOver {
     /// A record to which order does not matter, and that matches none on the other side.
     pub fn add_unordered(&mut self, side: Side, lane: usize, item: Item) {
         self.multiset[side as usize].push(lane, item);
-        self.records += 1;
+        self.source_records += usize::from(side == Side::Source && self.is_listed(lane, &item));
     }
 
     /// What the solution of a group leaves over. `order_counts`: whether records have a place within it.
@@ -116,9 +120,9 @@ impl LeftOver {
                 });
             }
         }
-        self.records += reordered.len() + unsolved.iter().map(Vec::len).sum::<usize>();
+        self.source_records += reordered.len() + unsolved[0].len();
         if order_counts && left_over.iter().all(|indices| !indices.is_empty()) {
-            self.records += left_over.iter().map(Vec::len).sum::<usize>();
+            self.source_records += left_over[0].len();
             self.contested.push(Contested::new(sides, matched, left_over));
             return;
         }

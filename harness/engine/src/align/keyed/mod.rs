@@ -159,9 +159,10 @@ pub enum KeyedError {
     /// The store of open groups failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// More records than allowed are without a match in order.
+    /// More source records than allowed are without a match in order.
     #[error(
-        "more than {max} records are not on the other side, or not in their place there, and do not fit into limits.memory; allow more, or run again when replication has caught up"
+        "more than {max} source records are not on the target, or not in their place there, and do not fit into \
+         limits.memory; allow more, or run again when replication has caught up"
     )]
     LeftOver {
         /// How many are allowed.

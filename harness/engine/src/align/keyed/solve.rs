@@ -31,6 +31,17 @@ impl Placed {
         self.items.len()
     }
 
+    /// Whether a record is at this lane and offset.
+    pub fn holds(&self, (lane, offset): (usize, i64)) -> bool {
+        let place = |at: &usize| (self.lanes[*at], self.items[*at].offset);
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            if place(&middle) < (lane, offset) { from = middle + 1 } else { to = middle }
+        }
+        from < self.len() && place(&from) == (lane, offset)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (usize, Item)> {
         self.lanes.iter().copied().zip(self.items.iter().copied())
     }

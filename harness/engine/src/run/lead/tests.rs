@@ -57,3 +57,13 @@ fn a_source_keeps_all_where_its_log_begins_at_zero_and_is_never_compacted() {
     assert!(!keeps_all(&pair(1, LogKind::Retained)));
     assert!(!keeps_all(&pair(0, LogKind::Compacted)));
 }
+
+#[test]
+fn both_sides_are_read_in_turn_each_to_its_end() {
+    let parts: Vec<(Side, i64, i64)> =
+        in_turn([10, 0], [10 + TURN + 5, 7]).map(|(side, range)| (side, range.start, range.end)).collect();
+    let expected =
+        [(Side::Source, 10, 10 + TURN), (Side::Target, 0, 7), (Side::Source, 10 + TURN, 10 + TURN + 5)];
+    assert_eq!(parts, expected);
+    assert_eq!(in_turn([3, 3], [3, 2]).count(), 0);
+}

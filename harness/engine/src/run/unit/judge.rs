@@ -15,7 +15,7 @@ use crate::ledger::{
     Cells, Intake, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake,
 };
 use crate::positions::UnitPlan;
-use crate::record::{LogKind, OffsetRange, OrderPromise, Side, TimestampRule, TopicPartition};
+use crate::record::{DecodeMode, LogKind, OffsetRange, OrderPromise, Side, TimestampRule, TopicPartition};
 
 use super::super::RunError;
 use super::super::again::Readers;
@@ -103,17 +103,26 @@ impl LaneLog for UnitLog<'_, '_> {
     }
 }
 
-/// Judges one unit. `cleaning`: how the topics under a compacted contract are cleaned. `left_over_max`: how many records may
-/// be without a match in order.
+/// What judging needs apart from the unit.
+pub(in crate::run) struct Judging<'r, 'a> {
+    pub readers: &'r mut Readers<'a>,
+    pub clusters: [&'r Cluster; 2],
+    /// How the topics under a compacted contract are cleaned.
+    pub cleaning: &'r TopicCleaning,
+    /// Of the run's identities.
+    pub seed: u64,
+    /// How many source records may be without a match in order.
+    pub left_over_max: usize,
+    pub both_registries: bool,
+}
+
+/// Judges one unit.
 pub(in crate::run) fn judge(
     unit: &Unit,
     read: UnitRead,
-    readers: &mut Readers<'_>,
-    clusters: [&Cluster; 2],
-    cleaning: &TopicCleaning,
-    seed: u64,
-    left_over_max: usize,
+    judging: Judging<'_, '_>,
 ) -> Result<JudgedUnit, RunError> {
+    let Judging { readers, clusters, cleaning, seed, left_over_max, both_registries } = judging;
     let UnitRead {
         aligner,
         mut cells,
@@ -140,6 +149,7 @@ pub(in crate::run) fn judge(
     });
     cells.close();
     let mut reading = reading(plan, name, &cells, [&read_to, &first_ends], &deleted_up_to, complete);
+    reading.meanings = both_registries && plan.contract.decode != DecodeMode::None;
     let KeyedAlignment { mut outcomes, passed, .. } = match aligned {
         Some(Ok(alignment)) => alignment,
         failed => {
@@ -256,6 +266,7 @@ fn reading(
             TimestampRule::ToleranceMs(within) => Some(within),
             TimestampRule::Ignore => None,
         },
+        meanings: false,
     }
 }
 

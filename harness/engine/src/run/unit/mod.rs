@@ -28,7 +28,7 @@ use crate::record::{Contract, OrderPromise, Partitioning, TopicPartition};
 pub(super) use decode::decode_matched;
 pub(super) use drive::{UnitRead, drive_units};
 pub(super) use edges::{edges, withdraw_other_logs};
-pub(super) use judge::{JudgedUnit, judge};
+pub(super) use judge::{JudgedUnit, Judging, judge};
 
 /// What the plan knows a unit as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

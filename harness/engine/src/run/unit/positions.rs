@@ -6,6 +6,7 @@ use crate::align::Outcome;
 use crate::classify::Standing;
 use crate::ledger::{LaneCounts, UnitCopies};
 use crate::positions::UnitPosition;
+use crate::record::LogKind;
 
 use super::{JudgedUnit, Planned, Unit};
 
@@ -163,7 +164,8 @@ impl Rows<'_> {
         if self.may_replay_deleted(at, resume) {
             row.replay_records = None;
             why.push(
-                "replay not provable: target records may be copies of source records that retention has deleted",
+                "replay not provable: target records may be copies of source records that retention or compaction has \
+                 removed",
             );
         }
         if !why.is_empty() && row.state.stands() {
@@ -184,6 +186,14 @@ impl Rows<'_> {
             let why = self.judged.remarks.first().cloned();
             return not_located(why.unwrap_or_else(|| "the partitions were not judged".to_owned()));
         };
+        let outcomes = self.judged.result.iter().flat_map(|result| &result.outcomes);
+        let unsolved = outcomes.filter(|entry| matches!(entry.outcome, Outcome::Unsolved { .. })).count();
+        if unsolved > 0 {
+            return not_located(format!(
+                "the sides differ in too many equal records at once: {unsolved} could not be matched; allow more with \
+                 limits.memory"
+            ));
+        }
         let states = self.position.commit_states.iter();
         if let Some((state, detail)) = states.clone().find(|(state, _)| *state != PositionState::Judged) {
             return Some(Trouble { state: *state, detail: detail.clone() });
@@ -200,10 +210,11 @@ impl Rows<'_> {
         })
     }
 
-    /// Whether a record that nothing is known of, at or after `resume`, may be the copy of a deleted source record.
+    /// Whether a record that nothing is known of, at or after `resume`, may be the copy of a source record that is gone.
     fn may_replay_deleted(&self, lane: usize, resume: i64) -> bool {
         let deleted = self.unit.plan.sources.iter().any(|lane| lane.log_start > 0);
-        let Some(result) = self.judged.result.as_ref().filter(|_| deleted) else { return false };
+        let removed = deleted || self.unit.plan.contract.log == LogKind::Compacted;
+        let Some(result) = self.judged.result.as_ref().filter(|_| removed) else { return false };
         result.outcomes.iter().zip(&result.standings).any(|(entry, standing)| {
             let unknown = match (&entry.outcome, standing) {
                 (_, Standing::Finding(_)) => None,

@@ -45,6 +45,7 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
         ordered: true,
         compacted: false,
         timestamps_within: Some(0),
+        meanings: false,
     }
 }
 

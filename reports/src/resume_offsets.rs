@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::GroupSummary;
+use crate::{GroupSummary, PositionState};
 
 /// One line of the file that `kafka-consumer-groups --reset-offsets --from-file` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn resume_rows(groups: &[GroupSummary]) -> Vec<ResumeRow> {
             // A row of a source partition only: its images are told by the target partitions' rows.
             let Some(partition) = position.target_partition else { continue };
             let key = (group.group.as_str(), position.target_topic.as_str(), partition);
-            let image = position.image_offset;
+            let image = position.image_offset.filter(|_| !stands_beyond(position.state));
             images.entry(key).and_modify(|lowest| *lowest = (*lowest).min(image)).or_insert(image);
         }
     }
@@ -44,6 +44,11 @@ pub fn resume_rows(groups: &[GroupSummary]) -> Vec<ResumeRow> {
             })
         })
         .collect()
+}
+
+/// A commit beyond the source's end is none of the records that are there: a reset to behind them would skip them all.
+fn stands_beyond(state: PositionState) -> bool {
+    matches!(state, PositionState::BeyondSourceEnd | PositionState::TopicRecreated)
 }
 
 /// Lines `group,topic,partition,offset` without a header, quoted where RFC 4180 asks for it, each ended by a line
@@ -61,7 +66,7 @@ pub fn resume_csv(rows: &[ResumeRow]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Origin, PositionState, PositionSummary, Scorecard};
+    use crate::{Origin, PositionSummary, Scorecard};
 
     fn position(partition: i32, target_partition: i32, image: Option<i64>) -> PositionSummary {
         PositionSummary {
@@ -96,6 +101,15 @@ mod tests {
         let groups =
             [group("billing", vec![position(0, 0, Some(9)), position(1, 1, None), position(2, 2, Some(0))])];
         assert_eq!(text(&groups), "billing,src.orders,0,9\nbilling,src.orders,2,0\n");
+    }
+
+    #[test]
+    fn a_commit_beyond_the_sources_end_has_no_line() {
+        let beyond = |state| PositionSummary { state, ..position(0, 0, Some(9)) };
+        for state in [PositionState::BeyondSourceEnd, PositionState::TopicRecreated] {
+            let groups = [group("billing", vec![beyond(state), position(1, 1, Some(4))])];
+            assert_eq!(text(&groups), "billing,src.orders,1,4\n");
+        }
     }
 
     #[test]

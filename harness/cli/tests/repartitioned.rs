@@ -300,6 +300,26 @@ fn a_stranger_is_found_although_a_record_of_its_key_from_before_the_scope_was_ne
 }
 
 #[test]
+fn a_group_without_a_commit_on_one_partition_of_a_repartitioned_topic_is_not_called_safe() {
+    let lab = Lab::new();
+    let (source, target) = (records(400, 3), records(400, 5));
+    fill(&lab.source, "orders", 3, &source);
+    fill(&lab.target, "orders", 5, &target);
+    // It has read nothing of the second partition, whose records lie among the others on the target.
+    let commits = at_record(&source, 3, 300);
+    let offsets = [(0, commits[0]), (2, commits[2])];
+    let commits: Vec<Commit> =
+        offsets.map(|(partition, offset)| Commit { topic: "orders".to_owned(), partition, offset }).to_vec();
+    commit_offsets(lab.source.bootstrap_servers(), "billing", &commits).expect("committed");
+    commit(&lab.target, "orders", &at_record(&target, 5, 300));
+    let left = lab.run(BY_KEY);
+    assert_eq!((left.run.verdict, left.code), (Verdict::Inconclusive, Some(12)), "{}", left.said);
+    let positions = &left.run.groups[0].positions;
+    assert!(positions.iter().all(|row| row.image_offset.is_none() && row.skip_records.is_none()));
+    assert!(positions.iter().all(|row| row.detail.contains("no commit on orders-1")), "{positions:?}");
+}
+
+#[test]
 fn two_topics_in_one_are_compared_with_it_and_refused_without_the_contract() {
     let lab = Lab::new();
     let all = records(600, 3);

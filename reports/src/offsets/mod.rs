@@ -37,6 +37,8 @@ pub enum TranslationState {
     AfterRange,
     /// The run did not compare this partition, or not as one of a pair.
     NotCompared,
+    /// The run did not judge all of this partition: not known.
+    NotJudged,
 }
 
 impl TranslationState {
@@ -49,6 +51,7 @@ impl TranslationState {
             Self::BeforeRange => "before_range",
             Self::AfterRange => "after_range",
             Self::NotCompared => "not_compared",
+            Self::NotJudged => "not_judged",
         }
     }
 }
@@ -137,6 +140,11 @@ impl Offsets {
             state: TranslationState::NotCompared,
         };
         let Some((pair, offsets)) = found else { return translation };
+        if !pair.remarks.is_empty() || pair.counts.unverifiable > 0 {
+            // A record that nothing is known of may be the next copy.
+            translation.state = TranslationState::NotJudged;
+            return translation;
+        }
         let (other, answer) = match of {
             OffsetsOf::Source => {
                 ((&pair.target_topic, pair.target_partition), offsets.resume_on_target(offset))

@@ -96,6 +96,7 @@ fn text(answers: &[Translation], of: OffsetsOf, offsets: &Offsets) -> String {
                 format!("the run compared offsets {start} to {end} of it")
             }
             TranslationState::NotCompared => "the run compared no such partition of that side".to_owned(),
+            TranslationState::NotJudged => "the run did not judge all of it; run again".to_owned(),
             _ => continue,
         };
         text += &format!("{}-{}:{} is not known: {why}\n", answer.topic, answer.partition, answer.offset);

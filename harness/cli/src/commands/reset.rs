@@ -4,18 +4,13 @@ use std::path::Path;
 
 use cutproof::config::ClusterConfig;
 
-/// Groups that are named one by one; more are taken from the file by `--all-groups`.
-const NAMED: usize = 20;
-
-/// First a dry run, then what commits. `groups` may repeat.
+/// First a dry run, then what commits. `groups` may repeat; each is named, for `--all-groups` are only those that the cluster
+/// has already.
 pub fn command(cluster: &ClusterConfig, groups: &[&str], file: &Path) -> String {
     let mut distinct = groups.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
-    let of = match distinct.len() {
-        ..=NAMED => distinct.iter().map(|group| format!(" --group {}", quoted(group))).collect(),
-        _ => " --all-groups".to_owned(),
-    };
+    let of: String = distinct.iter().map(|group| format!(" --group {}", quoted(group))).collect();
     let settings = if cluster.properties.is_empty() { "" } else { " --command-config CLIENT.properties" };
     let command = format!(
         "kafka-consumer-groups.sh --bootstrap-server {}{settings}{of} --reset-offsets --from-file {}",
@@ -56,13 +51,14 @@ mod tests {
     }
 
     #[test]
-    fn many_groups_are_taken_from_the_file_and_a_secured_cluster_needs_its_settings() {
+    fn many_groups_are_named_too_and_a_secured_cluster_needs_its_settings() {
         let names: Vec<String> = (0..21).map(|n| format!("g{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut cluster = cluster();
         cluster.properties.insert("sasl.password".into(), "hunter2".into());
         let text = command(&cluster, &names, Path::new("x.csv"));
-        assert!(text.contains(" --command-config CLIENT.properties --all-groups --reset-offsets"), "{text}");
+        assert!(text.contains(" --command-config CLIENT.properties --group g0 --group g1 "), "{text}");
+        assert_eq!(text.matches(" --group g").count(), 2 * 21, "{text}");
         assert!(!text.contains("hunter2"), "{text}");
     }
 }

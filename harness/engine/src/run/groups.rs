@@ -74,7 +74,8 @@ fn summary(
     let expired = position.committed < judgement.reading.start[0];
     let hidden = HiddenGaps::of(&judgement.reading, &judgement.alignment);
     if complete && !expired && counted.pending_before == 0 {
-        summary.image_offset = Some(counted.image).filter(|_| hidden.leave_image(position.committed));
+        let image = moved_here(known.misplaced, position, all).into_iter().fold(counted.image, i64::min);
+        summary.image_offset = Some(image).filter(|_| hidden.leave_image(position.committed));
         summary.missing_records = Some(counted.missing).filter(|_| hidden.leave_missing(position.committed));
     }
     let Some(resume) = position.resume else { return summary };
@@ -93,7 +94,10 @@ fn summary(
         );
         return summary;
     }
-    let (skipped, replayed) = misplaced(known.misplaced, position, all);
+    let Some((skipped, replayed)) = misplaced(known.misplaced, position, all) else {
+        let why = "skip not provable: records at or after the commit are in a partition where the group does not resume";
+        return not_provable(summary, why.to_owned());
+    };
     summary.skip_records = Some(counted.skip + skipped);
     let before_start = match counted.orphaned {
         0 => known.leads[position.pair].replayed_from(resume),
@@ -112,17 +116,34 @@ fn summary(
     summary
 }
 
-/// Skip and replay by copies that lie in another partition: there the group resumes at that partition's offset.
-fn misplaced(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupPosition]) -> (u64, u64) {
+/// Skip and replay by copies that lie in another partition: there the group resumes at that partition's offset. `None` where
+/// it has none there that a record at or after the commit would be read from.
+fn misplaced(
+    misplaced: &[Misplacement],
+    position: &GroupPosition,
+    all: &[GroupPosition],
+) -> Option<(u64, u64)> {
     let mut counts = (0, 0);
     for copy in misplaced.iter().filter(|copy| copy.source_pair == position.pair) {
         let there = all.iter().find(|other| other.pair == copy.target_pair).and_then(|other| other.resume);
-        let passed = there.is_some_and(|resume| copy.target.offset < resume);
         let ahead = copy.source.offset >= position.committed;
-        counts.0 += u64::from(ahead && passed);
-        counts.1 += u64::from(!ahead && there.is_some() && !passed);
+        match there {
+            Some(resume) if ahead => counts.0 += u64::from(copy.target.offset < resume),
+            Some(resume) => counts.1 += u64::from(copy.target.offset >= resume),
+            None if ahead => return None,
+            None => {}
+        }
     }
-    counts
+    Some(counts)
+}
+
+/// The lowest copy in this position's target partition of a record of another one that the group has still to read.
+fn moved_here(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupPosition]) -> Option<i64> {
+    let to_read = |copy: &&Misplacement| {
+        all.iter().any(|other| other.pair == copy.source_pair && copy.source.offset >= other.committed)
+    };
+    let here = misplaced.iter().filter(|copy| copy.target_pair == position.pair);
+    here.filter(to_read).map(|copy| copy.target.offset).min()
 }
 
 fn not_located(summary: PositionSummary, remarks: &[String]) -> PositionSummary {

@@ -91,3 +91,42 @@ fn replay_is_not_told_where_compaction_has_removed_source_records_perhaps_from_b
         assert_eq!((numbers(&known), known.state), (expected, PositionState::Judged), "{known:?}");
     }
 }
+
+/// Two partitions with ten records each, and a copy of record 5 of the first at offset 3 of the second one; what the group
+/// is told of them that committed and resumes here.
+fn with_a_record_moved(positions: [Option<(i64, i64)>; 2]) -> Vec<PositionSummary> {
+    let mut plan = plan(0, 0);
+    let position = plan.groups[0].positions.remove(0);
+    plan.pairs.push(plan.pairs[0].clone());
+    for (pair, at) in positions.into_iter().enumerate() {
+        let Some((committed, resume)) = at else { continue };
+        let own = GroupPosition { pair, committed, resume: Some(resume), ..position.clone() };
+        plan.groups[0].positions.push(own);
+    }
+    let records = items(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 1);
+    let judgement = || Some(judged(&[records.clone(), records.clone()], Tuning::default(), None));
+    let moved = Misplacement { source_pair: 0, source: records[5], target_pair: 1, target: records[3] };
+    let (judgements, leads) = ([judgement(), judgement()], [LeadIn::None, LeadIn::None]);
+    let remarks = [Vec::new(), Vec::new()];
+    let known = Known { judgements: &judgements, leads: &leads, remarks: &remarks, misplaced: &[moved] };
+    summaries(&plan, &known).remove(0).positions
+}
+
+#[test]
+fn a_copy_in_another_partition_counts_where_the_group_resumes_there() {
+    let [first, second] = [0, 1];
+    let image = |told: &[PositionSummary], pair: usize| told[pair].image_offset;
+    // It has still to read the record: resuming behind its copy would skip it.
+    let told = with_a_record_moved([Some((4, 4)), Some((8, 8))]);
+    assert_eq!((image(&told, first), image(&told, second)), (Some(4), Some(3)));
+    assert_eq!((told[first].skip_records, told[second].skip_records), (Some(1), Some(0)));
+    // It has read it.
+    let told = with_a_record_moved([Some((6, 6)), Some((8, 8))]);
+    assert_eq!((image(&told, first), image(&told, second)), (Some(6), Some(8)));
+    assert_eq!(told[first].skip_records, Some(0));
+    // It resumes nowhere in that partition.
+    let told = with_a_record_moved([Some((4, 4)), None]);
+    assert_eq!((told[first].skip_records, told[first].state), (None, PositionState::NotLocated));
+    let told = with_a_record_moved([Some((6, 6)), None]);
+    assert_eq!((told[first].skip_records, told[first].state), (Some(0), PositionState::Judged));
+}

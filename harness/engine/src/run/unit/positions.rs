@@ -65,7 +65,7 @@ impl Rows<'_> {
             rows.push(row);
         }
         let counts = self.counts();
-        let uncommitted = self.uncommitted();
+        let uncommitted = self.uncommitted(false);
         for (at, lane) in self.unit.plan.targets.iter().enumerate() {
             let resume = &self.position.resumes[at];
             let mut row = PositionSummary {
@@ -198,6 +198,12 @@ impl Rows<'_> {
         if let Some((state, detail)) = states.clone().find(|(state, _)| *state != PositionState::Judged) {
             return Some(Trouble { state: *state, detail: detail.clone() });
         }
+        if let Some(uncommitted) = self.uncommitted(true) {
+            return not_located(format!(
+                "{uncommitted}, and they lie among the others on the target; commit where the group starts there, then run \
+                 again"
+            ));
+        }
         let commits = self.position.committed.iter().enumerate();
         let pending: u64 =
             commits.filter_map(|(lane, commit)| Some(copies.pending_before(lane, (*commit)?))).sum();
@@ -226,11 +232,16 @@ impl Rows<'_> {
         })
     }
 
-    /// Source partitions that hold records and that the group has not committed.
-    fn uncommitted(&self) -> Option<String> {
-        let lanes = self.unit.plan.sources.iter().zip(&self.position.committed);
-        let names: Vec<String> = lanes
+    /// Source partitions that hold records and that the group has not committed. `read`: of topics of which it has committed
+    /// others, or of the rest.
+    fn uncommitted(&self, read: bool) -> Option<String> {
+        let lanes = || self.unit.plan.sources.iter().zip(&self.position.committed);
+        let is_read = |topic: &str| {
+            lanes().any(|(lane, committed)| committed.is_some() && lane.partition.topic == topic)
+        };
+        let names: Vec<String> = lanes()
             .filter(|(lane, committed)| committed.is_none() && lane.end > lane.log_start)
+            .filter(|(lane, _)| is_read(&lane.partition.topic) == read)
             .map(|(lane, _)| lane.partition.to_string())
             .collect();
         let names = names.join(", ");

@@ -23,8 +23,6 @@ pub(in crate::run) fn rows(unit: &Unit, judged: &JudgedUnit) -> Vec<PairSummary>
             let (source, target) = (&unit.plan.sources[0], &unit.plan.targets[0]);
             row.source_partition = Some(source.partition.partition);
             row.target_partition = Some(target.partition.partition);
-            let reading = &judged.reading.targets[0];
-            (row.target_start_offset, row.target_end_offset) = (Some(reading.start), Some(reading.cut));
             add(&mut row.counts, &strays);
             row.remarks = judged.remarks.clone();
             row.notes = notes(unit, judged, "the contract promises no order of the partition");

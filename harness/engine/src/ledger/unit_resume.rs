@@ -52,6 +52,8 @@ impl<'a> UnitCopies<'a> {
         for (entry, standing) in outcomes.iter().zip(standings) {
             let (source, target) = places(entry);
             match (&entry.outcome, source, target) {
+                // Two writes, no copy of one another; each is gone on the other side.
+                _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {}
                 (
                     Outcome::Duplicate { .. } | Outcome::Reordered { .. } | Outcome::Mismatched { .. },
                     Some(source),

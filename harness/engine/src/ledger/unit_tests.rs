@@ -229,6 +229,24 @@ fn skip_is_not_told_where_equal_records_of_two_lanes_were_matched_otherwise_than
 }
 
 #[test]
+fn what_compaction_explains_is_no_copy() {
+    let outcomes = [LaneOutcome {
+        source_lane: Some(0),
+        target_lane: Some(0),
+        outcome: Outcome::Duplicate { original: item(7, 0), target: item(7, 2) },
+    }];
+    let mut cells = Cells::new([vec![vec![0]], vec![vec![1]]]);
+    cells.matched(LanePair { source: (0, 0), target: (0, 0) });
+    cells.close();
+    let skip = |standing| {
+        let copies = UnitCopies::of(&cells, &outcomes, &[standing], HashMap::from([((0, 0), (0, 0))]));
+        copies.judge(&[Some(0)], &[Some(1)])[0].skip
+    };
+    assert_eq!(skip(Standing::Finding(FindingKind::DuplicateRecord)), Some(0), "a further copy is to come");
+    assert_eq!([Standing::Compacted, Standing::CompactedOrDropped].map(skip), [Some(1); 2]);
+}
+
+#[test]
 fn what_is_missing_or_not_yet_there_follows_from_the_standing_of_each_record() {
     let standings = [
         Standing::Finding(FindingKind::MissingRecord),

@@ -148,7 +148,7 @@ fn stale(known: &Known<'_>, origin: Origin) -> Option<(PositionState, String)> {
             format!(
                 "the checkpoint was written {age} when the group was at {then}, now it is {} on: wait for the next \
                  one{next}, or stop the group first{}",
-                distance(now - then),
+                distance(now.saturating_sub(then)),
                 forgotten(known)
             )
         }

@@ -226,6 +226,9 @@ impl Rows<'_> {
                 (_, Standing::Finding(_)) => None,
                 (Outcome::Extraneous { target }, _) => Some(target.offset),
                 (Outcome::Duplicate { target, .. }, Standing::Unverifiable) => Some(target.offset),
+                (outcome, Standing::Compacted | Standing::CompactedOrDropped) => {
+                    outcome.target().map(|target| target.offset)
+                }
                 _ => None,
             };
             entry.target_lane == Some(lane) && unknown.is_some_and(|offset| offset >= resume)

@@ -23,6 +23,8 @@ pub(super) enum Json<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NotJson {
     pub(super) at: usize,
+    /// It may be JSON all the same, and is only not read here: nested too deep, or a string that is no Unicode text.
+    pub(super) beyond: bool,
 }
 
 /// What did not matter, found on the way.
@@ -50,7 +52,7 @@ impl Spelling {
 
 /// Reads one JSON text to its end.
 pub(super) fn parse(bytes: &[u8]) -> Result<Json<'_>, NotJson> {
-    let text = std::str::from_utf8(bytes).map_err(|e| NotJson { at: e.valid_up_to() })?;
+    let text = std::str::from_utf8(bytes).map_err(|e| NotJson { at: e.valid_up_to(), beyond: false })?;
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
     reader.white();
@@ -64,7 +66,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn fault(&self) -> NotJson {
-        NotJson { at: self.at }
+        NotJson { at: self.at, beyond: false }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -88,7 +90,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, depth: usize) -> Result<Json<'a>, NotJson> {
         self.white();
         if depth > MAX_DEPTH {
-            return Err(self.fault());
+            return Err(NotJson { beyond: true, ..self.fault() });
         }
         match self.peek().ok_or(self.fault())? {
             b'n' => self.expect("null").map(|()| Json::Null),
@@ -158,14 +160,19 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.expect("\"")?;
         loop {
-            match self.peek().ok_or(NotJson { at: start })? {
+            match self.peek().ok_or(NotJson { at: start, beyond: false })? {
                 b'\\' => self.at += 2,
                 b'"' => break,
                 _ => self.at += 1,
             }
         }
         self.at += 1;
-        serde_json::from_str(&self.text[start..self.at]).map_err(|_| NotJson { at: start })
+        let token = &self.text[start..self.at];
+        serde_json::from_str(token).map_err(|_| {
+            // Half of a surrogate pair is a legal escape, and no character.
+            let beyond = serde_json::from_str::<serde::de::IgnoredAny>(token).is_ok();
+            NotJson { at: start, beyond }
+        })
     }
 
     /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
@@ -386,11 +393,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_legal_and_not_read_here_is_told_from_what_is_not_json() {
+        let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+        for (text, beyond) in [
+            (r#""\ud83d""#, true),
+            (r#"{"a":"\ud83d, cut off"}"#, true),
+            (deep.as_str(), true),
+            (r#""\ud8""#, false),
+            (r#""\x41""#, false),
+        ] {
+            assert_eq!(parse(text.as_bytes()).map_err(|error| error.beyond), Err(beyond), "{text}");
+        }
+        assert!(parse(r#""\ud83d\ude00""#.as_bytes()).is_ok());
+    }
+
+    #[test]
     fn what_is_not_json_is_refused_with_its_offset() {
         for (text, at) in
             [("", 0), ("01", 1), ("[1,]", 3), ("{\"a\" 1}", 5), ("nul", 0), ("1 2", 2), ("\"\u{1}\"", 0)]
         {
-            assert_eq!(parse(text.as_bytes()), Err(NotJson { at }), "{text}");
+            assert_eq!(parse(text.as_bytes()), Err(NotJson { at, beyond: false }), "{text}");
         }
         assert!(parse(&[b'"', 0xff, b'"']).is_err());
         assert!(parse(b"1E310").is_ok() && parse(b"1E310E").is_err(), "no number is too large");

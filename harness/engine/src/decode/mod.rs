@@ -284,8 +284,13 @@ impl From<avro::Fault> for Unread {
 }
 
 impl From<json::NotJson> for Unread {
-    fn from(json::NotJson { at }: json::NotJson) -> Self {
-        Self::Broken(format!("its schema is JSON, and at byte {at} it is not"))
+    fn from(json::NotJson { at, beyond }: json::NotJson) -> Self {
+        match beyond {
+            true => Self::Unknown(format!(
+                "its schema is JSON, and what begins at byte {at} is nested too deep to be read here, or no Unicode text"
+            )),
+            false => Self::Broken(format!("its schema is JSON, and at byte {at} it is not")),
+        }
     }
 }
 

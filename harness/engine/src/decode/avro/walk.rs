@@ -21,7 +21,7 @@ pub(in crate::decode) enum Fault {
 
 /// Walks `bytes` from the first to the last.
 pub(super) fn walk(shape: &Shape, bytes: &[u8]) -> Result<(), Fault> {
-    let mut walk = Walk { shape, bytes, at: 0 };
+    let mut walk = Walk { shape, bytes, at: 0, items_without_bytes: 0 };
     walk.any(shape.root, 0).map_err(|stop| stop.fault())?;
     match bytes.len() - walk.at {
         0 => Ok(()),
@@ -33,6 +33,8 @@ struct Walk<'a> {
     shape: &'a Shape,
     bytes: &'a [u8],
     at: usize,
+    /// Of all arrays and maps together.
+    items_without_bytes: u64,
 }
 
 /// A fault on its way out: steps from the inside.
@@ -130,9 +132,11 @@ impl<'a> Walk<'a> {
                 return Err(Stop::because("a block claims more items than there are bytes left"));
             }
             for _ in 0..count {
+                let before = self.at;
                 item(self, index)?;
                 index += 1;
-                if self.at == start && index as u64 > MAX_EMPTY_ITEMS {
+                self.items_without_bytes += u64::from(self.at == before);
+                if self.items_without_bytes > MAX_EMPTY_ITEMS {
                     return Err(Stop::beyond(format!("more than {MAX_EMPTY_ITEMS} items without bytes")));
                 }
             }
@@ -225,6 +229,11 @@ mod tests {
         // 65,536 nulls and one more in a second block.
         let many = [0x80, 0x80, 8, 2, 0];
         assert!(matches!(walk_text(nulls, &many), Err(Fault::Beyond(_))));
+        // 40,000 in each of two arrays.
+        let lists = r#"{"type":"array","items":{"type":"array","items":"null"}}"#;
+        let one = [0x80, 0xf1, 0x04, 0];
+        assert_eq!(walk_text(lists, &[&[2][..], &one, &[0]].concat()), Ok(()));
+        assert!(matches!(walk_text(lists, &[&[4][..], &one, &one, &[0]].concat()), Err(Fault::Beyond(_))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use cutproof_reports::offsets::{Offsets, OffsetsOf, TranslationState};
 use cutproof_reports::{ReportError, RunDirectory, read_findings, read_manifest};
 
 fn names_in(directory: &Path) -> BTreeSet<String> {
@@ -373,4 +374,22 @@ fn what_is_no_run_directory_or_was_changed_is_not_taken_up() {
     *content.last_mut().expect("not empty") ^= 1;
     fs::write(&path, content).expect("written");
     assert!(matches!(RunDirectory::resume(run.path()), Err(ReportError::Damaged { .. })));
+}
+
+#[test]
+fn of_a_partition_that_was_not_judged_to_its_end_no_offset_is_translated() {
+    let (_parent, run) = new_run();
+    common::write_run(&run);
+    let offsets = Offsets::load(run.path()).expect("readable");
+    let translate = |of, topic: &str, offset| offsets.translate(of, topic, 0, offset);
+    for (of, topic) in [(OffsetsOf::Source, "orders"), (OffsetsOf::Target, "src.orders")] {
+        let told = translate(of, topic, 500);
+        assert_eq!(
+            (told.state, told.record_offset, told.resume_offset),
+            (TranslationState::NotJudged, None, None)
+        );
+    }
+    let known = translate(OffsetsOf::Source, "clean", 2);
+    assert!(known.state != TranslationState::NotJudged && known.resume_offset.is_some(), "{known:?}");
+    assert_eq!(translate(OffsetsOf::Source, "nowhere", 2).state, TranslationState::NotCompared);
 }

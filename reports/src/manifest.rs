@@ -271,31 +271,34 @@ impl Counts {
     /// Those of all rows together.
     pub fn sum(rows: &[PairSummary]) -> Self {
         let mut total = Self::default();
-        for row in rows {
-            let Self {
-                source_records,
-                target_records,
-                matched,
-                equal_meaning,
-                pending,
-                unverifiable,
-                compacted,
-                compacted_or_dropped,
-                findings,
-            } = &row.counts;
-            total.source_records += source_records;
-            total.target_records += target_records;
-            total.matched += matched;
-            total.equal_meaning += equal_meaning;
-            total.pending += pending;
-            total.unverifiable += unverifiable;
-            total.compacted += compacted;
-            total.compacted_or_dropped += compacted_or_dropped;
-            for (kind, count) in findings {
-                *total.findings.entry(*kind).or_default() += count;
-            }
-        }
+        rows.iter().for_each(|row| total.add(&row.counts));
         total
+    }
+
+    /// Adds those of more records, column by column.
+    pub fn add(&mut self, more: &Self) {
+        let Self {
+            source_records,
+            target_records,
+            matched,
+            equal_meaning,
+            pending,
+            unverifiable,
+            compacted,
+            compacted_or_dropped,
+            findings,
+        } = more;
+        self.source_records += source_records;
+        self.target_records += target_records;
+        self.matched += matched;
+        self.equal_meaning += equal_meaning;
+        self.pending += pending;
+        self.unverifiable += unverifiable;
+        self.compacted += compacted;
+        self.compacted_or_dropped += compacted_or_dropped;
+        for (kind, count) in findings {
+            *self.findings.entry(*kind).or_default() += count;
+        }
     }
 
     /// The number of findings of all kinds.

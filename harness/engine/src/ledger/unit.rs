@@ -96,10 +96,7 @@ pub fn check_unit_intake(
     outcomes: &[LaneOutcome],
     intake: &UnitIntake,
 ) -> Result<(), LedgerError> {
-    let source_read = intake.sources.iter().fold(Intake::default(), |sum, lane| Intake {
-        records: sum.records + lane.read.records,
-        sum: sum.sum.wrapping_add(lane.read.sum),
-    });
+    let source_read = intake.sources.iter().fold(Intake::default(), |sum, lane| sum.with(lane.read));
     check_sums(name, [source_read.without(intake.passed), intake.target], unmatched(outcomes))
 }
 

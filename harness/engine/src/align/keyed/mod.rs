@@ -141,8 +141,8 @@ pub struct Passed {
 /// How the lanes of a unit relate, beyond the pairs that the [`PairSink`] was told of.
 #[derive(Debug)]
 pub struct KeyedAlignment {
-    /// One entry for every record that is not matched in order, apart from those in `passed`, by source lane and offset, then target lane and
-    /// offset; those without a source record last.
+    /// One entry for every record that is not matched in order, apart from those in `passed`, by source lane and offset,
+    /// then target lane and offset; those without a source record last.
     pub outcomes: Vec<LaneOutcome>,
     /// Source records that were not to be listed, see [`KeyedAligner::list`].
     pub passed: Passed,

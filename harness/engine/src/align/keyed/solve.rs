@@ -33,13 +33,9 @@ impl Placed {
 
     /// Whether a record is at this lane and offset.
     pub fn holds(&self, (lane, offset): (usize, i64)) -> bool {
-        let place = |at: &usize| (self.lanes[*at], self.items[*at].offset);
-        let (mut from, mut to) = (0, self.len());
-        while from < to {
-            let middle = from.midpoint(to);
-            if place(&middle) < (lane, offset) { from = middle + 1 } else { to = middle }
-        }
-        from < self.len() && place(&from) == (lane, offset)
+        let from = self.lanes.partition_point(|&other| other < lane);
+        let to = self.lanes.partition_point(|&other| other <= lane);
+        self.items[from..to].binary_search_by_key(&offset, |item| item.offset).is_ok()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (usize, Item)> {

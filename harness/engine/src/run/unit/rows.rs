@@ -23,7 +23,7 @@ pub(in crate::run) fn rows(unit: &Unit, judged: &JudgedUnit) -> Vec<PairSummary>
             let (source, target) = (&unit.plan.sources[0], &unit.plan.targets[0]);
             row.source_partition = Some(source.partition.partition);
             row.target_partition = Some(target.partition.partition);
-            add(&mut row.counts, &strays);
+            row.counts.add(&strays);
             row.remarks = judged.remarks.clone();
             row.notes = notes(unit, judged, "the contract promises no order of the partition");
         }
@@ -73,14 +73,4 @@ fn notes(unit: &Unit, judged: &JudgedUnit, why: &str) -> Vec<String> {
         .map(|(lane, reading)| format!("{} [{}, {})", lane.partition, reading.start, reading.cut))
         .collect();
     vec![format!("compared with {}", ranges.join(", ")), format!("no offset map: {why}")]
-}
-
-fn add(counts: &mut Counts, more: &Counts) {
-    counts.target_records += more.target_records;
-    counts.unverifiable += more.unverifiable;
-    counts.compacted += more.compacted;
-    counts.compacted_or_dropped += more.compacted_or_dropped;
-    for (kind, count) in &more.findings {
-        *counts.findings.entry(*kind).or_default() += count;
-    }
 }

@@ -26,6 +26,8 @@ pub(super) struct LaneState {
     pub paused: bool,
     first_timestamp: Option<i64>,
     pub last_timestamp: i64,
+    /// Whether it is a source lane that has lost its beginning; only then it matters how far timestamps go back.
+    shortened: bool,
     newest: i64,
     /// By how much timestamps go back at most, in milliseconds.
     goes_back: u64,
@@ -73,6 +75,7 @@ impl State {
                 paused: false,
                 first_timestamp: None,
                 last_timestamp: i64::MIN,
+                shortened: side == Side::Source as usize && start > 0,
                 newest: i64::MIN,
                 goes_back: 0,
                 holes: Vec::new(),
@@ -166,7 +169,7 @@ impl State {
             state.first_timestamp.get_or_insert(first.timestamp);
             state.last_timestamp = state.last_timestamp.max(last.timestamp);
         }
-        for item in batch.items.iter().filter(|_| batch.side == Side::Source) {
+        for item in batch.items.iter().take_while(|_| state.shortened) {
             state.newest = state.newest.max(item.timestamp);
             state.goes_back = state.goes_back.max(state.newest.abs_diff(item.timestamp));
         }

@@ -95,6 +95,12 @@ pub enum ReportError {
         /// The run directory.
         path: PathBuf,
     },
+    /// A run that was stopped where a complete one is needed.
+    #[error("{path} holds a run that was stopped: its offset map has an end; resume it, or run again", path = path.display())]
+    Stopped {
+        /// The run directory.
+        path: PathBuf,
+    },
     /// `finish` was called while a table was still open or had failed.
     #[error(
         "cannot finish the run: {names} began but never closed, so records of it would be lost; close every writer first"

@@ -13,7 +13,7 @@ mod tables;
 mod words;
 
 pub use error::ReportError;
-pub use files::{RunDirectory, read_manifest};
+pub use files::{RunDirectory, read_manifest, write_resume_csv};
 pub use finding::{Finding, FindingKind, OrderBroken, Part, RecordPlace, TimestampType};
 pub use manifest::{
     Barrier, ClusterSummary, Counts, FileEntry, GroupSummary, Origin, OtherPosition, PairSummary,

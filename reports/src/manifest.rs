@@ -166,11 +166,13 @@ pub enum PositionState {
     AheadOfCopy,
     /// The image could not be located; `detail` says why.
     NotLocated,
+    /// The group has a commit on the target, where it would resume, but none on the source.
+    NoSourceCommit,
 }
 
 impl PositionState {
     /// All states.
-    pub const ALL: [PositionState; 12] = [
+    pub const ALL: [PositionState; 13] = [
         Self::Judged,
         Self::NoCheckpoint,
         Self::StaleCheckpoint,
@@ -183,6 +185,7 @@ impl PositionState {
         Self::TargetGroupActive,
         Self::AheadOfCopy,
         Self::NotLocated,
+        Self::NoSourceCommit,
     ];
 
     /// Whether skip and replay at the position are what the group would meet: nothing but time can move it.
@@ -198,7 +201,8 @@ impl PositionState {
             | Self::TopicRecreated
             | Self::TargetGroupActive
             | Self::AheadOfCopy
-            | Self::NotLocated => false,
+            | Self::NotLocated
+            | Self::NoSourceCommit => false,
         }
     }
 
@@ -217,6 +221,7 @@ impl PositionState {
             Self::TargetGroupActive => "target_group_active",
             Self::AheadOfCopy => "ahead_of_copy",
             Self::NotLocated => "not_located",
+            Self::NoSourceCommit => "no_source_commit",
         }
     }
 }
@@ -365,7 +370,7 @@ pub struct PositionSummary {
     pub target_topic: String,
     /// Target partition.
     pub target_partition: Option<i32>,
-    /// The group's committed offset on the source.
+    /// The group's committed offset on the source; also `None` where it has committed on the target only.
     pub source_offset: Option<i64>,
     /// Where the group would resume on the target.
     pub target_offset: Option<i64>,
@@ -398,9 +403,10 @@ pub struct PositionSummary {
 pub struct GroupSummary {
     /// Group id.
     pub group: String,
-    /// The worst of its positions.
+    /// The worst of its positions; red without any.
     pub scorecard: Scorecard,
-    /// One entry for each partition that it has committed.
+    /// One entry for each partition that it has committed on either side; none for a group that the configuration names
+    /// and that has committed nothing in scope.
     pub positions: Vec<PositionSummary>,
 }
 

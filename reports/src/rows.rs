@@ -64,7 +64,7 @@ pub(crate) fn position_cells(group: &GroupSummary, position: &PositionSummary) -
     ]
 }
 
-/// A group that has committed nothing in scope.
+/// A group that is named in the configuration and has committed nothing in scope.
 pub(crate) fn group_without_positions_cells(group: &GroupSummary) -> [String; 11] {
     let mut cells = std::array::from_fn(|_| none());
     cells[0] = group.group.clone();
@@ -119,7 +119,10 @@ fn ledger_cells(name: String, source: String, target: String, counts: &Counts) -
         grouped(counts.findings_total()),
         grouped(counts.pending),
         grouped(counts.unverifiable),
-        grouped(counts.compacted),
+        match counts.compacted_or_dropped {
+            0 => grouped(counts.compacted),
+            open => format!("{} + {} or dropped", grouped(counts.compacted), grouped(open)),
+        },
     ]
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use cutproof_reports::{RunState, Verdict, read_findings, read_manifest};
+use cutproof_reports::{RunState, Scorecard, Verdict, read_findings, read_manifest};
 use cutproof_testcontainers::{
     Carried, Commit, Copier, CopierSettings, EmbeddedCluster, PlainRead, PlainRecord, commit_offsets, produce,
 };
@@ -132,6 +132,9 @@ fn a_match_ends_with_0_or_11_where_a_condition_was_asked_for_and_writes_every_fi
         "resume_offsets.csv",
     ];
     assert_eq!(names, expected);
+    // Embedded brokers do not tell who consumes.
+    let silent = "target \"dst\" does not tell whether 1 groups have live members";
+    assert!(manifest.reasons.iter().any(|reason| reason.starts_with(silent)), "{:?}", manifest.reasons);
     // The checkpoint is a lower bound: the group would do some records twice.
     assert!(manifest.groups[0].positions.iter().any(|position| position.replay_records > Some(0)));
     expect(&lab.run(ORDERS, &["--conditional"]), 11, &["MATCH"]);
@@ -204,8 +207,21 @@ fn a_lost_record_ends_with_10_and_is_the_only_finding() {
 fn an_allowed_finding_is_listed_but_does_not_decide() {
     let lab = lab(|records| drop(records.remove(120)));
     let allowed = "range: { start: earliest }\ncontracts: [{ topics: [\".*\"], allow: [{ finding: missing_record, \
-                   max: 1, reason: \"known gap\" }] }]\ntopics: { include: [\"orders\"] }\ngroups: { include: [\"none\"] }\n";
+                   max: 1, reason: \"known gap\" }] }]\ntopics: { include: [\"orders\"] }\ngroups: { include: [] }\n";
     expect(&lab.run(allowed, &[]), 0, &["known gap", "missing_record"]);
+}
+
+#[test]
+fn a_group_that_is_named_and_has_committed_nothing_ends_with_12_and_one_that_a_pattern_may_mean_does_not() {
+    let lab = lab(|_| {});
+    let run = |groups: &str| {
+        lab.run(&format!("topics: {{ include: [\"orders\"] }}\ngroups: {{ include: [{groups}] }}\n"), &[])
+    };
+    expect(&run("billing, ghost"), 12, &["INCONCLUSIVE", "group ghost has no position in scope"]);
+    let groups = read_manifest(&only_run(&lab.out())).expect("run.json").groups;
+    let scorecards: Vec<_> = groups.iter().map(|group| (group.group.as_str(), group.scorecard)).collect();
+    assert_eq!(scorecards, [("billing", Scorecard::Yellow), ("ghost", Scorecard::Red)]);
+    expect(&run("billing, \"ghost.*\""), 0, &["MATCH"]);
 }
 
 #[test]

@@ -238,6 +238,73 @@ fn records_deleted_before_they_were_read_are_not_judged() {
 }
 
 #[test]
+fn units_are_judged_by_what_is_left_when_they_are_read() {
+    const TOPICS: [(&str, &str); 2] =
+        [("edge-head-keyed", "order: key"), ("edge-head-spread", "partitions: by_key")];
+    const DELETED: i64 = 400;
+    let lab = lab();
+    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
+    let fill = |topic: &str, copied: i64| {
+        make(&source, topic);
+        make(&target, &format!("edge.{topic}"));
+        produce(&source, topic, records(0..1_000)).expect("produced");
+        produce(&target, &format!("edge.{topic}"), records(0..copied)).expect("produced");
+    };
+    for (topic, _) in TOPICS {
+        fill(topic, 1_000);
+    }
+    // A pair that waits for its copy: the units are read after it.
+    fill("edge-head-late", 999);
+    let contracts =
+        TOPICS.map(|(topic, promise)| format!("  - {{ topics: [{topic}], {promise} }}\n")).concat();
+    let more = format!("{}contracts:\n{contracts}", whole("edge-head-.*", "8s"));
+    let work = tempfile::tempdir().expect("a directory");
+    let mut run = start(work.path(), &config(&lab, "edge", &more));
+    run.wait_for("settle");
+    for (topic, _) in TOPICS {
+        delete_records(&source, topic, 0, DELETED).expect("deleted");
+    }
+    let ended = run.end(work.path());
+    ended.expect_code(12);
+    assert_eq!((&ended.run["totals"]["pending"], ended.findings()), (&Value::from(1), vec![]));
+    assert_eq!(ended.run["totals"]["unverifiable"], 0);
+    for (topic, _) in TOPICS {
+        let rows = ended.run["pairs"].as_array().expect("pairs");
+        let row = rows.iter().find(|row| row["source_topic"] == topic).expect("its row");
+        assert_eq!(row["source_start_offset"], DELETED);
+        assert_eq!(row["matched"], 1_000 - DELETED);
+        let named = format!("{topic}-0 of the source: retention has deleted offsets 0 to {}", DELETED - 1);
+        assert!(row["notes"].to_string().contains(&named), "{row}");
+    }
+}
+
+#[test]
+fn a_compacted_topic_whose_beginning_is_deleted_while_it_is_read_is_judged() {
+    let lab = lab();
+    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
+    make(&source, "edge-cleaned");
+    make(&target, "edge.edge-cleaned");
+    produce(&source, "edge-cleaned", records(0..1_000)).expect("produced");
+    // The last record is waited for. Whether the source holds a value of the tombstone's key is looked up back to the
+    // beginning of its log.
+    let tombstone = PlainRecord { key: Some(b"of nobody else".to_vec()), value: None, ..record(0, 800) };
+    let copy = records(0..800).chain([tombstone]).chain(records(800..999));
+    produce(&target, "edge.edge-cleaned", copy).expect("produced");
+    commit(&source, "edge-cleaned", "edge-cleaned", &[500]);
+    let more = "topics: { include: [\"edge-cleaned\"] }\ngroups: { include: [\"edge-cleaned\"] }\n\
+                range: { settle: 8s }\ncontracts: [{ topics: [edge-cleaned], log: compacted }]\n";
+    let work = tempfile::tempdir().expect("a directory");
+    let mut run = start(work.path(), &config(&lab, "edge", more));
+    run.wait_for("settle");
+    delete_records(&source, "edge-cleaned", 0, 450).expect("deleted");
+    let ended = run.end(work.path());
+    ended.expect_code(10);
+    assert_eq!(ended.run["totals"]["findings"]["extraneous_record"], 1, "{}", ended.run["reasons"]);
+    assert_eq!(ended.run["totals"]["matched"], 499);
+    assert_eq!(ended.run["totals"]["pending"], 1);
+}
+
+#[test]
 fn a_topic_made_again_under_the_same_name_is_not_judged() {
     let lab = lab();
     let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());

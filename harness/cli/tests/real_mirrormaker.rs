@@ -373,7 +373,7 @@ fn a_compacted_topic_that_only_the_target_has_cleaned_is_a_match_and_a_dropped_l
         let work = tempfile::tempdir().expect("a directory");
         let more = format!(
             "range: {{ start: earliest }}\ncontracts: [{{ log: compacted{promise} }}]\n{}",
-            scope(topic, "none")
+            scope(topic, "no-.*")
         );
         let ended = cutproof_run(work.path(), &config(&lab, "accounts", &more));
         (ended, work)

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use cutproof_reports::{PositionSummary, RunManifest, Verdict, read_findings, read_manifest};
+use cutproof_reports::{PositionState, PositionSummary, RunManifest, Verdict, read_findings, read_manifest};
 use cutproof_testcontainers::{
     Commit, EmbeddedCluster, PlainRecord, ProduceOptions, commit_offsets, produce_with,
 };
@@ -317,6 +317,41 @@ fn a_group_without_a_commit_on_one_partition_of_a_repartitioned_topic_is_not_cal
     let positions = &left.run.groups[0].positions;
     assert!(positions.iter().all(|row| row.image_offset.is_none() && row.skip_records.is_none()));
     assert!(positions.iter().all(|row| row.detail.contains("no commit on orders-1")), "{positions:?}");
+}
+
+#[test]
+fn of_a_group_that_has_committed_on_the_target_only_nothing_is_counted_whatever_order_is_promised() {
+    let lab = Lab::new();
+    let all = records(300, 2);
+    fill(&lab.source, "orders", 2, &all);
+    fill(&lab.target, "orders", 2, &all);
+    let resumes = at_record(&all, 2, 100);
+    commit(&lab.target, "orders", &resumes);
+    for promise in ["partitions: by_key", "order: key", "order: partition"] {
+        let more = BY_KEY.replace("partitions: by_key", promise);
+        let left = lab.run(&more.replace("settle: 500ms", "start: earliest, settle: 500ms"));
+        assert_eq!((left.run.verdict, left.code), (Verdict::Inconclusive, Some(12)), "{}", left.said);
+        let positions = &left.run.groups[0].positions;
+        let stated: Vec<_> = positions
+            .iter()
+            .map(|row| (row.target_partition, row.source_offset, row.target_offset))
+            .collect();
+        assert_eq!(
+            stated,
+            [(Some(0), None, Some(resumes[0])), (Some(1), None, Some(resumes[1]))],
+            "{promise}"
+        );
+        for row in positions {
+            assert_eq!(row.state, PositionState::NoSourceCommit, "{promise}: {row:?}");
+            let counts = [row.skip_records, row.replay_records, row.missing_records];
+            assert_eq!((counts, row.image_offset), ([None; 3], None), "{promise}: {row:?}");
+        }
+        let reason = format!("own commit there, {}", resumes[1]);
+        let named = |said: &&String| said.starts_with("group billing at orders-1") && said.contains(&reason);
+        assert!(left.run.reasons.iter().any(|said| named(&said)), "{promise}: {:?}", left.run.reasons);
+        let csv = std::fs::read_to_string(left.directory.join("resume_offsets.csv")).expect("readable");
+        assert_eq!(csv, "", "{promise}");
+    }
 }
 
 #[test]

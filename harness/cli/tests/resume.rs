@@ -53,7 +53,7 @@ impl Lab {
                 "apiVersion: cutproof/v1\nkind: Proof\n\
                  source: {{ alias: src, properties_file: source.properties }}\n\
                  target: {{ alias: dst, properties_file: target.properties }}\n\
-                 topics: {{ include: [orders] }}\ngroups: {{ include: [none] }}\n\
+                 topics: {{ include: [orders] }}\ngroups: {{ include: [] }}\n\
                  range: {{ start: earliest, settle: {settle} }}\n{more}"
             ),
         );
@@ -183,6 +183,11 @@ fn a_run_stopped_by_a_signal_says_how_to_go_on_and_does_so_when_killed_again() {
     assert!(hint.ends_with(&expected), "{hint}");
     let partial = read_manifest(&directory).expect("run.json");
     assert_eq!((partial.state, partial.exit_code), (RunState::Partial, 143));
+    let run = directory.display().to_string();
+    let mut translate = Command::new(env!("CARGO_BIN_EXE_cutproof"));
+    translate.args(["offsets", "translate", &run, "--from", "source", "orders-0:1"]);
+    let translated = translate.output().expect("the binary starts");
+    expect(&translated, 2, &["was stopped", "translate offsets"]);
 
     // Taken up, killed, taken up.
     let (mut child, _said, same) = lab.waiting(&["--resume", &directory.display().to_string()]);

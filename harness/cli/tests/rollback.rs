@@ -235,6 +235,29 @@ fn what_the_source_gained_is_told_from_what_was_copied_and_a_group_goes_back_to_
     assert_eq!(pair["only_on_source_records"], 2);
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("orders-0 has gained 2 records that the target does not have"), "{warnings}");
+    // Embedded brokers tell nobody's members: on neither side is that taken for none.
+    for side in ["target", "source"] {
+        let unknown = format!("the {side} does not tell whether 2 groups have live members");
+        assert!(warnings.contains(&unknown), "{unknown} in {warnings}");
+    }
+}
+
+#[test]
+fn a_topic_that_is_configured_and_was_not_compared_is_named_and_nothing_is_called_open() {
+    let lab = lab();
+    lab.target_commit("billing", 0, 280);
+    lab.target_commit("mail", 0, 290);
+    lab.source.create_topic("payments", 1).expect("made");
+    lab.rollback("billing, mail", 0, &[]);
+    let config = lab.config("billing, mail");
+    let text = std::fs::read_to_string(&config).expect("readable");
+    std::fs::write(&config, text.replace("[\"orders\"]", "[orders, payments]")).expect("written");
+    let output = lab.cutproof(&["rollback", "--quiet", "-c", &config, "--out", &lab.out()]);
+    expect(
+        &output,
+        12,
+        &["THE WAY BACK IS NOT KNOWN", "payments is in the configuration, but not in the run"],
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use choices::Random;
 use cutproof::align::Rules;
 use cutproof::align::keyed::{InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning};
 use cutproof::classify::{
-    Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
+    Cleaning, SourceReading, Standing, Taken, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit, take_apart,
 };
 use cutproof::record::Side;
@@ -146,10 +146,12 @@ fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
         compacted: true,
         timestamps_within: unit.timestamps_exact.then_some(0),
         meanings: false,
+        taken: Taken::default(),
     };
     let mut outcomes = alignment.outcomes;
     take_apart(&reading, &mut outcomes);
-    let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
+    let mut standings: Vec<Standing> =
+        outcomes.iter().map(|entry| classify_unit(&reading, entry, None)).collect();
     let retention = lanes.map(|lanes| {
         lanes.iter().map(|log| log.delete_retention_ms).collect::<Option<Vec<i64>>>()?.into_iter().min()
     });

@@ -8,7 +8,7 @@ mod histories;
 
 use choices::Random;
 use cutproof::align::{InMemory, Item, Outcome, PairAligner, Rules, Tuning};
-use cutproof::classify::{Classified, Cleaning, PairReading, classify, judge_compacted};
+use cutproof::classify::{Classified, Cleaning, LogStarts, PairReading, classify, judge_compacted};
 use cutproof::record::Side;
 use cutproof_fixtures::compaction::{Compacted, History, play};
 use cutproof_fixtures::oracle::compacted::{self, Column};
@@ -47,7 +47,8 @@ fn judged(logs: &Compacted, timestamps_kept: bool) -> Vec<(OracleFinding, Column
         timestamps_kept,
     };
     let mut pair = classify(reading, alignment);
-    judge_compacted(&mut pair, &Rules::default(), &cleaning, [0, 0], &mut log).expect("lists can be read");
+    judge_compacted(&mut pair, &Rules::default(), &cleaning, LogStarts::default(), &mut log)
+        .expect("lists can be read");
     let mut answer = in_the_oracles_words(&pair, &log);
     answer.sort_unstable();
     answer

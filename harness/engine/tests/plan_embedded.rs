@@ -185,10 +185,10 @@ fn a_plan_for_mirrormaker_2_is_made_from_commits_checkpoints_and_offset_syncs() 
     assert_eq!(
         positions,
         [
-            ("billing", 0, 20, Some(15), Origin::Checkpoints, PositionState::Judged),
-            ("billing", 1, 5, Some(4), Origin::GroupCommits, PositionState::Judged),
-            ("late", 1, 9, None, Origin::None, PositionState::NoOffsetSync),
-            ("search", 0, 12, Some(99), Origin::Checkpoints, PositionState::BeyondTargetEnd),
+            ("billing", 0, Some(20), Some(15), Origin::Checkpoints, PositionState::Judged),
+            ("billing", 1, Some(5), Some(4), Origin::GroupCommits, PositionState::Judged),
+            ("late", 1, Some(9), None, Origin::None, PositionState::NoOffsetSync),
+            ("search", 0, Some(12), Some(99), Origin::Checkpoints, PositionState::BeyondTargetEnd),
         ]
     );
     let remarks = plan.remarks.join("\n");

@@ -76,7 +76,7 @@ impl Lab {
         }
         let topics = topics.iter().map(|topic| topic.0).collect();
         let work = tempfile::tempdir().expect("a directory");
-        Self { clusters, work, topics, contracts, groups: "none", start: "earliest" }
+        Self { clusters, work, topics, contracts, groups: "", start: "earliest" }
     }
 
     fn config(&self) -> ProofConfig {

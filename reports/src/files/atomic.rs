@@ -23,7 +23,7 @@ pub(crate) struct AtomicFile {
 impl AtomicFile {
     /// Begins `path`, whose directory must exist. `mode` as for `open(2)`: the umask takes away from it.
     pub(crate) fn begin(path: &Path, mode: u32) -> Result<Self, ReportError> {
-        let directory = path.parent().unwrap_or(Path::new("."));
+        let directory = directory_of(path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
@@ -46,7 +46,7 @@ impl AtomicFile {
             temporary.into_inner().map_err(|error| ReportError::io("write", &path)(error.into_error()))?;
         temporary.as_file().sync_all().map_err(ReportError::io("make durable", &path))?;
         temporary.persist(&path).map_err(|error| ReportError::io("rename into place", &path)(error.error))?;
-        sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+        sync_directory(directory_of(&path))?;
         Ok(FileEntry { path: listed_as.to_owned(), bytes, blake3: digest.finalize().to_hex().to_string() })
     }
 }
@@ -62,6 +62,10 @@ impl Write for AtomicFile {
     fn flush(&mut self) -> io::Result<()> {
         self.temporary.flush()
     }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes the names in a directory durable.

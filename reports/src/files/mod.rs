@@ -20,7 +20,7 @@ use key::KEY_FILE;
 use listing::Listing;
 
 use crate::markdown::report_markdown;
-use crate::resume_offsets::{resume_csv, resume_rows};
+use crate::resume_offsets::{ResumeRow, resume_csv, resume_rows};
 use crate::tables::{self, FindingsWriter, OffsetMapWriter};
 use crate::{
     FileEntry, Finding, GroupSummary, PairSummary, ReportError, RunManifest, RunState, SCHEMA_VERSION,
@@ -35,6 +35,18 @@ pub(crate) const POSITIONS_FILE: &str = "positions.parquet";
 pub(crate) const OFFSET_MAP_FILE: &str = "offset_map.parquet";
 const RESUME_OFFSETS_FILE: &str = "resume_offsets.csv";
 const REPORT_FILE: &str = "report.md";
+
+/// Writes a file of [`ResumeRow`]s: whole or not at all, for half an offset is an offset, too. What is no regular file
+/// (a pipe, a terminal) is written as it is.
+pub fn write_resume_csv(path: &Path, rows: &[ResumeRow]) -> Result<(), ReportError> {
+    let content = resume_csv(rows);
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return std::fs::write(path, content).map_err(ReportError::io("write", path));
+    }
+    let mut file = AtomicFile::begin(path, 0o666)?;
+    file.write_all(&content).map_err(ReportError::io("write", path))?;
+    file.commit("").map(drop)
+}
 
 /// One run's directory, named by the run id.
 ///

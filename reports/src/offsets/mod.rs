@@ -4,11 +4,14 @@
 mod pair;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FindingKind, PairSummary, ReportError, read_manifest, read_offset_map, stream_findings};
+use crate::{
+    FindingKind, PairSummary, ReportError, RunState, read_manifest, read_offset_map, stream_findings,
+};
 use pair::PairOffsets;
 
 /// On which cluster the offsets to translate are.
@@ -84,9 +87,12 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Reads the offset map and the findings of a finished run.
+    /// Reads the offset map and the findings of a complete run; one that was stopped is refused.
     pub fn load(directory: &Path) -> Result<Self, ReportError> {
         let manifest = read_manifest(directory)?;
+        if manifest.state != RunState::Complete {
+            return Err(ReportError::Stopped { path: directory.to_owned() });
+        }
         let mut by_source: BTreeMap<(String, i32), usize> = BTreeMap::new();
         let mut pairs = Vec::new();
         for pair in manifest.pairs {
@@ -109,6 +115,11 @@ impl Offsets {
         }
         for finding in stream_findings(directory)? {
             let finding = finding?;
+            if let (FindingKind::MissingRecord, Some(source)) = (finding.kind, &finding.source)
+                && let Some(&at) = by_source.get(&(source.topic.clone(), source.partition))
+            {
+                pairs[at].1.push_missing(source.offset);
+            }
             let copies = matches!(
                 finding.kind,
                 FindingKind::DuplicateRecord | FindingKind::ReorderedRecord | FindingKind::MismatchedRecord
@@ -169,6 +180,22 @@ impl Offsets {
             .iter()
             .find(|(pair, _)| pair.target_topic == target_topic && pair.target_partition == Some(partition));
         found.and_then(|(_, offsets)| offsets.copies_from(offset))
+    }
+
+    /// The lowest of `offsets` of a source partition whose record the target lacked.
+    pub fn first_missing(&self, source_topic: &str, partition: i32, offsets: Range<i64>) -> Option<i64> {
+        self.of_source(source_topic, partition)?.first_missing(offsets)
+    }
+
+    /// Source and target offset of the last record of a source partition that was matched in order.
+    pub fn last_match(&self, source_topic: &str, partition: i32) -> Option<(i64, i64)> {
+        self.of_source(source_topic, partition)?.last_match()
+    }
+
+    fn of_source(&self, topic: &str, partition: i32) -> Option<&PairOffsets> {
+        let here =
+            |pair: &PairSummary| pair.source_topic == topic && pair.source_partition == Some(partition);
+        self.pairs.iter().find(|(pair, _)| here(pair)).map(|(_, offsets)| offsets)
     }
 
     /// The pairs that were compared.

@@ -1,6 +1,6 @@
 //! The offsets of one pair: matched records as runs, further copies one by one. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::TranslationState;
@@ -34,6 +34,8 @@ pub(super) struct PairOffsets {
     early: BTreeMap<i64, i64>,
     /// Lowest first copy among `copies` at or after each of its source offsets.
     lowest_from: BTreeMap<i64, i64>,
+    /// Source records without a copy.
+    missing: BTreeSet<i64>,
 }
 
 impl PairOffsets {
@@ -44,6 +46,7 @@ impl PairOffsets {
             copies: BTreeMap::new(),
             early: BTreeMap::new(),
             lowest_from: BTreeMap::new(),
+            missing: BTreeSet::new(),
         }
     }
 
@@ -53,6 +56,22 @@ impl PairOffsets {
 
     pub fn push_copy(&mut self, source: i64, target: i64) {
         self.copies.entry(source).or_default().push(target);
+    }
+
+    pub fn push_missing(&mut self, source: i64) {
+        self.missing.insert(source);
+    }
+
+    /// The lowest missing record among `offsets` of the source.
+    pub fn first_missing(&self, offsets: Range<i64>) -> Option<i64> {
+        // `range` panics where the start is greater.
+        (offsets.start < offsets.end).then(|| self.missing.range(offsets).next().copied()).flatten()
+    }
+
+    /// Source and target offset of the last record in order.
+    pub fn last_match(&self) -> Option<(i64, i64)> {
+        let last = self.stretches.last()?;
+        Some((last.source + last.count - 1, last.target + last.count - 1))
     }
 
     /// To be called once, after the last push.
@@ -251,7 +270,13 @@ mod tests {
         let mut pair = PairOffsets::new([100..111, 50..61]);
         pair.push_run(100, 50, 5);
         pair.push_run(106, 55, 5);
+        pair.push_missing(105);
         pair.seal();
+        assert_eq!(pair.last_match(), Some((110, 59)));
+        assert_eq!(
+            [100..105, 100..106, 105..111, 106..111].map(|offsets| pair.first_missing(offsets)),
+            [None, Some(105), Some(105), None]
+        );
         let at = |offset| pair.resume_on_target(offset);
         assert_eq!(
             (at(104).record, at(104).resume, at(104).state),

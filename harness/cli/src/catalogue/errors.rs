@@ -73,6 +73,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Correct the expressions: they are matched against the whole name. Check the permission to describe topics.",
     ),
     error(
+        "topic_not_described",
+        "topics.include writes out a topic that the source does not describe, or matches one that has no partitions there.",
+        "Correct the name, allow this principal to describe the topic, or take it out.",
+    ),
+    error(
         "no_group",
         "range.start is `positions`, and no group that groups.include matches has committed on a planned topic.",
         "Name the groups, or set range.start to earliest to compare topics without groups.",
@@ -114,7 +119,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     error(
         "registry_settings",
-        "The settings of a schema registry cannot be used. A registry that is only down is no error: bytes decide.",
+        "The settings of a schema registry cannot be used. A registry that is only down is no error: the run is inconclusive \
+         where it needs it.",
         "Correct schema_registry of the named side.",
     ),
     error(

@@ -79,6 +79,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "The image of the position could not be found by comparing records; `detail` says why.",
         "Read `detail`. An earlier range.start often gives enough records to align by.",
     ),
+    state(
+        "no_source_commit",
+        "The group has a commit on the target, where it would resume, but none on the source: what it has processed is not known, \
+         so no skip and no replay can be counted.",
+        "If the group is to move, commit on the source where it starts, or delete its commit on the target. If it is the target's \
+         own, leave it out with groups.exclude.",
+    ),
     scorecard(
         "green",
         "The group skips nothing and replays nothing; every position is judged.",

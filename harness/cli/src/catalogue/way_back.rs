@@ -46,7 +46,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     way_back(
         "not_compared",
         "Closed: the run did not compare this partition of the target topic.",
-        "Run again with the topic in scope; records that exist only on the target have no place on the source.",
+        "Records of a partition that only the target has have no place on the source: copy them back. Else run again with \
+         the topic in scope.",
     ),
     way_back(
         "beyond_target_end",

@@ -48,6 +48,8 @@ pub fn text(config: &ProofConfig, plan: &Plan) -> String {
         pairs,
         units,
         groups,
+        // A remark says so.
+        members_unknown: _,
         ignored,
         remarks,
         records_read_to_locate,
@@ -133,14 +135,20 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) ->
         return "no groups\n".to_owned();
     }
     let header = ["group", "source", "committed", "target", "resume", "origin", "state", "detail"];
-    let rows = groups.iter().flat_map(|GroupPlan { group, positions, units: on_units }| {
+    let rows = groups.iter().flat_map(|plan| {
+        let GroupPlan { group, positions, units: on_units } = plan;
+        let alone = plan.without_position().map(|why| {
+            let none = || "-".to_owned();
+            let state = "no position in scope".to_owned();
+            [group.clone(), none(), none(), none(), none(), none(), state, why]
+        });
         let of_units = on_units.iter().flat_map(move |position| unit_rows(group, position, units));
         let of_pairs = positions.iter().map(move |position| {
             let GroupPosition { pair, committed, resume, origin, state, detail, .. } = position;
             [
                 group.clone(),
                 pairs[*pair].source.to_string(),
-                committed.to_string(),
+                offset(*committed),
                 pairs[*pair].target.to_string(),
                 offset(*resume),
                 origin.as_str().to_owned(),
@@ -148,7 +156,7 @@ fn groups_table(groups: &[GroupPlan], pairs: &[PairPlan], units: &[UnitPlan]) ->
                 detail.clone(),
             ]
         });
-        of_pairs.chain(of_units)
+        of_pairs.chain(of_units).chain(alone)
     });
     table(header, rows, &[2, 4])
 }
@@ -199,6 +207,7 @@ fn json(config: &ProofConfig, plan: &Plan) -> Value {
         pairs,
         units,
         groups,
+        members_unknown,
         ignored,
         remarks,
         records_read_to_locate,
@@ -209,6 +218,7 @@ fn json(config: &ProofConfig, plan: &Plan) -> Value {
         "pairs": pairs.iter().map(pair_json).collect::<Vec<_>>(),
         "units": units.iter().map(unit_json).collect::<Vec<_>>(),
         "groups": groups.iter().map(|group| group_json(group, pairs, units)).collect::<Vec<_>>(),
+        "members_unknown": members_unknown,
         "ignored": ignored
             .iter()
             .map(|Ignored { name, reason }| json!({ "name": name, "reason": reason }))
@@ -338,4 +348,18 @@ fn group_json(group: &GroupPlan, pairs: &[PairPlan], units: &[UnitPlan]) -> Valu
     });
     let of_units = on_units.iter().flat_map(|position| unit_positions_json(position, units));
     json!({ "group": group, "positions": positions.chain(of_units).collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_without_a_position_has_a_row_that_says_why() {
+        let ghost = GroupPlan { group: "ghost".into(), positions: Vec::new(), units: Vec::new() };
+        let text = groups_table(&[ghost], &[], &[]);
+        for words in ["ghost", "no position in scope", "named in groups.include"] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
 }

@@ -72,6 +72,7 @@ fn plan_class(error: &PlanError) -> &'static str {
     match error {
         PlanError::SameCluster { .. } => "same_cluster",
         PlanError::NoTopic { .. } => "no_topic",
+        PlanError::TopicNotShown { .. } => "topic_not_described",
         PlanError::NoGroup { .. } => "no_group",
         PlanError::TargetTopicAbsent { .. } => "target_topic_absent",
         PlanError::FewerPartitions { .. } => "fewer_partitions",

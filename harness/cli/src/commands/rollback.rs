@@ -7,7 +7,7 @@ use cutproof::watch::{
     WayBack,
 };
 use cutproof_reports::show::table;
-use cutproof_reports::{ResumeRow, RunState, grouped, plain, resume_csv};
+use cutproof_reports::{ResumeRow, grouped, plain, write_resume_csv};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -59,14 +59,8 @@ pub fn rollback(arguments: &RollbackArguments) -> Result<i32, Failure> {
 /// A run that was named. It must be finished and complete.
 pub fn finished(directory: &Path) -> Result<FinishedRun, Failure> {
     const NEXT: &str = "name the directory of a finished run, the one that holds run.json";
-    let run = FinishedRun::load(directory)
-        .map_err(|error| Failure::from_error(2, &error, NEXT).while_doing("read the run"))?;
-    if run.manifest.state != RunState::Complete {
-        let message =
-            format!("{} holds a run that was stopped: its offset map has an end", directory.display());
-        return Err(Failure::new(2, &message, NEXT));
-    }
-    Ok(run)
+    FinishedRun::load(directory)
+        .map_err(|error| Failure::from_error(2, &error, NEXT).while_doing("read the run"))
 }
 
 fn newest(below: &Path, cluster_ids: [&str; 2]) -> Result<FinishedRun, Failure> {
@@ -99,9 +93,9 @@ fn rows(report: &Rollback) -> Vec<ResumeRow> {
 }
 
 fn write(file: &Path, rows: &[ResumeRow]) -> Result<(), Failure> {
-    std::fs::write(file, resume_csv(rows)).map_err(|error| {
+    write_resume_csv(file, rows).map_err(|error| {
         Failure::from_error(1, &error, "name a file that can be written with --csv")
-            .while_doing(&format!("write {}", file.display()))
+            .while_doing("write the offsets")
     })
 }
 

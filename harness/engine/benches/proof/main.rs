@@ -3,22 +3,22 @@
 //! `cargo build --release && cargo bench -p cutproof --bench proof -- [--records N] [--bytes N] [--partitions N]
 //! [--target-partitions N] [--rounds N] [--compression none|lz4|zstd] [--brokers real|embedded] [--keys N] [--lag N]
 //! [--duplicate-block N] [--diverging-every N] [--diverging values|all] [--contract TEXT] [--memory TEXT]
-//! [--against-limit yes|no] [--python PATH] [--sorted yes|no]`
+//! [--against-limit yes|no] [--python PATH] [--kcat PATH]`
 //!
 //! `--keys 0`: every key once. The target lacks the last `--lag` records, holds the first `--duplicate-block` ones a
 //! second time after its middle, and every `--diverging-every`-th record differs: its value, or with `--diverging all`
 //! in turn its value, its absence, a record beside it, a second copy, a swap with the next one, a header, its
 //! timestamp, a tombstone. `--contract 'partitions: by_key'`: keys of the contract. `--memory` is `limits.memory`.
 //! `--against-limit no` measures the runs alone. Rivals in the same rounds: `--python`, an interpreter that has
-//! confluent-kafka (`python3 -m venv V && V/bin/pip install confluent-kafka`), compares dicts; `--sorted yes` prints
-//! both topics as lines, sorts and compares them with the system's `sort` and `cmp`, as one does with kcat.
+//! confluent-kafka (`python3 -m venv V && V/bin/pip install confluent-kafka`), compares dicts; `--kcat`, a kcat
+//! (`apt-get install kcat`), prints both topics as lines, which `sort` and `cmp` compare.
 //! Prints medians of interleaved rounds as ratios, and the answers beside the times. Asserts the answers, never a time.
 
 use std::process::{Command, ExitCode};
 
 mod drain;
+mod kcat;
 mod measure;
-mod print;
 mod settings;
 mod setup;
 
@@ -29,7 +29,6 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.first().map(String::as_str) {
         Some("--drain") => drain::drain_both(&args[1..]),
-        Some("--print") => print::print_lines(&args[1..]),
         Some("--measure") => return measure::measure_child(&args[1..]),
         _ => {
             if let Err(error) = bench(&Settings::parse(&args)) {
@@ -70,13 +69,7 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         command.args([&source, &target, "bench", &partitions]);
         command
     };
-    let lines = || {
-        let mut command = Command::new("sh");
-        command.args(["-ec", print::SORT_AND_COMPARE, "sh"]).arg(&own).args([&source, &target, "bench"]);
-        command.args([&partitions, &target_partitions]).arg(directory.path());
-        command
-    };
-    let (mut drains, mut runs, mut rivals, mut sorts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut drains, mut runs, mut rivals, mut lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if settings.against_limit {
         // Warm-up, not counted.
         measure(drain())?;
@@ -90,11 +83,11 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         if let Some(python) = &settings.python {
             rivals.push(measure(rival(python))?);
         }
-        if settings.sorted {
-            sorts.push(measure(lines())?);
+        if let Some(kcat) = &settings.kcat {
+            lines.push(measure(kcat::lines(kcat, &source, &target, directory.path()))?);
         }
     }
-    let contenders = [("drain", &drains), ("run", &runs), ("dicts", &rivals), ("sorted", &sorts)];
+    let contenders = [("drain", &drains), ("run", &runs), ("dicts", &rivals), ("kcat", &lines)];
     for (name, rows) in contenders.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         let wall = median(rows, |row| row.wall.as_secs_f64());
         let cpu = median(rows, |row| row.cpu.as_secs_f64());
@@ -105,7 +98,7 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         );
         println!("        answer: {}", rows[0].answer());
     }
-    for (others, name) in [(&drains, "the limit's"), (&rivals, "the dicts'"), (&sorts, "the sorted lines'")] {
+    for (others, name) in [(&drains, "the limit's"), (&rivals, "the dicts'"), (&lines, "kcat's")] {
         if others.is_empty() {
             continue;
         }
@@ -129,8 +122,8 @@ fn bench(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(wrong) = rivals.iter().find(|row| row.exit_code != Some(0)) {
         return Err(format!("the dicts ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
     }
-    if let Some(wrong) = sorts.iter().find(|row| row.exit_code != Some(0)) {
-        return Err(format!("the sorted lines ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
+    if let Some(wrong) = lines.iter().find(|row| row.exit_code != Some(0)) {
+        return Err(format!("kcat ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());
     }
     if let Some(wrong) = runs.iter().find(|row| row.exit_code != Some(settings.exit_code())) {
         return Err(format!("a run ended with {:?}: {}", wrong.exit_code, wrong.answer()).into());

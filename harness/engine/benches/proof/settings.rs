@@ -22,8 +22,7 @@ pub struct Settings {
     pub memory: Option<String>,
     pub against_limit: bool,
     pub python: Option<String>,
-    /// Whether the rival that sorts lines takes part.
-    pub sorted: bool,
+    pub kcat: Option<String>,
 }
 
 impl Settings {
@@ -45,7 +44,7 @@ impl Settings {
             memory: None,
             against_limit: true,
             python: None,
-            sorted: false,
+            kcat: None,
         };
         for pair in args.chunks(2) {
             let [name, value] = pair else { panic!("{} wants a value", pair[0]) };
@@ -64,8 +63,8 @@ impl Settings {
                 "--diverging-every" => settings.diverging_every = number(),
                 "--diverging" => settings.diverging_all = value == "all",
                 "--contract" => settings.contract = Some(value.clone()),
-                "--sorted" => settings.sorted = value == "yes",
                 "--memory" => settings.memory = Some(value.clone()),
+                "--kcat" => settings.kcat = Some(value.clone()),
                 "--python" => settings.python = Some(value.clone()),
                 "--against-limit" => settings.against_limit = value == "yes",
                 _ => panic!("unknown option {name}"),

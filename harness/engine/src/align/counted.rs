@@ -91,6 +91,16 @@ impl Counted {
         rest
     }
 
+    /// Those from `offset` on; `before`: all the others.
+    pub(super) fn behind(&self, offset: i64, before: &Self) -> Self {
+        let mut rest = Self::default();
+        for stretch in &self.stretches {
+            rest.append(stretch.start.max(offset), stretch.end);
+        }
+        rest.sum = self.sum.wrapping_sub(before.sum);
+        rest
+    }
+
     /// These and others, which may lie in between.
     pub(super) fn merged(&self, other: &Self) -> Self {
         let mut merged = Self::default();
@@ -128,6 +138,20 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_behind_an_offset_is_the_rest() {
+        let counted = |offsets: &[i64]| {
+            let mut counted = Counted::default();
+            offsets.iter().for_each(|&offset| counted.add(offset, u128::MAX - offset as u128));
+            counted
+        };
+        let all = [1, 2, 3, 7, 8, 12];
+        for at in 0..14 {
+            let (before, behind): (Vec<i64>, Vec<i64>) = all.iter().partition(|&&offset| offset < at);
+            assert_eq!(counted(&all).behind(at, &counted(&before)), counted(&behind), "from {at} on");
+        }
+    }
 
     #[test]
     fn what_is_taken_out_is_no_longer_counted_anywhere() {

@@ -127,6 +127,11 @@ pub struct LogError(pub String);
 pub trait Overflow: Send {
     /// Appends records; they keep their order.
     fn append(&mut self, items: &[Item]) -> Result<(), StoreError>;
+    /// Appends records over the store's limit: what is under way until nothing more is read. Refused where there is no
+    /// room at all; a store without such a difference refuses what [`append`](Self::append) does.
+    fn append_over(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        self.append(items)
+    }
     /// All that was appended since the last `clear`.
     fn items(&self) -> &[Item];
     /// Lets go of everything.

@@ -301,11 +301,12 @@ impl PairAligner {
     ) -> Result<Alignment, LogError> {
         let records_read_again = &mut 0;
         let mut log = Counting { log, records: records_read_again };
-        let (rules, bridge) = (self.rules, self.tuning.bridge);
+        let (rules, tuning) = (self.rules, self.tuning);
         let (runs, regions) = self.certified(&mut log)?;
-        let (left_over, tail, unsolved) = regions.into_parts();
-        let (outcomes, tail) =
-            settle::settle(&runs, left_over, tail, &rules, source_starts, bridge, &mut log)?;
+        let (left_over, tail, mut unsolved) = regions.into_parts();
+        let (outcomes, tail, apart) =
+            settle::settle(&runs, left_over, tail, (&rules, &tuning), source_starts, &mut log)?;
+        unsolved[0] = unsolved[0].merged(&apart);
         Ok(Alignment { runs, outcomes, tail, unsolved, records_read_again: *records_read_again })
     }
 

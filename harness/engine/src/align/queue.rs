@@ -25,18 +25,22 @@ impl Queue {
     }
 
     pub fn extend(&mut self, items: &[Item]) {
-        if let Some(store) = self.store.as_mut().filter(|_| self.full.is_none()) {
+        if let Some(store) = self.store.as_mut().filter(|store| store.in_use || self.full.is_none()) {
             if store.in_use {
-                match store.overflow.append(items) {
-                    Ok(()) => return,
-                    Err(error) => {
-                        // What is there stays readable: nothing is lost, and the caller learns of it.
-                        self.items = store.overflow.items()[self.head..].to_vec();
-                        self.head = 0;
-                        store.in_use = false;
-                        self.full = Some(error);
+                if self.full.is_none() {
+                    match store.overflow.append(items) {
+                        Ok(()) => return,
+                        Err(error) => self.full = Some(error),
                     }
                 }
+                // The caller learns of it, and ends the reading: what is under way may be as large as memory.
+                if store.overflow.append_over(items).is_ok() {
+                    return;
+                }
+                // What is there stays readable: nothing is lost.
+                self.items = store.overflow.items()[self.head..].to_vec();
+                self.head = 0;
+                store.in_use = false;
             } else if self.items.len() - self.head + items.len() > store.in_memory_max {
                 let held = &self.items[self.head..];
                 match store.overflow.append(held).and_then(|()| store.overflow.append(items)) {

@@ -100,3 +100,55 @@ fn a_long_queue_that_is_read_slowly_stays_in_order() {
         assert!(queue.as_slice().iter().map(|item| item.offset).eq(first..start + 500));
     }
 }
+
+/// Refuses what comes beyond its limit unless told to take it all the same.
+struct OverItsLimit {
+    items: Vec<Item>,
+    limit: usize,
+    /// Beyond so many there is no room at all.
+    room: usize,
+    holds: Arc<AtomicUsize>,
+}
+
+impl Overflow for OverItsLimit {
+    fn append(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        match self.items.len() + items.len() <= self.limit {
+            true => self.append_over(items),
+            false => Err(StoreError("the limit".to_owned())),
+        }
+    }
+    fn append_over(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        if self.items.len() + items.len() > self.room {
+            return Err(StoreError("no room".to_owned()));
+        }
+        self.items.extend_from_slice(items);
+        self.holds.store(self.items.len(), Relaxed);
+        Ok(())
+    }
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+    fn clear(&mut self) {
+        self.items.clear();
+        self.holds.store(0, Relaxed);
+    }
+}
+
+#[test]
+fn at_the_limit_of_its_store_a_queue_goes_on_there_and_comes_to_memory_only_where_there_is_no_room() {
+    let holds = Arc::new(AtomicUsize::new(0));
+    let mut queue = Queue::default();
+    let store = OverItsLimit { items: Vec::new(), limit: 10, room: 14, holds: holds.clone() };
+    queue.overflow_to(Box::new(store), 4);
+    let mut held = Vec::new();
+    for (offset, in_store) in
+        [(0, 0), (2, 0), (4, 6), (6, 8), (8, 10), (10, 12), (12, 14), (14, 14), (16, 14)]
+    {
+        let items = [item(offset), item(offset + 1)];
+        queue.extend(&items);
+        held.extend(items);
+        assert_eq!(queue.as_slice(), held);
+        assert_eq!(holds.load(Relaxed), in_store, "after {offset}");
+        assert_eq!(queue.full(), (offset >= 10).then(|| StoreError("the limit".to_owned())).as_ref());
+    }
+}

@@ -13,6 +13,15 @@ pub struct Run {
     before: u64,
 }
 
+impl Run {
+    /// Its part below `ends` (source, target); `None` where nothing of it lies there.
+    pub fn below(&self, ends: [i64; 2]) -> Option<Self> {
+        let room = (ends[0] - self.source_offset).min(ends[1] - self.target_offset);
+        let count = self.count.min(u64::try_from(room).unwrap_or(0));
+        (count > 0).then_some(Self { count, ..*self })
+    }
+}
+
 /// Runs in ascending order of both offsets.
 #[derive(Clone, Debug, Default)]
 pub struct Runs {

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use super::key_order::{Reordered, key_order_broken};
 use super::runs::Runs;
 use super::watch::PassThrough;
-use super::{Counted, Item, Log, LogError, Rules};
+use super::{Counted, Item, Log, LogError, Rules, Tuning};
 use crate::record::{OffsetRange, Side};
 
 /// What became of one record (or pair of records) that is not matched in order.
@@ -81,17 +81,17 @@ impl Outcome {
 }
 
 /// Says it of all left-over records (ascending offsets), and of the ones in `tail` that something is left over for;
-/// returns what remains of that.
+/// returns what remains of that, and those of them before the last match where they are too many to hold.
 pub(super) fn settle(
     runs: &Runs,
     left_over: [Vec<Item>; 2],
     tail: Counted,
-    rules: &Rules,
+    (rules, tuning): (&Rules, &Tuning),
     source_starts: [i64; 2],
-    bridge: usize,
     log: &mut dyn Log,
-) -> Result<(Vec<Outcome>, Counted), LogError> {
+) -> Result<(Vec<Outcome>, Counted, Counted), LogError> {
     let [mut source, target] = left_over;
+    let (tail, unsolved) = set_apart(tail, runs, tuning.pairs_max as u64, log)?;
     let tail = take_from_tail(tail, runs, &mut source, &target, log)?;
     let mut partners = Partners {
         of_source: vec![Partner::None; source.len()],
@@ -103,7 +103,7 @@ pub(super) fn settle(
     drop(by_identity);
     take_mismatched(&source, &target, runs, &mut partners);
     let reordered = Reordered { pairs: &reordered, source: &source, target: &target };
-    let broken = key_order_broken(reordered, runs, bridge, log)?;
+    let broken = key_order_broken(reordered, runs, tuning.bridge, log)?;
 
     let mut outcomes = Vec::with_capacity(partners.outcomes());
     let (mut i, mut j) = (0, 0);
@@ -134,7 +134,7 @@ pub(super) fn settle(
         i += 1;
     }
     (j..target.len()).for_each(|j| take_target(j, &mut outcomes));
-    Ok((outcomes, tail))
+    Ok((outcomes, tail, unsolved))
 }
 
 /// Whom a left-over record goes with: an index into the other side's list.
@@ -159,6 +159,33 @@ impl Partners {
     }
 }
 
+/// The source offset of the last match.
+fn last_match(runs: &Runs) -> i64 {
+    let last = runs.matched().checked_sub(1).and_then(|last| runs.pair(last));
+    last.map_or(i64::MIN, |(source, _)| source)
+}
+
+/// Takes what has a match after it out of the counted tail, where it is more than `max` records: they stay counted.
+fn set_apart(
+    tail: Counted,
+    runs: &Runs,
+    max: u64,
+    log: &mut dyn Log,
+) -> Result<(Counted, Counted), LogError> {
+    let last = last_match(runs);
+    let Some(start) = tail.start().filter(|_| tail.below(last) > max) else {
+        return Ok((tail, Counted::default()));
+    };
+    let mut apart = Counted::default();
+    log.read(Side::Source, OffsetRange { start, end: last }, &mut |item| {
+        if tail.contains(item.offset) {
+            apart.add(item.offset, item.identity);
+        }
+        true
+    })?;
+    Ok((tail.behind(last, &apart), apart))
+}
+
 /// Reads the counted tail again and moves into `source` what may go with a left-over target record, and what has a
 /// matched record after it: that is no tail.
 fn take_from_tail(
@@ -169,8 +196,7 @@ fn take_from_tail(
     log: &mut dyn Log,
 ) -> Result<Counted, LogError> {
     let (Some(start), Some(end)) = (tail.start(), tail.end()) else { return Ok(tail) };
-    let matched = runs.matched();
-    let last = matched.checked_sub(1).and_then(|last| runs.pair(last)).map_or(i64::MIN, |(source, _)| source);
+    let (matched, last) = (runs.matched(), last_match(runs));
     let in_last_gap = target.partition_point(|item| runs.matched_below_target(item.offset) < matched);
     let read_to = if target.is_empty() { end.min(last) } else { end };
     if read_to <= start {

@@ -86,7 +86,11 @@ pub fn any_pair(random: &mut Random) -> ([Vec<Item>; 2], PairReading) {
 
 /// The pair with its whole source behind the end of the target, so that most of its tail is only counted.
 pub fn with_counted_tail(lists: &[Vec<Item>; 2], reading: PairReading) -> Classified {
-    let tuning = Tuning { window: 1, agreeing: 1, near: 1, ..Tuning::default() };
+    with_counted_tail_and(lists, reading, Tuning::default())
+}
+
+pub fn with_counted_tail_and(lists: &[Vec<Item>; 2], reading: PairReading, tuning: Tuning) -> Classified {
+    let tuning = Tuning { window: 1, agreeing: 1, near: 1, ..tuning };
     let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
     aligner.push(Side::Target, &lists[1]);
     aligner.end_target();

@@ -19,12 +19,15 @@
 //! - Without a key nothing is compacted: always a finding.
 //! - **The same timestamp on both sides tells one write from two.** A duplicate, reordered or mismatched record with the
 //!   timestamp of its counterpart was resent, moved or altered: it stays a finding. With two timestamps it is two writes,
-//!   and no finding where compaction explains each.
+//!   and no finding where compaction explains each. Where the target's timestamps are its own, nothing tells one from two:
+//!   `compacted_or_dropped` at best.
 //! - A pending record that is explained counts as compacted; else it stays pending.
 //! - Where identities repeat, compaction leaves the later copy, but alignment matches the first: matches first *slide* to
 //!   the latest equal left-over record of the gap behind them, from the back to the front. A further or moved copy with a
 //!   timestamp of its own that is still not explained may be so by another matching: as long as its key has the same last
 //!   value on both sides, it cannot be told, `compacted_or_dropped`.
+//! - What retention has deleted since the plan tells nothing: a record whose place cannot be read again is unverifiable, and
+//!   where the beginning of a log is gone, no tombstone proves that it held no older value.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU64;
@@ -49,33 +52,56 @@ pub struct Cleaning {
     pub timestamps_kept: bool,
 }
 
-/// Takes from the findings and the pending records of one pair those that compaction explains. `log` must reach from
-/// `log_start`, the first offsets that are left (source, target), to the present ends of both logs: what was cleaned while
-/// they were read is explained by what was written meanwhile.
+/// The first offsets of the two logs: source, target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogStarts {
+    /// When the run was planned.
+    pub planned: [i64; 2],
+    /// That are left now.
+    pub now: [i64; 2],
+}
+
+/// Takes from the findings and the pending records of one pair those that compaction explains. `log` must reach from the
+/// present log `starts` to the present ends of both logs: what was cleaned while they were read is explained by what was
+/// written meanwhile.
 pub fn judge_compacted(
     pair: &mut Classified,
     rules: &Rules,
     cleaning: &Cleaning,
-    log_start: [i64; 2],
+    starts: LogStarts,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     let mut gaps = Gaps::of(pair);
     let mut claims = claims(pair, &gaps);
+    withhold_deleted(pair, &gaps, &mut claims, starts.now);
     if claims.is_empty() {
         return Ok(());
     }
     let mut seen = Seen::look(pair, &gaps, &claims, rules, log)?;
     gaps.slide(&seen.near, &seen.stamps);
     claims.retain(|claim| !one_write(pair, claim.outcome, &gaps, &seen.stamps));
-    seen.look_at_history(pair, &gaps, &claims, log_start, log)?;
+    seen.look_at_history(pair, &gaps, &claims, starts, log)?;
     let mut holes = Holes::default();
+    let mut cut_short = [false; 2];
     for side in Side::BOTH {
+        let n = side as usize;
         let wanted = claims.iter().filter(|claim| gaps.at(claim).0 == 0 && claim.lacking() == side).count();
-        holes.before_start[side as usize] = before_start(pair, side, wanted as i64, log)?;
+        let from = (pair.reading.start[n] - wanted as i64).max(0);
+        cut_short[n] = from < starts.now[n];
+        holes.before_start[n] = before_start(pair, side, from.max(starts.now[n]), log)?;
     }
 
-    let explained: Vec<Explained> =
-        claims.iter().map(|claim| seen.explain(pair, &gaps, claim, cleaning)).collect();
+    let explained: Vec<Explained> = claims
+        .iter()
+        .map(|claim| {
+            let explained = seen.explain(pair, &gaps, claim, cleaning);
+            match cleaning.timestamps_kept || !has_counterpart(&pair.alignment.outcomes[claim.outcome]) {
+                true => explained,
+                // Nothing tells whether it is one write or two.
+                false => explained.max(Explained::CannotTell),
+            }
+        })
+        .collect();
     let before = pair.standings.clone();
     for paired in [false, true] {
         for certain in [true, false] {
@@ -110,7 +136,37 @@ pub fn judge_compacted(
         }
     }
     take_back_unequal_keys(pair, &gaps, &claims, &seen, rules, &before);
+    let unexplained: HashSet<usize> = claims
+        .iter()
+        .zip(&explained)
+        .filter(|(_, explained)| **explained == Explained::Not)
+        .map(|(claim, _)| claim.outcome)
+        .collect();
+    // Its place may lie before what is left.
+    for claim in claims.iter().filter(|claim| gaps.at(claim).0 == 0 && cut_short[claim.lacking() as usize]) {
+        let open = matches!(pair.standings[claim.outcome], Standing::Finding(_) | Standing::Pending);
+        if open && !unexplained.contains(&claim.outcome) {
+            pair.standings[claim.outcome] = Standing::CompactedOrDropped;
+        }
+    }
     Ok(())
+}
+
+/// Takes out the claims that cannot be judged any more: their gap, or the matches that may slide over it, cannot be read
+/// again.
+fn withhold_deleted(pair: &mut Classified, gaps: &Gaps, claims: &mut Vec<Claim>, left_from: [i64; 2]) {
+    let needs_deleted = |claim: &&Claim| {
+        let rank = gaps.at(claim).0.checked_sub(SLIDES);
+        Side::BOTH.into_iter().any(|side| {
+            let first = rank.and_then(|rank| gaps.pair(pair, side, rank));
+            first.unwrap_or(pair.reading.start[side as usize]) < left_from[side as usize]
+        })
+    };
+    let gone: HashSet<usize> = claims.iter().filter(needs_deleted).map(|claim| claim.outcome).collect();
+    claims.retain(|claim| !gone.contains(&claim.outcome));
+    for outcome in gone {
+        pair.standings[outcome] = Standing::Unverifiable;
+    }
 }
 
 /// A record that one side holds and the other lacks, and that compaction may explain.
@@ -148,6 +204,11 @@ fn claims(pair: &Classified, gaps: &Gaps) -> Vec<Claim> {
         }
     }
     claims
+}
+
+/// Whether alignment names a record of the other side that this one may be a copy of.
+fn has_counterpart(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Duplicate { .. } | Outcome::Reordered { .. } | Outcome::Mismatched { .. })
 }
 
 /// Whether the two records of an outcome are one write, by their timestamps: those of the records that alignment named,
@@ -309,12 +370,12 @@ impl Holes {
     }
 }
 
-/// Free offsets right before the first one in scope, `wanted` at most: a pair starts where its first record is located.
-fn before_start(pair: &Classified, side: Side, wanted: i64, log: &mut dyn Log) -> Result<i64, LogError> {
+/// Free offsets right before the first one in scope, at or after `from`: a pair starts where its first record is located.
+fn before_start(pair: &Classified, side: Side, from: i64, log: &mut dyn Log) -> Result<i64, LogError> {
     let start = pair.reading.start[side as usize];
-    let from = (start - wanted).max(0);
+    let from = from.min(start);
     let mut last = from - 1;
-    if wanted > 0 && from < start {
+    if from < start {
         log.read(side, OffsetRange { start: from, end: start }, &mut |item| {
             last = item.offset;
             true
@@ -341,6 +402,8 @@ struct Seen {
     stamps: [HashMap<i64, i64>; 2],
     /// Where the pass began, by side.
     from: [i64; 2],
+    /// Whether a side has lost its beginning since the plan.
+    shortened: [bool; 2],
 }
 
 impl Seen {
@@ -358,6 +421,7 @@ impl Seen {
             near: Default::default(),
             stamps: Default::default(),
             from: pair.reading.start,
+            shortened: [false; 2],
         };
         if let Some(rank) = first.checked_sub(SLIDES) {
             for side in Side::BOTH {
@@ -421,9 +485,10 @@ impl Seen {
         pair: &Classified,
         gaps: &Gaps,
         claims: &[Claim],
-        log_start: [i64; 2],
+        starts: LogStarts,
         log: &mut dyn Log,
     ) -> Result<(), LogError> {
+        self.shortened = [0, 1].map(|side: usize| starts.now[side] > starts.planned[side]);
         for side in Side::BOTH {
             let open: HashSet<NonZeroU64> = claims
                 .iter()
@@ -433,7 +498,7 @@ impl Seen {
                 .filter(|claim| !self.last[side as usize].contains_key(&claim.key))
                 .map(|claim| claim.key)
                 .collect();
-            let range = OffsetRange { start: log_start[side as usize], end: self.from[side as usize] };
+            let range = OffsetRange { start: starts.now[side as usize], end: self.from[side as usize] };
             if open.is_empty() || range.start >= range.end {
                 continue;
             }
@@ -481,7 +546,14 @@ impl Seen {
         if !self.deleted(claim.lacking(), claim.key) {
             return Explained::Not;
         }
-        tombstone_explains(claim.side, last.timestamp, cleaning)
+        let lacking = claim.lacking() as usize;
+        match tombstone_explains(claim.side, last.timestamp, cleaning) {
+            // An older value may have stood there.
+            Explained::Yes if self.shortened[lacking] && !self.last[lacking].contains_key(&claim.key) => {
+                Explained::CannotTell
+            }
+            explained => explained,
+        }
     }
 }
 
@@ -521,6 +593,15 @@ fn take_back_unequal_keys(
     }
     for claim in claims.iter().filter(|claim| !open.contains(&claim.key)) {
         let [source, target] = [0, 1].map(|side: usize| seen.last[side].get(&claim.key));
+        // Not reached by the target, or not solved: the key has an open record.
+        let counted = source.is_some_and(|last| pair.alignment.tail.contains(last.offset))
+            || [source, target]
+                .into_iter()
+                .zip(&pair.alignment.unsolved)
+                .any(|(last, unsolved)| last.is_some_and(|last| unsolved.contains(last.offset)));
+        if counted {
+            continue;
+        }
         let written_since = [source, target]
             .into_iter()
             .zip(pair.cut)

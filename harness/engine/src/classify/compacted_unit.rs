@@ -8,7 +8,8 @@
 //! 1. **Successor.** One of
 //!    - *superseded*: the lacking side holds a last record of the key in one of its lanes, and the holding side has that
 //!      record, too: in the same lane at or after the one in question, or in another lane, whose order relative to it is
-//!      not known. A last record beyond the barrier counts as well. Where no order is promised, any record of the key does;
+//!      not known. A last record beyond the barrier counts as well, and one of the source that the target may still get:
+//!      it stays pending, and its key open. Where no order is promised, any record of the key does;
 //!    - *expired*: the key ends with a tombstone in the lane that holds the record, older at the barrier than the lacking
 //!      side's `delete.retention.ms` (or not known to be younger), and a lane of the lacking side ends the key without a
 //!      value.
@@ -70,6 +71,9 @@ pub fn judge_compacted_unit(
     }
     let keys: HashSet<NonZeroU64> = claims.iter().flat_map(|(_, claims)| claims).map(|c| c.key).collect();
     let mut seen = Seen::look(&keys, reading, rules, log)?;
+    let pending = outcomes.iter().zip(&*standings).filter(|(_, standing)| **standing == Standing::Pending);
+    seen.pending =
+        pending.filter_map(|(entry, _)| Some((entry.source_lane?, entry.outcome.source()?.offset))).collect();
     // What needs one hole comes before what needs two.
     for wanted in [1, 2] {
         for (at, claims) in claims.iter().filter(|(_, claims)| claims.len() == wanted) {
@@ -77,10 +81,37 @@ pub fn judge_compacted_unit(
             let Some(lanes) = lanes.collect::<Option<Vec<Vec<usize>>>>() else { continue };
             if seen.take_holes(claims, &lanes) {
                 standings[*at] = Standing::CompactedOrDropped;
+                let own = claims.iter().filter(|claim| claim.holding == Side::Source);
+                for claim in own {
+                    seen.pending.remove(&(claim.lane, claim.offset));
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Takes back what is found or pending although compaction may explain it by a record that is gone since it was read.
+/// `last`: how new such a record can be, in milliseconds. Returns how many outcomes that are.
+pub fn withhold_taken(
+    outcomes: &[LaneOutcome],
+    standings: &mut [Standing],
+    reading: &UnitReading,
+    timestamps_exact: bool,
+    last: i64,
+) -> usize {
+    let newer = |item: Option<&Item>| item.is_none_or(|item| reading.is_newer(item, last));
+    let mut withheld = 0;
+    for (entry, standing) in outcomes.iter().zip(standings) {
+        let open = matches!(standing, Standing::Finding(_) | Standing::Pending);
+        // What explains a record is newer than it.
+        let told = newer(entry.outcome.source()) && newer(entry.outcome.target());
+        if open && !told && claims(entry, timestamps_exact).is_some() {
+            *standing = Standing::Unverifiable;
+            withheld += 1;
+        }
+    }
+    withheld
 }
 
 /// A record that one side holds and the other lacks.
@@ -136,6 +167,8 @@ struct Seen {
     like_last: [HashMap<(NonZeroU64, usize), HashMap<usize, i64>>; 2],
     /// Free offsets that are left, by side and lane.
     holes: [Vec<i64>; 2],
+    /// Source records that may still come to the target, by lane and offset.
+    pending: HashSet<(usize, i64)>,
 }
 
 impl Seen {
@@ -154,7 +187,7 @@ impl Seen {
                     Side::Target => reading.targets[lane].read_to,
                 };
                 let last = &mut seen.last[side as usize];
-                log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+                log.read_left(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
                     records += 1;
                     end = end.max(item.offset + 1);
                     let Some(key) = item.key.filter(|key| keys.contains(key)) else { return true };
@@ -180,7 +213,7 @@ impl Seen {
             let lasts = &last[side.other() as usize];
             for (lane, &start) in rules.log_starts[side as usize].iter().enumerate() {
                 let like_last = &mut like_last[side as usize];
-                log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+                log.read_left(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
                     let Some((key, lasts)) = item.key.and_then(|key| Some((key, lasts.get(&key)?))) else {
                         return true;
                     };
@@ -228,12 +261,15 @@ impl Seen {
             Side::Source => last.item.offset >= reading.sources[last.lane].end,
             Side::Target => reading.live() && last.item.offset >= reading.targets[last.lane].cut,
         };
+        let still_to_come =
+            claim.lacking() == Side::Source && self.pending.contains(&(last.lane, last.item.offset));
         // Another lane may have held it, until it had its time.
         let gone = self.holes[claim.holding as usize].len() > 1
             && last.item.value == TOMBSTONE
             && tombstone_explains(claim.lacking(), last.item.timestamp, &rules.cleaning) != Explained::Not;
         let like_last = &self.like_last[claim.holding as usize];
         beyond
+            || still_to_come
             || gone
             || like_last.get(&(claim.key, last.lane)).is_some_and(|lanes| {
                 lanes.iter().any(|(&lane, &offset)| lane != claim.lane || offset >= claim.offset)

@@ -40,10 +40,7 @@ fn case(source: &[&'static str], target: &[&'static str]) -> Case {
 }
 
 impl Case {
-    /// What becomes of source records that are missing, by lane and word.
-    fn missing(&self, records: &[(usize, &str)]) -> Vec<Standing> {
-        let items = |line: &&str| line.split_whitespace().map(item).collect();
-        let mut log = InMemoryLanes(self.lanes.each_ref().map(|lines| lines.iter().map(items).collect()));
+    fn reading(&self) -> UnitReading {
         let source = SourceReading {
             log_start: 0,
             start: 0,
@@ -61,7 +58,7 @@ impl Case {
             first_copy: None,
             read_to: self.read_to[1],
         };
-        let reading = UnitReading {
+        UnitReading {
             name: "accounts".into(),
             sources: vec![source; self.lanes[0].len()],
             targets: vec![target; self.lanes[1].len()],
@@ -70,7 +67,21 @@ impl Case {
             compacted: false,
             timestamps_within: Some(0),
             meanings: false,
-        };
+            taken: Taken::default(),
+        }
+    }
+
+    /// What becomes of source records that are missing, by lane and word.
+    fn missing(&self, records: &[(usize, &str)]) -> Vec<Standing> {
+        let outcomes: Vec<LaneOutcome> = records.iter().map(|&(lane, word)| missing(lane, word)).collect();
+        self.judge(&outcomes, vec![FOUND; outcomes.len()])
+    }
+
+    /// What becomes of `standings`.
+    fn judge(&self, outcomes: &[LaneOutcome], mut standings: Vec<Standing>) -> Vec<Standing> {
+        let items = |line: &&str| line.split_whitespace().map(item).collect();
+        let mut log = InMemoryLanes(self.lanes.each_ref().map(|lines| lines.iter().map(items).collect()));
+        let reading = self.reading();
         let rules = UnitRules {
             rules: Rules::default(),
             ordered: true,
@@ -82,18 +93,17 @@ impl Case {
             },
             log_starts: &self.log_starts,
         };
-        let outcomes: Vec<LaneOutcome> = records
-            .iter()
-            .map(|(lane, word)| LaneOutcome {
-                source_lane: Some(*lane),
-                target_lane: None,
-                outcome: Outcome::Missing { source: item(word) },
-            })
-            .collect();
-        let mut standings = vec![FOUND; outcomes.len()];
-        judge_compacted_unit(&outcomes, &mut standings, &reading, &rules, &mut log)
+        judge_compacted_unit(outcomes, &mut standings, &reading, &rules, &mut log)
             .expect("lists can be read");
         standings
+    }
+}
+
+fn missing(lane: usize, word: &str) -> LaneOutcome {
+    LaneOutcome {
+        source_lane: Some(lane),
+        target_lane: None,
+        outcome: Outcome::Missing { source: item(word) },
     }
 }
 
@@ -166,4 +176,42 @@ fn a_tombstone_that_ends_the_key_explains_where_a_lane_has_no_value_of_it() {
     assert_eq!(missing("0:a=1 1:a=2", &["7:b=1"]), FOUND);
     assert_eq!(missing("0:a=1 1:a=x", &["7:a=5"]), FOUND, "a value is left of it");
     assert_eq!(missing("0:a=1 1:a=x", &["7:a=5", "7:b=1"]), UNTOLD, "the other lane has none");
+}
+
+#[test]
+fn a_last_record_that_may_still_come_supersedes_what_the_source_has_let_go() {
+    // `a=1` was copied; then the source has compacted it away under `a=3`, which the target has not got yet.
+    let stale = LaneOutcome {
+        source_lane: None,
+        target_lane: Some(0),
+        outcome: Outcome::Extraneous { target: item("0:a=1") },
+    };
+    let found = Standing::Finding(FindingKind::ExtraneousRecord);
+    let judged = |source: &'static str, last: &str, standing: Standing| {
+        let case = Case { read_to: [4, 10], ..case(&[source], &["0:a=1 1:b=1"]) };
+        case.judge(&[missing(0, last), stale.clone()], vec![standing, found])
+    };
+    let pending = Standing::Pending;
+    assert_eq!(judged("1:b=1 3:a=3", "3:a=3", pending), [pending, UNTOLD]);
+    assert_eq!(judged("0:c=1 1:b=1 2:c=2 3:a=3", "3:a=3", pending), [pending, found], "no offset is free");
+    assert_eq!(judged("1:b=1 3:a=3", "3:a=3", FOUND), [FOUND, found], "it will not come");
+    assert_eq!(judged("1:b=1 2:a=3 3:a=x", "2:a=3", pending), [pending, found], "it is not the last one");
+}
+
+#[test]
+fn what_a_record_that_is_gone_may_explain_is_not_told_and_what_is_newer_or_has_no_key_is() {
+    let reading = case(&["0:a=1"], &["7:b=1"]).reading();
+    let [old, new] = [100, 101].map(|timestamp| Item { timestamp, ..item("0:a=1") });
+    let keyless = Item { key: None, ..old };
+    let missing = |source| LaneOutcome {
+        source_lane: Some(0),
+        target_lane: None,
+        outcome: Outcome::Missing { source },
+    };
+    let outcomes = [old, new, keyless].map(missing);
+    let mut standings = [FOUND; 3];
+    assert_eq!(withhold_taken(&outcomes, &mut standings, &reading, true, 100), 1);
+    assert_eq!(standings, [Standing::Unverifiable, FOUND, FOUND]);
+    let mut told = [UNTOLD; 3];
+    assert_eq!(withhold_taken(&outcomes, &mut told, &reading, true, 100), 0);
 }

@@ -7,13 +7,13 @@ mod holes;
 mod scope;
 mod unit;
 
-pub use compacted::{Cleaning, SLIDES, judge_compacted};
-pub use compacted_unit::{UnitRules, judge_compacted_unit};
+pub use compacted::{Cleaning, LogStarts, SLIDES, judge_compacted};
+pub use compacted_unit::{UnitRules, judge_compacted_unit, withhold_taken};
 pub use holes::HiddenGaps;
 pub use scope::{
     Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,
 };
-pub use unit::{SourceReading, TargetReading, UnitReading, classify_unit, take_apart};
+pub use unit::{SourceReading, Taken, TargetReading, UnitReading, classify_unit, take_apart};
 
 #[cfg(test)]
 pub(crate) mod any_pair;

@@ -49,6 +49,15 @@ pub struct TargetReading {
     pub read_to: i64,
 }
 
+/// What retention has taken while the run went on: how new it can be, in milliseconds; `None` where it has taken nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Source records that were read, but could not be looked at again: a target record may be one more copy of them.
+    pub from_source: Option<i64>,
+    /// Target records that were there when the run was planned and could not be read: they may have been copies.
+    pub from_target: Option<i64>,
+}
+
 /// How a unit was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitReading {
@@ -68,6 +77,8 @@ pub struct UnitReading {
     pub timestamps_within: Option<u64>,
     /// Whether records with other bytes may be equal in meaning.
     pub meanings: bool,
+    /// What is gone since the plan.
+    pub taken: Taken,
 }
 
 impl UnitReading {
@@ -81,6 +92,11 @@ impl UnitReading {
         self.sources.iter().filter(|lane| lane.log_start > 0)
     }
 
+    /// Whether a record is newer than all that was deleted up to `last`, in milliseconds, and all copies of it.
+    pub fn is_newer(&self, item: &Item, last: i64) -> bool {
+        self.timestamps_within.is_some_and(|within| item.timestamp > last.saturating_add_unsigned(within))
+    }
+
     /// What lies before this offset of a source lane has had its turn on the target. Once the barrier was read on both
     /// sides that is so before any match; until then, only where order lets nothing come after it.
     fn arrived(&self, lane: &SourceReading) -> Option<i64> {
@@ -91,19 +107,23 @@ impl UnitReading {
     }
 }
 
-/// What an outcome counts as.
-pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
+/// What an outcome counts as. `original_at`: target lane and offset where the original of a duplicate is matched in order.
+pub fn classify_unit(
+    reading: &UnitReading,
+    entry: &LaneOutcome,
+    original_at: Option<(usize, i64)>,
+) -> Standing {
     let source = entry.source_lane.map(|lane| &reading.sources[lane]);
     let target = entry.target_lane.map(|lane| &reading.targets[lane]);
     if let (Some(lane), Some(item)) = (source, entry.outcome.source())
         && !lane.in_scope(item)
-        && !copies_earlier_in_scope(reading, entry)
+        && !copies_earlier_in_scope(reading, entry, original_at)
     {
         return Standing::Beyond;
     }
     match (&entry.outcome, source, target) {
         (Outcome::Missing { source: item }, Some(lane), _) => {
-            if !reading.complete[1] {
+            if !reading.complete[1] || may_be(reading, item, reading.taken.from_target) {
                 Standing::Unverifiable
             } else if reading.arrived(lane) > Some(item.offset) {
                 Standing::Finding(FindingKind::MissingRecord)
@@ -114,6 +134,11 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
         (Outcome::Reordered { .. }, ..) => Standing::Finding(FindingKind::ReorderedRecord),
         // Which two belong together is not known while one of them may be a copy of what was not read, or have one there.
         (Outcome::Mismatched { .. }, ..) if reading.complete != [true, true] => Standing::Unverifiable,
+        (Outcome::Mismatched { source, target }, ..)
+            if !of_one_time(reading, source, target) && may_both_be_copied(reading, source, target) =>
+        {
+            Standing::Unverifiable
+        }
         (Outcome::Mismatched { .. }, ..) => Standing::Finding(FindingKind::MismatchedRecord),
         (Outcome::Duplicate { target: item, .. }, _, Some(lane)) => {
             if (reading.live() && item.offset >= lane.cut) || copies_deleted(reading, lane, item) {
@@ -131,7 +156,12 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
             } else if !reading.complete[0] {
                 Standing::Unverifiable
             } else {
-                extraneous(reading, lane, item)
+                match extraneous(reading, lane, item) {
+                    Standing::Finding(_) if may_be(reading, item, reading.taken.from_source) => {
+                        Standing::Unverifiable
+                    }
+                    standing => standing,
+                }
             }
         }
         (Outcome::Unsolved { side: Side::Target, record }, _, Some(lane))
@@ -143,15 +173,44 @@ pub fn classify_unit(reading: &UnitReading, entry: &LaneOutcome) -> Standing {
     }
 }
 
-/// Whether a target record in scope is a further copy of a source record from before the scope.
-fn copies_earlier_in_scope(reading: &UnitReading, entry: &LaneOutcome) -> bool {
+/// Whether a source record from before the scope is on the target more than once, and in scope there: which of the equal
+/// ones counts as the further copy may depend on their arrival.
+fn copies_earlier_in_scope(
+    reading: &UnitReading,
+    entry: &LaneOutcome,
+    original_at: Option<(usize, i64)>,
+) -> bool {
     let (Outcome::Duplicate { original, target }, Some(source_lane), Some(target_lane)) =
         (&entry.outcome, entry.source_lane, entry.target_lane)
     else {
         return false;
     };
-    let lane = &reading.targets[target_lane];
-    original.offset < reading.sources[source_lane].start && (lane.start..lane.cut).contains(&target.offset)
+    let in_scope = |(lane, offset): (usize, i64)| {
+        let lane = &reading.targets[lane];
+        (lane.start..lane.cut).contains(&offset)
+    };
+    original.offset < reading.sources[source_lane].start
+        && (in_scope((target_lane, target.offset)) || original_at.is_some_and(in_scope))
+}
+
+/// Whether a record may belong to what was taken up to `last`.
+fn may_be(reading: &UnitReading, item: &Item, last: Option<i64>) -> bool {
+    last.is_some_and(|last| !reading.is_newer(item, last))
+}
+
+/// Whether a target record may be a copy of what was taken from the source; or of what is gone from there in any way, while
+/// the copy of the source record in its place may be among what was taken from the target.
+fn may_both_be_copied(reading: &UnitReading, source: &Item, target: &Item) -> bool {
+    let shortened = reading.shortened().next().is_some();
+    let older = reading.compacted || (shortened && !newer_than_deleted(reading, target));
+    may_be(reading, target, reading.taken.from_source)
+        || (older && may_be(reading, source, reading.taken.from_target))
+}
+
+/// Whether two records are of about the same time, where that says anything.
+fn of_one_time(reading: &UnitReading, source: &Item, target: &Item) -> bool {
+    let apart = source.timestamp.abs_diff(target.timestamp);
+    reading.timestamps_within.is_some_and(|within| apart <= within)
 }
 
 /// Whether equal records may have been deleted from the source: where timestamps are no part of what is equal.
@@ -160,9 +219,17 @@ fn may_copy_deleted(reading: &UnitReading) -> bool {
 }
 
 /// Whether a target record that equals one of the source is rather the copy of an equal one that retention has deleted: it
-/// lies before the first copy of what is left.
+/// lies before the first copy of what is left, and its time does not say that it is newer.
 fn copies_deleted(reading: &UnitReading, lane: &TargetReading, item: &Item) -> bool {
-    reading.shortened().next().is_some() && lane.first_copy.is_some_and(|first| item.offset < first)
+    reading.shortened().next().is_some()
+        && lane.first_copy.is_some_and(|first| item.offset < first)
+        && !newer_than_deleted(reading, item)
+}
+
+/// Whether a target record is newer than anything that retention has deleted from the lanes that it has shortened.
+fn newer_than_deleted(reading: &UnitReading, item: &Item) -> bool {
+    let after = |last: i64| reading.is_newer(item, last);
+    reading.shortened().all(|source| source.deleted_up_to.is_some_and(after))
 }
 
 /// A target record in scope that copies nothing of what is left of the source. Where retention has deleted some of the
@@ -172,10 +239,7 @@ fn extraneous(reading: &UnitReading, lane: &TargetReading, item: &Item) -> Stand
     if reading.shortened().next().is_none() {
         return Standing::Finding(FindingKind::ExtraneousRecord);
     }
-    let newer = reading.timestamps_within.is_some_and(|within| {
-        let after = |last: i64| item.timestamp > last.saturating_add_unsigned(within);
-        reading.shortened().all(|source| source.deleted_up_to.is_some_and(after))
-    });
+    let newer = newer_than_deleted(reading, item);
     let behind = !reading.ordered || lane.follows_shortened.is_some_and(|first| item.offset >= first);
     match lane.first_copy {
         Some(first) if item.offset < first => Standing::Beyond,

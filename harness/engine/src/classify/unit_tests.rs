@@ -32,6 +32,7 @@ fn reading() -> UnitReading {
         compacted: false,
         timestamps_within: Some(0),
         meanings: false,
+        taken: Taken::default(),
     }
 }
 
@@ -57,7 +58,7 @@ fn judge(reading: &UnitReading, outcome: Outcome) -> Standing {
         target_lane: outcome.target().map(|_| 0),
         outcome,
     };
-    classify_unit(reading, &entry)
+    classify_unit(reading, &entry, None)
 }
 
 const fn finding(kind: FindingKind) -> Standing {
@@ -204,7 +205,7 @@ fn in_one_place(reading: &UnitReading, source: (i64, i64, u64), target: (i64, u6
             [entry.outcome.source(), entry.outcome.target()].map(|item| item.map(|item| item.offset));
         offsets[0] == Some(source.offset) || offsets[1] == Some(9)
     };
-    outcomes.iter().filter(own).map(|entry| classify_unit(reading, entry)).collect()
+    outcomes.iter().filter(own).map(|entry| classify_unit(reading, entry, None)).collect()
 }
 
 #[test]
@@ -244,14 +245,40 @@ fn what_waits_for_its_copy_is_not_paired_with_the_copy_of_an_older_record_that_i
 }
 
 #[test]
-fn a_further_copy_before_the_first_one_copies_what_was_deleted() {
-    let duplicate = |reading: &UnitReading, offset: i64| {
-        judge(reading, Outcome::Duplicate { original: item(15), target: item(offset) })
+fn a_further_copy_before_the_first_one_copies_what_was_deleted_unless_it_is_newer() {
+    let duplicate = |reading: &UnitReading, offset: i64, timestamp: i64| {
+        let target = Item { timestamp, ..item(offset) };
+        judge(reading, Outcome::Duplicate { original: Item { offset: 15, ..target }, target })
     };
     let found = finding(FindingKind::DuplicateRecord);
-    assert_eq!([7, 8].map(|offset| duplicate(&reading(), offset)), [found; 2], "nothing was deleted");
+    assert_eq!([7, 8].map(|offset| duplicate(&reading(), offset, 1_000)), [found; 2], "nothing was deleted");
     let shortened = shortened(reading());
-    assert_eq!([7, 8].map(|offset| duplicate(&shortened, offset)), [Standing::Beyond, found]);
+    let of_that_age = [7, 8].map(|offset| duplicate(&shortened, offset, 1_000));
+    assert_eq!(of_that_age, [Standing::Beyond, found]);
+    // Which of two equal copies arrives first decides where the first copy of a lane lies.
+    assert_eq!([7, 8].map(|offset| duplicate(&shortened, offset, 1_001)), [found; 2], "newer");
+    let tolerant = UnitReading { timestamps_within: Some(5), ..shortened.clone() };
+    assert_eq!([1_005, 1_006].map(|at| duplicate(&tolerant, 7, at)), [Standing::Beyond, found]);
+    let ignored = UnitReading { timestamps_within: None, ..shortened };
+    assert_eq!(duplicate(&ignored, 7, 9_999), Standing::Beyond, "time says nothing");
+}
+
+#[test]
+fn of_two_copies_of_a_record_before_the_scope_one_in_scope_is_found_whichever_of_them_is_matched() {
+    let mut reading = reading();
+    reading.targets.push(TargetReading { start: 10, ..reading.targets[0].clone() });
+    let again = |offset: i64, original_at: (usize, i64)| {
+        let outcome = Outcome::Duplicate { original: item(9), target: item(offset) };
+        let entry = LaneOutcome { source_lane: Some(0), target_lane: Some(0), outcome };
+        classify_unit(&reading, &entry, Some(original_at))
+    };
+    let found = finding(FindingKind::DuplicateRecord);
+    let all = [(6, (1, 9)), (4, (1, 10)), (4, (1, 29)), (4, (1, 9)), (4, (1, 30)), (4, (0, 5)), (4, (0, 4))];
+    let beyond = Standing::Beyond;
+    assert_eq!(
+        all.map(|(offset, original_at)| again(offset, original_at)),
+        [found, found, found, beyond, beyond, found, beyond]
+    );
 }
 
 #[test]
@@ -262,4 +289,68 @@ fn in_a_lane_without_a_copy_what_cannot_be_older_than_the_source_is_not_passed_o
     assert_eq!(standings(&reading), [Standing::Beyond, Standing::Unverifiable]);
     reading.timestamps_within = None;
     assert_eq!(standings(&reading), [Standing::Beyond; 2]);
+}
+
+/// Retention has taken records up to these times while the run went on.
+fn taken(reading: UnitReading, from_source: Option<i64>, from_target: Option<i64>) -> UnitReading {
+    UnitReading { taken: Taken { from_source, from_target }, ..reading }
+}
+
+#[test]
+fn what_may_copy_a_record_that_is_gone_since_it_was_read_is_not_extraneous() {
+    let read = taken(reading(), Some(1_000), None);
+    let standings =
+        |reading: &UnitReading| [1_000, 1_001].map(|timestamp| extraneous(reading, 12, timestamp));
+    assert_eq!(standings(&read), [Standing::Unverifiable, FOUND]);
+    assert_eq!(standings(&reading()), [FOUND; 2]);
+    assert_eq!(extraneous(&read, 4, 1_000), Standing::Beyond, "out of scope it stays");
+    let tolerant = UnitReading { timestamps_within: Some(5), ..read.clone() };
+    let within = [1_005, 1_006].map(|timestamp| extraneous(&tolerant, 12, timestamp));
+    assert_eq!(within, [Standing::Unverifiable, FOUND]);
+    let further = Outcome::Duplicate { original: item(12), target: item(13) };
+    assert_eq!(judge(&read, further), finding(FindingKind::DuplicateRecord), "its original is left");
+    let ignored = UnitReading { timestamps_within: None, ..read };
+    assert_eq!(standings(&ignored), [Standing::Unverifiable; 2]);
+}
+
+#[test]
+fn a_record_in_the_place_of_another_may_copy_one_that_is_gone_unless_both_are_of_one_time() {
+    let read = taken(reading(), Some(1_500), None);
+    let mismatched = |reading: &UnitReading, (source, target): (i64, i64)| {
+        let [source, target] = [source, target].map(|timestamp| Item { timestamp, ..item(12) });
+        judge(reading, Outcome::Mismatched { source, target })
+    };
+    let found = finding(FindingKind::MismatchedRecord);
+    let times = [(1_000, 1_000), (2_000, 1_000), (1_000, 2_000)];
+    let standings = times.map(|times| mismatched(&read, times));
+    assert_eq!(standings, [found, Standing::Unverifiable, found]);
+    assert_eq!(times.map(|times| mismatched(&reading(), times)), [found; 3]);
+}
+
+#[test]
+fn a_record_in_the_place_of_one_whose_copy_is_gone_may_copy_what_the_source_has_lost() {
+    let mismatched = |reading: &UnitReading, (source, target): (i64, i64)| {
+        let [source, target] = [source, target].map(|timestamp| Item { timestamp, ..item(12) });
+        judge(reading, Outcome::Mismatched { source, target })
+    };
+    let found = finding(FindingKind::MismatchedRecord);
+    let times = [(1_400, 900), (1_400, 1_001), (1_501, 900), (900, 900)];
+    let standings = |reading: &UnitReading| times.map(|times| mismatched(reading, times));
+    let read = taken(shortened(reading()), None, Some(1_500));
+    assert_eq!(standings(&read), [Standing::Unverifiable, found, found, found]);
+    assert_eq!(standings(&taken(reading(), None, Some(1_500))), [found; 4], "the source has lost nothing");
+    assert_eq!(standings(&shortened(reading())), [found; 4], "the target has lost nothing");
+}
+
+#[test]
+fn a_record_whose_copy_may_have_been_taken_from_the_target_before_it_was_read_is_not_missing() {
+    let missing = |reading: &UnitReading| {
+        let source = |timestamp| Item { timestamp, ..item(12) };
+        [1_000, 1_001].map(|timestamp| judge(reading, Outcome::Missing { source: source(timestamp) }))
+    };
+    let found = finding(FindingKind::MissingRecord);
+    assert_eq!(missing(&taken(reading(), None, Some(1_000))), [Standing::Unverifiable, found]);
+    assert_eq!(missing(&reading()), [found; 2]);
+    let before_the_scope = Outcome::Missing { source: Item { timestamp: 0, ..item(9) } };
+    assert_eq!(judge(&taken(reading(), None, Some(1_000)), before_the_scope), Standing::Beyond);
 }

@@ -1,6 +1,6 @@
 //! What each outcome of a unit counts as, by which sides were read to their ends.
 
-use super::{SourceReading, Standing, TargetReading, UnitReading, classify_unit};
+use super::{SourceReading, Standing, Taken, TargetReading, UnitReading, classify_unit};
 use crate::align::keyed::LaneOutcome;
 use crate::align::{Item, Outcome};
 use crate::record::{FindingKind, Side};
@@ -37,6 +37,7 @@ fn reading(complete: [bool; 2]) -> UnitReading {
         compacted: false,
         timestamps_within: Some(0),
         meanings: false,
+        taken: Taken::default(),
     }
 }
 
@@ -53,7 +54,7 @@ fn standings(complete: [bool; 2]) -> Vec<Standing> {
     outcomes
         .into_iter()
         .map(|(source_lane, target_lane, outcome)| {
-            classify_unit(&reading(complete), &LaneOutcome { source_lane, target_lane, outcome })
+            classify_unit(&reading(complete), &LaneOutcome { source_lane, target_lane, outcome }, None)
         })
         .collect()
 }
@@ -82,7 +83,8 @@ fn while_a_source_partition_was_not_read_only_its_order_proves_a_record_missing(
         reading.sources[0].matched_in_all = matched_in_all;
         [10, 60].map(|offset| {
             let outcome = Outcome::Missing { source: item(offset) };
-            classify_unit(&reading, &LaneOutcome { source_lane: Some(0), target_lane: None, outcome })
+            let entry = LaneOutcome { source_lane: Some(0), target_lane: None, outcome };
+            classify_unit(&reading, &entry, None)
         })
     };
     let [found, pending] = [Standing::Finding(FindingKind::MissingRecord), Standing::Pending];

@@ -45,10 +45,31 @@ impl NameFilter {
         self.include.iter().map(|p| p.text.as_str())
     }
 
+    /// The include patterns, as written, that describe names and match none of these.
+    pub fn unmatched(&self, names: &[&str]) -> Vec<&str> {
+        let described = self.include.iter().filter(|p| literal(&p.text).is_none());
+        described
+            .filter(|p| !names.iter().any(|name| p.regex.is_match(name)))
+            .map(|p| p.text.as_str())
+            .collect()
+    }
+
     /// Names that were written out rather than described: an include pattern without operators (a dot is
     /// taken for a dot), not excluded.
     pub fn literal_names(&self) -> Vec<String> {
         self.include.iter().filter_map(|p| literal(&p.text)).filter(|name| self.matches(name)).collect()
+    }
+
+    /// Those of them whose pattern matches no other of these names that is not written out itself: `orders.` beside
+    /// `orders1` is a description.
+    pub fn literal_names_beside(&self, names: &[&str]) -> Vec<String> {
+        let written: Vec<String> = self.include.iter().filter_map(|p| literal(&p.text)).collect();
+        let others: Vec<&&str> =
+            names.iter().filter(|name| !written.iter().any(|own| own.as_str() == **name)).collect();
+        let describes = |pattern: &Pattern| others.iter().any(|name| pattern.regex.is_match(name));
+        let literals = self.include.iter().filter_map(|p| Some((p, literal(&p.text)?)));
+        let meant = literals.filter(|(p, name)| self.matches(name) && !describes(p));
+        meant.map(|(_, name)| name).collect()
     }
 }
 

@@ -286,7 +286,11 @@ fn alternatives_are_anchored_as_a_whole() {
 fn literal_names_are_those_without_operators() {
     let include = ["billing", r"pay\.ments", "a.b-c_d", ".*", "x+", ""].map(String::from);
     let filter = NameFilter::new("groups", &include, &["billing".into()]).expect("regexes");
+    assert_eq!(filter.literal_names_beside(&["pay.ments", "other"]), ["pay.ments", "a.b-c_d"]);
+    assert_eq!(filter.literal_names_beside(&["axb-c_d"]), ["pay.ments"], "a description");
     assert_eq!(filter.literal_names(), ["pay.ments", "a.b-c_d"]);
+    let two = NameFilter::new("topics", &["orders.v1".into(), "orders-v1".into()], &[]).expect("regexes");
+    assert_eq!(two.literal_names_beside(&["orders-v1"]), ["orders.v1", "orders-v1"], "both are written out");
 }
 
 #[test]

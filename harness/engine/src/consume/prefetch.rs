@@ -7,6 +7,10 @@ use rdkafka::config::ClientConfig;
 const QUEUED_TO_FETCHED: u64 = 2;
 /// The client's entry for one queued record, apart from its bytes.
 const BYTES_OF_ENTRY: u64 = 400;
+/// What an answer needs around its records, by librdkafka's own reckoning.
+const FRAMING: u64 = 512;
+/// The least that librdkafka takes for `message.max.bytes`.
+const LEAST_MESSAGE: u64 = 1_000;
 /// Smaller answers than this are no good to anybody.
 const LEAST_FETCH: u64 = 1 << 20;
 /// Larger ones bring nothing more.
@@ -18,7 +22,11 @@ const MOST_OF_PARTITION: u64 = 1 << 20;
 /// ahead. A broker sends at least one batch whatever the limits say, so large batches still come through.
 pub fn bounded_prefetch(mut config: ClientConfig, bytes: u64, partitions: usize) -> ClientConfig {
     let bytes = bytes.clamp(LEAST_FETCH, 2 * QUEUED_TO_FETCHED * MOST_FETCH);
-    let fetch = (bytes / (2 * QUEUED_TO_FETCHED)).max(LEAST_FETCH);
+    let own = |name: &str| config.get(name).and_then(|value| value.trim().parse::<u64>().ok());
+    // The client refuses a fetch that could be smaller than one message, or larger than what it may receive.
+    let message = own("message.max.bytes").unwrap_or(0);
+    let received = own("receive.message.max.bytes").map_or(u64::MAX, |most| most.saturating_sub(FRAMING));
+    let fetch = (bytes / (2 * QUEUED_TO_FETCHED)).max(LEAST_FETCH).max(message).min(received);
     let of_partition = (fetch / partitions.max(1) as u64).clamp(LEAST_OF_PARTITION, MOST_OF_PARTITION);
     for (names, value) in [
         (&["fetch.max.bytes"][..], fetch),
@@ -30,9 +38,8 @@ pub fn bounded_prefetch(mut config: ClientConfig, bytes: u64, partitions: usize)
             config.set(names[0], value.to_string());
         }
     }
-    // The client refuses a fetch that could be larger than what it may receive, or smaller than one message.
     if config.get("message.max.bytes").is_none() {
-        config.set("message.max.bytes", fetch.min(1_000_000).to_string());
+        config.set("message.max.bytes", fetch.clamp(LEAST_MESSAGE, 1_000_000).to_string());
     }
     config
 }
@@ -49,6 +56,24 @@ mod tests {
                 let config = bounded_prefetch(ClientConfig::new(), bytes, partitions);
                 let client: Result<BaseConsumer, _> = config.create();
                 assert!(client.is_ok(), "{bytes} bytes, {partitions} partitions: {:?}", client.err());
+            }
+        }
+    }
+
+    #[test]
+    fn clients_accept_the_limits_beside_the_users_own_sizes() {
+        for own in [
+            &[("message.max.bytes", "100000000")][..],
+            &[("receive.message.max.bytes", "1100000")],
+            &[("message.max.bytes", "3000000"), ("receive.message.max.bytes", "3000512")],
+        ] {
+            for bytes in [0, 32 << 20, 1 << 40] {
+                let mut config = ClientConfig::new();
+                own.iter().for_each(|(name, value)| {
+                    config.set(*name, *value);
+                });
+                let client: Result<BaseConsumer, _> = bounded_prefetch(config, bytes, 4).create();
+                assert!(client.is_ok(), "{bytes} bytes, {own:?}: {:?}", client.err());
             }
         }
     }

@@ -94,6 +94,13 @@ pub enum Command {
         /// Index into the planned ranges.
         at: usize,
     },
+    /// Read range `at` on although it has failed: what lies before the offset `to` is no longer there.
+    Skip {
+        /// Index into the planned ranges.
+        at: usize,
+        /// The next offset.
+        to: i64,
+    },
     /// End.
     Stop,
 }
@@ -261,6 +268,8 @@ struct Progress<T> {
     holes: Vec<Vec<Hole>>,
     ends: Vec<Option<ReadEnd>>,
     touched: Vec<usize>,
+    /// When the last poll came back. Until the next one nobody could make progress: no stall.
+    polled_at: Instant,
 }
 
 impl<T> Progress<T> {
@@ -273,6 +282,7 @@ impl<T> Progress<T> {
             holes: Vec::new(),
             ends: Vec::new(),
             touched: Vec::new(),
+            polled_at: Instant::now(),
         };
         let mut assigned = Vec::new();
         for (at, planned) in ranges.iter().enumerate() {
@@ -321,6 +331,8 @@ impl<T> Progress<T> {
         let mut last: Option<((TopicHandle, i32), usize)> = None;
         let mut client_faults: Vec<(i32, String)> = Vec::new();
         let now = Instant::now();
+        let unpolled = now.duration_since(self.polled_at);
+        self.readings.iter_mut().for_each(|reading| reading.progress_at += unpolled);
         let Self { readings, by_name, by_handle, buffers, ends, touched, .. } = self;
         reader.queue.poll(POLL, |queue, entry| {
             let mut find = |topic: TopicHandle, partition: i32| {
@@ -377,17 +389,8 @@ impl<T> Progress<T> {
                 Entry::Fault { topic, partition, offset, code, text } => {
                     match topic.and_then(|topic| find(topic, partition)) {
                         Some(at) if matches!(readings[at].state, State::Reading | State::Stepping) => {
-                            let reading = &mut readings[at];
-                            if is_unreadable(code) && reading.step.is_none() && offset >= reading.end {
-                                // The batch lies behind the range, and all before it was delivered.
+                            if let Some(end) = readings[at].faulted(offset, code, text) {
                                 touch(touched, at);
-                                reading.next = reading.end;
-                                finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
-                            } else if is_unreadable(code) && reading.holes < HOLES {
-                                reading.unreadable(offset, text);
-                            } else if let Some(end) = fatal(code, reading.next, offset, text) {
-                                touch(touched, at);
-                                reading.state = State::Failed;
                                 ends[at] = Some(end);
                             }
                         }
@@ -397,6 +400,7 @@ impl<T> Progress<T> {
                 }
             }
         });
+        self.polled_at = Instant::now();
         for (code, text) in client_faults {
             tracing::debug!(side = %reader.side, code, "client: {text}");
         }
@@ -488,6 +492,23 @@ impl<T> Progress<T> {
                     reading.progress_at = Instant::now();
                 }
             }
+            Command::Skip { at, to } => {
+                let reading = &mut self.readings[at];
+                if reading.state != State::Failed {
+                    return Ok(Flow::Continue);
+                }
+                reading.next = reading.next.max(to);
+                reading.step = None;
+                if reading.next >= reading.end {
+                    finish(reading, &mut self.ends[at], ReadEnd::ReachedEnd);
+                    touch(&mut self.touched, at);
+                } else {
+                    let _ = reader.unassign_one(&reading.partition);
+                    reader.assign_one(&reading.partition, reading.next)?;
+                    reading.state = State::Reading;
+                    reading.progress_at = Instant::now();
+                }
+            }
             Command::Pause { at } => {
                 let reading = &mut self.readings[at];
                 if matches!(reading.state, State::Reading | State::Stepping) {
@@ -511,6 +532,28 @@ impl<T> Progress<T> {
 }
 
 impl Reading {
+    /// The client told an error at `offset`: how the range ends by it, if it does.
+    fn faulted(&mut self, offset: i64, error: i32, text: String) -> Option<ReadEnd> {
+        // Of an assignment that is let go: what the client makes of the rest of an answer behind a batch that cannot be
+        // read, such as a next offset that no log has. What is there to stay is told again.
+        if self.turn {
+            return None;
+        }
+        if is_unreadable(error) && self.step.is_none() && offset >= self.end {
+            // The batch lies behind the range, and all before it was delivered.
+            self.next = self.end;
+            self.state = State::AtEnd;
+            return Some(ReadEnd::ReachedEnd);
+        }
+        if is_unreadable(error) && self.holes < HOLES {
+            self.unreadable(offset, text);
+            return None;
+        }
+        let end = fatal(error, self.next, offset, text)?;
+        self.state = State::Failed;
+        Some(end)
+    }
+
     /// A batch at `base` cannot be read. What the client delivers after it is not to be relied on: after a wrong
     /// checksum librdkafka goes on at a wrong place of the answer.
     fn unreadable(&mut self, base: i64, text: String) {
@@ -625,4 +668,32 @@ pub fn read_side<T: Send>(
         }
     }
     reader.unassign()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_makes_of_the_rest_of_an_answer_behind_a_batch_that_cannot_be_read_ends_nothing() {
+        let mut reading = Reading {
+            partition: TopicPartition::new("orders", 0),
+            next: 100,
+            end: 500,
+            state: State::Reading,
+            progress_at: Instant::now(),
+            step: None,
+            turn: false,
+            holes: 0,
+        };
+        let [unreadable, out_of_range] =
+            [code::RD_KAFKA_RESP_ERR__BAD_MSG, code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET];
+        assert_eq!(reading.faulted(100, unreadable as i32, "checksum".to_owned()), None);
+        assert_eq!(reading.faulted(7_000_000, out_of_range as i32, "no such offset".to_owned()), None);
+        assert_eq!(reading.step.as_ref().and_then(Step::offset), Some(101), "the next try");
+        // Let go and assigned anew: now it is meant.
+        reading.turn = false;
+        let end = reading.faulted(101, out_of_range as i32, "no such offset".to_owned());
+        assert!(matches!(end, Some(ReadEnd::OutOfRange { asked: 100, .. })), "{end:?}");
+    }
 }

@@ -189,6 +189,45 @@ fn an_end_that_never_comes_is_a_stall_and_no_end() {
 }
 
 #[test]
+fn time_in_which_nobody_takes_the_records_is_no_stall() {
+    let broker = Broker::start("orders", 3);
+    let all: Vec<Record> = (0..6_000).map(record).collect();
+    let ranges: Vec<PlannedRange> = (0..3)
+        .map(|partition| {
+            broker.produce("orders", partition, &all);
+            PlannedRange {
+                partition: TopicPartition::new("orders", partition),
+                range: OffsetRange { start: 0, end: 6_000 },
+            }
+        })
+        .collect();
+    let (batches, incoming) = sync_channel(1);
+    let (commands, orders) = channel();
+    let stall_limit = Duration::from_millis(600);
+    let reader = Reader::open(Side::Source, &broker.config(), stall_limit).expect("a reader");
+    let cancel = CancelToken::default();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn({
+            let (ranges, cancel) = (&ranges, &cancel);
+            move || read_side(reader, ranges, |_, view| view.offset, &batches, &orders, cancel)
+        });
+        let (mut records, mut ends, mut taken) = (0, Vec::new(), 0);
+        while ends.len() < 3 {
+            let batch: Batch<i64> = incoming.recv_timeout(STALL).expect("the reader goes on");
+            taken += 1;
+            if taken <= 5 {
+                std::thread::sleep(Duration::from_millis(700));
+            }
+            records += batch.items.len();
+            ends.extend(batch.end);
+        }
+        commands.send(Command::Stop).expect("running");
+        thread.join().expect("no panic").expect("no error");
+        assert_eq!((records, ends), (18_000, vec![ReadEnd::ReachedEnd; 3]));
+    });
+}
+
+#[test]
 fn pausing_resuming_and_extending_loses_and_repeats_nothing() {
     let broker = Broker::start("orders", 3);
     for partition in 0..3 {
@@ -239,5 +278,48 @@ fn pausing_resuming_and_extending_loses_and_repeats_nothing() {
         for offsets in seen {
             assert_eq!(offsets, (10..3_000).collect::<Vec<i64>>());
         }
+    });
+}
+
+#[test]
+fn a_range_that_has_lost_what_was_due_goes_on_where_it_is_told_to() {
+    let broker = Broker::start("orders", 2);
+    let produce = |records: std::ops::Range<i64>| {
+        let records: Vec<Record> = records.map(record).collect();
+        (0..2).for_each(|partition| broker.produce("orders", partition, &records));
+    };
+    produce(0..500);
+    let ranges = [0, 1].map(|partition| PlannedRange {
+        partition: TopicPartition::new("orders", partition),
+        range: OffsetRange { start: 700, end: 800 },
+    });
+    let (batches, incoming) = sync_channel(4);
+    let (commands, orders) = channel();
+    let reader = Reader::open(Side::Source, &broker.config(), STALL).expect("a reader");
+    let cancel = CancelToken::default();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn({
+            let (ranges, cancel) = (&ranges, &cancel);
+            move || read_side(reader, ranges, |_, view| view.offset, &batches, &orders, cancel)
+        });
+        let next = || -> Batch<i64> { incoming.recv_timeout(STALL).expect("the reader goes on") };
+        let mut lost = 0;
+        while lost < 2 {
+            lost += u32::from(matches!(next().end, Some(ReadEnd::OutOfRange { asked: 700, .. })));
+        }
+        produce(500..1_200);
+        for (at, to) in [(0, 750), (1, 800)] {
+            commands.send(Command::Skip { at, to }).expect("running");
+        }
+        let mut seen = vec![Vec::<i64>::new(); 2];
+        let mut ends = 0;
+        while ends < 2 {
+            let batch = next();
+            seen[batch.at].extend(&batch.items);
+            ends += u32::from(batch.end == Some(ReadEnd::ReachedEnd));
+        }
+        commands.send(Command::Stop).expect("running");
+        thread.join().expect("no panic").expect("no error");
+        assert_eq!(seen, [(750..800).collect::<Vec<i64>>(), Vec::new()]);
     });
 }

@@ -42,12 +42,18 @@ pub struct Payload<'a> {
     pub headers: &'a [Header],
 }
 
+/// Pairs of schemas whose comparison is remembered; beyond, all are forgotten at once.
+const MOST_PAIRS: usize = 10_000;
+
+/// Where two schemas mean different things; an error where that cannot be told.
+type Compared = Result<Arc<[String]>, String>;
+
 /// Decodes payloads of both sides, each through its own registry. Blocks; used from one thread at a time. Remembers
-/// schemas, so that only the first record of a schema asks a registry. A registry that is down never gives a match, and
-/// is left alone for some seconds, so that many mismatches do not each wait for it.
+/// schemas, so that only the first record of a schema asks a registry, and what two of them differ in. A registry that is
+/// down never gives a match, and is left alone for some seconds, so that many mismatches do not each wait for it.
 pub struct Decoder {
     registries: [Option<Registry>; 2],
-    agreements: HashMap<(SchemaRef, SchemaRef), SchemaAgreement>,
+    compared: HashMap<(SchemaRef, SchemaRef), Compared>,
     /// `None` only while being dropped.
     runtime: Option<Runtime>,
 }
@@ -74,7 +80,7 @@ impl Decoder {
             .enable_all()
             .build()
             .map_err(|e| DecodeError::Client { side: Side::Source, why: e.to_string() })?;
-        Ok(Self { registries, agreements: HashMap::new(), runtime: Some(runtime) })
+        Ok(Self { registries, compared: HashMap::new(), runtime: Some(runtime) })
     }
 
     /// Why two values with different bytes differ.
@@ -108,14 +114,26 @@ impl Decoder {
         let read_source = self.read(Side::Source, slot, &source, &a);
         let read_target = self.read(Side::Target, slot, &target, &b);
         match (read_source, read_target) {
-            (Ok(x), Ok(y)) => compare((&a, x), (&b, y)),
+            (Ok(x), Ok(y)) => {
+                let schemas = self.compare_schemas((a.schema, b.schema), &x.schema, &y.schema);
+                compare((&a, x), (&b, y), schemas)
+            }
             (Err(Unread::Broken(why)), Err(Unread::Broken(also))) => Explanation::Undecodable {
                 side: Side::Source,
                 why: format!("{why}; nor is it readable on the target: {also}"),
             },
             (Err(Unread::Broken(why)), _) => Explanation::Undecodable { side: Side::Source, why },
             (_, Err(Unread::Broken(why))) => Explanation::Undecodable { side: Side::Target, why },
-            (Err(Unread::Unknown(why)), _) | (_, Err(Unread::Unknown(why))) => {
+            (Err(Unread::Unanswered(why)), Err(Unread::Unanswered(also))) => {
+                Explanation::Unanswered { why: format!("{why}; {also}") }
+            }
+            (Err(Unread::Unanswered(why)), Ok(read)) | (Ok(read), Err(Unread::Unanswered(why)))
+                if !read.stays_bytes() || same_bytes(&a, &b) =>
+            {
+                Explanation::Unanswered { why }
+            }
+            (Err(Unread::Unknown(why) | Unread::Unanswered(why)), _)
+            | (_, Err(Unread::Unknown(why) | Unread::Unanswered(why))) => {
                 let hint = match a.body == b.body && a.schema != b.schema {
                     true => format!(" (the bytes differ only in the schema: {} / {})", a.schema, b.schema),
                     false => String::new(),
@@ -139,17 +157,19 @@ impl Decoder {
             Err(Failure::Missing(why)) => {
                 return Check::Undecodable { why: within(slot, &payload, &why) };
             }
-            Err(Failure::Unavailable(why)) => return Check::Unavailable { why },
+            Err(Failure::Unanswered(why) | Failure::Unavailable(why)) => return Check::Unavailable { why },
         };
         let outcome = match &schema.kind {
             SchemaKind::Avro(avro) => avro.check(framed.body).map_err(Unread::from),
             SchemaKind::Json => json::parse(framed.body).map(|_| ()).map_err(Unread::from),
-            other => Err(not_decoded(other)),
+            other => Err(Unread::Unknown(not_decoded(other))),
         };
         match outcome {
             Ok(()) => Check::Decodable,
             Err(Unread::Broken(why)) => Check::Undecodable { why: within(slot, &payload, &why) },
-            Err(Unread::Unknown(why)) => Check::Unavailable { why: within(slot, &payload, &why) },
+            Err(Unread::Unknown(why) | Unread::Unanswered(why)) => {
+                Check::Unavailable { why: within(slot, &payload, &why) }
+            }
         }
     }
 
@@ -175,8 +195,8 @@ impl Decoder {
                 };
             }
         };
-        if let Some(known) = self.agreements.get(&(a, b)) {
-            return known.clone();
+        if let Some(known) = self.compared.get(&(a, b)) {
+            return agreement(known.clone());
         }
         let (x, y) = match (self.schema(Side::Source, a), self.schema(Side::Target, b)) {
             (Ok(x), Ok(y)) => (x, y),
@@ -186,17 +206,30 @@ impl Decoder {
             (_, Err(Failure::Missing(why))) => {
                 return SchemaAgreement::Undecodable { side: Side::Target, why: within(slot, &target, &why) };
             }
-            (Err(Failure::Unavailable(why)), _) | (_, Err(Failure::Unavailable(why))) => {
+            (Err(Failure::Unanswered(why) | Failure::Unavailable(why)), _)
+            | (_, Err(Failure::Unanswered(why) | Failure::Unavailable(why))) => {
                 return SchemaAgreement::Unavailable { why };
             }
         };
-        let agreement = match schema_differences(&x, &y) {
-            Ok(paths) if paths.is_empty() => SchemaAgreement::Same,
-            Ok(paths) => SchemaAgreement::Differs { paths: paths.into() },
-            Err(why) => SchemaAgreement::Unavailable { why },
-        };
-        self.agreements.insert((a, b), agreement.clone());
-        agreement
+        agreement(self.compare_schemas((a, b), &x, &y))
+    }
+
+    /// Where two schemas mean different things, remembered by the pair.
+    fn compare_schemas(
+        &mut self,
+        pair: (SchemaRef, SchemaRef),
+        source: &Schema,
+        target: &Schema,
+    ) -> Compared {
+        if let Some(known) = self.compared.get(&pair) {
+            return known.clone();
+        }
+        let compared: Compared = schema_differences(source, target).map(Arc::from);
+        if self.compared.len() >= MOST_PAIRS {
+            self.compared.clear();
+        }
+        self.compared.insert(pair, compared.clone());
+        compared
     }
 
     fn schema(&mut self, side: Side, id: SchemaRef) -> Result<Arc<Schema>, Failure> {
@@ -219,6 +252,7 @@ impl Decoder {
     ) -> Result<Read<'a>, Unread> {
         let schema = self.schema(side, framed.schema).map_err(|failure| match failure {
             Failure::Missing(why) => Unread::Broken(within(slot, payload, &why)),
+            Failure::Unanswered(why) => Unread::Unanswered(why),
             Failure::Unavailable(why) => Unread::Unknown(why),
         })?;
         let meaning = match &schema.kind {
@@ -230,6 +264,8 @@ impl Decoder {
             Ok(meaning) => Ok(Read { schema, meaning }),
             Err(Unread::Broken(why)) => Err(Unread::Broken(within(slot, payload, &why))),
             Err(Unread::Unknown(why)) => Err(Unread::Unknown(within(slot, payload, &why))),
+            // It names the registry.
+            Err(unanswered @ Unread::Unanswered(_)) => Err(unanswered),
         }
     }
 }
@@ -259,6 +295,13 @@ struct Read<'a> {
     meaning: Meaning<'a>,
 }
 
+impl Read<'_> {
+    /// Whether it is of a kind that is not decoded here: other bytes are other bytes, whatever the other registry says.
+    fn stays_bytes(&self) -> bool {
+        matches!(self.meaning, Meaning::Bytes)
+    }
+}
+
 enum Meaning<'a> {
     Avro(apache_avro::types::Value),
     Json(json::Json<'a>),
@@ -272,6 +315,8 @@ enum Unread {
     Broken(String),
     /// Could not be found out.
     Unknown(String),
+    /// Its registry has not answered.
+    Unanswered(String),
 }
 
 impl From<avro::Fault> for Unread {
@@ -294,10 +339,13 @@ impl From<json::NotJson> for Unread {
     }
 }
 
-fn not_decoded(kind: &SchemaKind) -> Unread {
-    Unread::Unknown(format!(
-        "payloads of schema type {kind} are not decoded; their schema is in the registry"
-    ))
+fn not_decoded(kind: &SchemaKind) -> String {
+    format!("payloads of schema type {kind} are not decoded; their schema is in the registry")
+}
+
+/// Whether two payloads are equal but for their schema.
+fn same_bytes(a: &Framed<'_>, b: &Framed<'_>) -> bool {
+    (a.header_rest, a.body) == (b.header_rest, b.body)
 }
 
 /// The framing, with the rule that a key too short for one has none.
@@ -312,32 +360,50 @@ fn within(slot: Slot, payload: &Payload<'_>, why: &str) -> String {
     format!("{} of {}: {why}", slot.as_str(), payload.topic)
 }
 
-fn compare((a, x): (&Framed<'_>, Read<'_>), (b, y): (&Framed<'_>, Read<'_>)) -> Explanation {
+fn agreement(schemas: Compared) -> SchemaAgreement {
+    match schemas {
+        Ok(paths) if paths.is_empty() => SchemaAgreement::Same,
+        Ok(paths) => SchemaAgreement::Differs { paths },
+        Err(why) => SchemaAgreement::Unavailable { why },
+    }
+}
+
+fn compare(
+    (a, x): (&Framed<'_>, Read<'_>),
+    (b, y): (&Framed<'_>, Read<'_>),
+    schemas: Compared,
+) -> Explanation {
+    let mut paths = match schemas {
+        Ok(paths) => paths.to_vec(),
+        Err(why) => return Explanation::Unavailable { why },
+    };
     let mut spelling = Spelling::default();
-    let paths = match (&x.schema.kind, &x.meaning, &y.schema.kind, &y.meaning) {
+    let of_values = match (&x.schema.kind, &x.meaning, &y.schema.kind, &y.meaning) {
         (SchemaKind::Avro(of_x), Meaning::Avro(v), SchemaKind::Avro(of_y), Meaning::Avro(w)) => {
-            avro::differences((of_x, v), (of_y, w))
+            let of_values = avro::differences((of_x, v), (of_y, w));
+            let equal = paths.is_empty() && of_values.is_empty();
+            let repeats = || of_x.repeats_a_key(a.body) || of_y.repeats_a_key(b.body);
+            if equal && a.body != b.body && repeats() {
+                let why = "a map in it holds a key twice, and readers disagree about which value counts";
+                return Explanation::Unavailable { why: why.to_owned() };
+            }
+            of_values
         }
         (_, Meaning::Json(v), _, Meaning::Json(w)) => {
-            let mut paths = Paths::new();
-            json::compare(v, w, &mut paths, &mut spelling);
-            let mut paths = paths.into_list();
-            match schema_differences(&x.schema, &y.schema) {
-                Ok(more) => paths.extend(more),
-                Err(why) => return Explanation::Unavailable { why },
-            }
-            paths
+            let mut of_values = Paths::new();
+            json::compare(v, w, &mut of_values, &mut spelling);
+            of_values.into_list()
         }
-        (of_x, _, of_y, _) => match schema_differences(&x.schema, &y.schema) {
-            Ok(paths) if paths.is_empty() && (a.header_rest, a.body) != (b.header_rest, b.body) => {
-                let (Unread::Broken(why) | Unread::Unknown(why)) = not_decoded(of_x);
-                return Explanation::Unavailable { why };
-            }
-            Ok(paths) => paths,
-            Err(why) if of_x.to_string() == of_y.to_string() => return Explanation::Unavailable { why },
-            Err(why) => vec![why],
-        },
+        (kind, ..) if paths.is_empty() && !same_bytes(a, b) => {
+            return Explanation::Unavailable { why: not_decoded(kind) };
+        }
+        _ => Vec::new(),
     };
+    for path in of_values {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
     if !paths.is_empty() {
         return Explanation::Differs { paths };
     }
@@ -361,7 +427,8 @@ fn schema_differences(source: &Schema, target: &Schema) -> Result<Vec<String>, S
         return Ok(Vec::new());
     }
     match (&source.kind, &target.kind) {
-        (SchemaKind::Avro(a), SchemaKind::Avro(b)) => Ok(avro::schema_differences(a, b)),
+        (SchemaKind::Avro(a), SchemaKind::Avro(b)) => avro::schema_differences(a, b)
+            .map_err(|why| format!("two Avro schemas cannot be compared: {why}")),
         (SchemaKind::Json, SchemaKind::Json) => {
             let same_references = source.references.len() == target.references.len()
                 && source.references.iter().zip(&target.references).all(|(a, b)| {

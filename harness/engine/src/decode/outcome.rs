@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::record::Side;
 
-/// Why the bytes of two payloads differ. The byte comparison has judged already; this explains.
+/// Why the bytes of two payloads differ. The byte comparison has judged already; this explains, or says that nobody can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Explanation {
     /// Other bytes, same meaning: schema id remapped, map entries in another order, and the like.
@@ -26,10 +26,14 @@ pub enum Explanation {
         /// A sentence for people.
         why: String,
     },
-    /// Could not be found out: no registry, registry down, a kind of schema that is not decoded. The verdict of the
-    /// bytes stands.
+    /// Could not be found out: no registry, a kind of schema that is not decoded. The verdict of the bytes stands.
     Unavailable {
         /// A sentence for people.
+        why: String,
+    },
+    /// A registry has not answered, and by what it would have said the two may be equal in meaning: nobody can tell.
+    Unanswered {
+        /// A sentence for people; names the registry.
         why: String,
     },
     /// At least one payload has no registry framing.
@@ -69,7 +73,7 @@ impl fmt::Display for Explanation {
             Self::EqualMeaning { note } => f.write_str(note),
             Self::Differs { paths } => write!(f, "differs at {}", paths.join(", ")),
             Self::Undecodable { side, why } => write!(f, "undecodable on the {side}: {why}"),
-            Self::Unavailable { why } => write!(f, "not decoded: {why}"),
+            Self::Unavailable { why } | Self::Unanswered { why } => write!(f, "not decoded: {why}"),
             Self::NotFramed { framed, source_bytes, target_bytes, first_difference, json } => {
                 if let Some(side) = framed {
                     write!(f, "only the {side} names a schema; ")?;

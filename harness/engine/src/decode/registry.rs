@@ -85,7 +85,9 @@ pub enum DecodeError {
 pub(super) enum Failure {
     /// The registry says that it has no such schema.
     Missing(String),
-    /// Anything else: it could not be found out.
+    /// The registry has not said whether it has one: no answer, a refusal, or an answer that no registry gives.
+    Unanswered(String),
+    /// It could not be found out for another reason: there is no registry, or the schema cannot be judged.
     Unavailable(String),
 }
 
@@ -152,6 +154,8 @@ const LARGEST_ANSWER: usize = 8 << 20;
 const MOST_FAILURES: usize = 10_000;
 /// Schemas that one schema may name, directly or not.
 const MOST_REFERENCES: usize = 200;
+/// A version that was deleted softly stays a part of what refers to it. An id gives its schema without this.
+const DELETED_TOO: Option<&str> = Some("deleted=true");
 /// Senseless answers in a row after which the registry as a whole is left alone.
 const SENSELESS_IN_A_ROW: u32 = 3;
 
@@ -205,7 +209,7 @@ impl Registry {
         if let Some((until, why)) = &self.resting
             && now < *until
         {
-            return Err(Failure::Unavailable(why.clone()));
+            return Err(Failure::Unanswered(why.clone()));
         }
         let late =
             |_| Err(Problem::Down(format!("takes more than {} s for one schema", LONGEST_FETCH.as_secs())));
@@ -238,7 +242,7 @@ impl Registry {
                 if self.senseless >= SENSELESS_IN_A_ROW {
                     self.rest(why.clone());
                 }
-                Failure::Unavailable(why)
+                Failure::Unanswered(why)
             }
             Problem::NotUnderstood(why) => {
                 self.awake();
@@ -247,7 +251,7 @@ impl Registry {
             Problem::Down(why) | Problem::Refused(why) => {
                 let why = self.sentence(&why);
                 self.rest(why.clone());
-                return Failure::Unavailable(why);
+                return Failure::Unanswered(why);
             }
         };
         if self.failed.len() >= MOST_FAILURES {
@@ -271,7 +275,7 @@ impl Registry {
             SchemaRef::Id(id) => (["schemas", "ids"], id.to_string()),
             SchemaRef::Guid(guid) => (["schemas", "guids"], guid_text(guid)),
         };
-        let answer = self.ask(&[path[0], path[1], &what], || id.to_string()).await?;
+        let answer = self.ask(&[path[0], path[1], &what], None, || id.to_string()).await?;
         let references = self.references(&answer).await?;
         let kind = match answer.schema_type.as_deref() {
             None | Some("AVRO") => {
@@ -312,19 +316,25 @@ impl Registry {
             let version = reference.version.to_string();
             let described =
                 || format!("version {version} of subject {}, which it refers to,", reference.subject);
-            let found = self.ask(&["subjects", &reference.subject, "versions", &version], described).await?;
+            let path = ["subjects", &reference.subject, "versions", &version];
+            let found = self.ask(&path, DELETED_TOO, described).await?;
             steps.push(Step::Keep(reference.name, found.schema));
             steps.extend(found.references.into_iter().rev().map(Step::Fetch));
         }
         Ok(kept)
     }
 
-    async fn ask(&self, path: &[&str], what: impl Fn() -> String) -> Result<Answer, Problem> {
+    async fn ask(
+        &self,
+        path: &[&str],
+        query: Option<&str>,
+        what: impl Fn() -> String,
+    ) -> Result<Answer, Problem> {
         let probing = self.resting.is_some();
-        match self.http.get(path, &what).await {
+        match self.http.get(path, query, &what).await {
             Err(problem) if problem.may_pass() && !probing => {
                 tokio::time::sleep(self.patience.retry_after).await;
-                self.http.get(path, &what).await
+                self.http.get(path, query, &what).await
             }
             done => done,
         }
@@ -424,8 +434,9 @@ impl Http {
         Ok(Self { client, base, auth: settings.auth.clone(), shown: shown_url(&settings.url) })
     }
 
-    fn request(&self, path: &[&str]) -> RequestBuilder {
+    fn request(&self, path: &[&str], query: Option<&str>) -> RequestBuilder {
         let mut url = self.base.clone();
+        url.set_query(query);
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -440,8 +451,13 @@ impl Http {
         }
     }
 
-    async fn get(&self, path: &[&str], what: &impl Fn() -> String) -> Result<Answer, Problem> {
-        let response = self.request(path).send().await.map_err(unanswered)?;
+    async fn get(
+        &self,
+        path: &[&str],
+        query: Option<&str>,
+        what: &impl Fn() -> String,
+    ) -> Result<Answer, Problem> {
+        let response = self.request(path, query).send().await.map_err(unanswered)?;
         let status = response.status();
         let body = body(response).await?;
         if status.is_success() {

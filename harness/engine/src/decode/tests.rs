@@ -114,6 +114,23 @@ fn map_order_and_block_layout_have_equal_meaning() {
 }
 
 #[test]
+fn a_map_that_holds_a_key_twice_is_equal_only_to_the_same_bytes() {
+    let (source, target) = (Double::start(), Double::start());
+    source.avro(1, ORDER);
+    target.avro(7, ORDER);
+    let mut decoder = decoder(&source, &target);
+    let mut explain =
+        |a: &[u8], b: &[u8]| decoder.explain_value(payload(&framed(1, a)), payload(&framed(7, b)));
+    let [twice, last] = [&[("a", 1), ("a", 2)][..], &[("a", 2)]].map(|tags| order(9, &[], tags, None));
+    for explanation in [explain(&twice, &last), explain(&last, &twice)] {
+        let Explanation::Unavailable { why } = explanation else { panic!("{explanation:?}") };
+        assert!(why.contains("a key twice"), "{why}");
+    }
+    let same = explain(&twice, &twice);
+    assert!(matches!(same, Explanation::EqualMeaning { .. }), "{same:?}");
+}
+
+#[test]
 fn other_values_are_named_by_path_and_never_shown() {
     let (source, target) = (Double::start(), Double::start());
     source.avro(1, ORDER);
@@ -167,6 +184,35 @@ fn the_same_id_for_another_schema_is_a_difference_even_if_the_bytes_are_equal() 
 }
 
 #[test]
+fn two_schemas_are_compared_once_whatever_is_asked_and_the_memory_of_it_is_bounded() {
+    let (source, target) = (Double::start(), Double::start());
+    source.avro(1, ORDER);
+    target.avro(7, ORDER_OTHER_DEFAULT);
+    let mut decoder = decoder(&source, &target);
+    let (one, other) = (framed(1, &plain_order()), framed(7, &plain_order()));
+    for _ in 0..3 {
+        let explanation = decoder.explain_value(payload(&one), payload(&other));
+        assert_eq!(differs(&explanation), ["id (default)"]);
+    }
+    let agreement = decoder.schemas_agree(Slot::Value, payload(&one), payload(&other));
+    assert_eq!(agreement, SchemaAgreement::Differs { paths: vec!["id (default)".to_owned()].into() });
+    assert_eq!(decoder.compared.len(), 1);
+
+    let json = |text: &str| Schema { text: text.into(), references: vec![], kind: SchemaKind::Json };
+    let (same, another) = (json("1"), json("2"));
+    let pair = |n: u32| (SchemaRef::Id(n), SchemaRef::Id(n + 1));
+    assert!(decoder.compare_schemas(pair(1), &same, &same).is_ok_and(|paths| paths.is_empty()));
+    let again = decoder.compare_schemas(pair(1), &same, &another);
+    assert!(again.is_ok_and(|paths| paths.is_empty()), "what the pair has said is not asked for again");
+    let apart = decoder.compare_schemas(pair(2), &same, &another);
+    assert!(apart.is_ok_and(|paths| !paths.is_empty()));
+    for n in 3..2 * MOST_PAIRS as u32 {
+        assert!(decoder.compare_schemas(pair(n), &same, &same).is_ok());
+        assert!(decoder.compared.len() <= MOST_PAIRS);
+    }
+}
+
+#[test]
 fn a_missing_id_is_undecodable_on_that_side() {
     let (source, target) = (Double::start(), Double::start());
     source.avro(42, ORDER);
@@ -189,7 +235,7 @@ fn a_404_that_is_not_the_registrys_own_accuses_nobody() {
         target.always(Some(Reply::new(404, body)));
         let bytes = framed(1, &plain_order());
         match decoder(&source, &target).explain_value(payload(&bytes), payload(&bytes)) {
-            Explanation::Unavailable { why } => assert!(why.contains("path of its url"), "{why}"),
+            Explanation::Unanswered { why } => assert!(why.contains("path of its url"), "{why}"),
             other => panic!("{other:?}"),
         }
     }
@@ -237,11 +283,55 @@ fn a_registry_that_is_down_gives_no_match_and_is_asked_no_more_for_a_while() {
     let begin = Instant::now();
     for _ in 0..100_000 {
         let explanation = decoder.explain_value(payload(&bytes), payload(&bytes));
-        let Explanation::Unavailable { why } = explanation else { panic!("{explanation:?}") };
+        let Explanation::Unanswered { why } = explanation else { panic!("{explanation:?}") };
         assert!(why.contains("the target registry at http://127.0.0.1:"), "{why}");
         assert!(!why.contains("hunter2") && !why.contains("ada"), "{why}");
         assert!(begin.elapsed() < Duration::from_secs(5), "it was asked again and again");
     }
+}
+
+#[test]
+fn while_a_registry_does_not_answer_nobody_can_tell_whether_other_bytes_are_equal_in_meaning() {
+    let (source, target) = (Double::start(), Double::start());
+    source.avro(1, ORDER).on("/schemas/ids/3", Reply::typed("PROTOBUF", "message A {}"));
+    let body = plain_order();
+    for status in [401, 403, 404, 429, 500, 503] {
+        target.always(Some(Reply::new(status, "")));
+        let mut decoder = decoder(&source, &target);
+        let mut explain =
+            |a, x: &[u8], b, y: &[u8]| decoder.explain_value(payload(&framed(a, x)), payload(&framed(b, y)));
+        // Another id, and the same id of what may be the same order with its map in another order.
+        for (id, other) in [(7, &body[..]), (1, &order(9, &[1.5], &[], None)[..])] {
+            let explanation = explain(1, &body, id, other);
+            let Explanation::Unanswered { why } = explanation else { panic!("{status}: {explanation:?}") };
+            assert!(why.contains("the target registry at http://127.0.0.1:"), "{why}");
+        }
+        assert!(matches!(explain(3, &[0, 8, 1], 4, &[0, 8, 1]), Explanation::Unanswered { .. }));
+        // A kind that is not decoded: whatever the registry says, other bytes stay other bytes.
+        assert!(matches!(explain(3, &[0, 8, 1], 4, &[0, 8, 2]), Explanation::Unavailable { .. }));
+        // What cannot be read on its own side is equal to nothing.
+        let broken = explain(1, &body[..3], 7, &body);
+        assert!(matches!(broken, Explanation::Undecodable { side: Side::Source, .. }), "{broken:?}");
+        let unknown = explain(2, &body, 7, &body);
+        assert!(matches!(unknown, Explanation::Undecodable { side: Side::Source, .. }), "{unknown:?}");
+    }
+    // That there is no such schema is an answer.
+    target.always(None);
+    let (one, other) = (framed(1, &body), framed(7, &body));
+    let missing = decoder(&source, &target).explain_value(payload(&one), payload(&other));
+    assert!(matches!(missing, Explanation::Undecodable { side: Side::Target, .. }), "{missing:?}");
+    // Where a side has no registry, none will ever answer.
+    source.always(Some(Reply::new(503, "")));
+    for settings in [[Some(settings(&source)), None], [None, Some(settings(&source))]] {
+        let [source, target] = settings;
+        let mut decoder = Decoder::new(source, target).unwrap();
+        let explanation = decoder.explain_value(payload(&one), payload(&other));
+        assert!(matches!(explanation, Explanation::Unavailable { .. }), "{explanation:?}");
+    }
+    // Both are named where neither answers.
+    target.always(Some(Reply::new(503, "")));
+    let neither = decoder(&source, &target).explain_value(payload(&one), payload(&other)).to_string();
+    assert!(neither.contains("the source registry") && neither.contains("the target registry"), "{neither}");
 }
 
 #[test]
@@ -256,7 +346,7 @@ fn a_slow_registry_costs_two_tries_and_then_nothing() {
     for id in [1, 1, 2, 2, 1] {
         let bytes = framed(id, &plain_order());
         let explanation = decoder.explain_value(payload(&bytes), payload(&bytes));
-        let Explanation::Unavailable { why } = explanation else { panic!("{explanation:?}") };
+        let Explanation::Unanswered { why } = explanation else { panic!("{explanation:?}") };
         assert!(why.ends_with("does not answer in time"), "{why}");
     }
     assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
@@ -362,8 +452,8 @@ fn references_are_fetched_and_compared_with_the_schema() {
         source.on(&format!("/schemas/ids/{id}"), Reply::referring(order, refers.clone()));
         target.on(&format!("/schemas/ids/{id}"), Reply::referring(order, refers_twice.clone()));
     }
-    source.on("/subjects/lines%2Fv:1/versions/3", Reply::schema(&line("boolean")));
-    target.on("/subjects/lines%2Fv:1/versions/3", Reply::schema(&line("boolean")));
+    source.on("/subjects/lines%2Fv:1/versions/3?deleted=true", Reply::schema(&line("boolean")));
+    target.on("/subjects/lines%2Fv:1/versions/3?deleted=true", Reply::schema(&line("boolean")));
     let mut first = decoder(&source, &target);
     let bytes = framed(1, &[1]);
     assert_eq!(first.schemas_agree(Slot::Value, payload(&bytes), payload(&bytes)), SchemaAgreement::Same);
@@ -372,14 +462,14 @@ fn references_are_fetched_and_compared_with_the_schema() {
         Check::Undecodable { .. }
     ));
 
-    target.on("/subjects/lines%2Fv:1/versions/3", Reply::schema(&line("int")));
+    target.on("/subjects/lines%2Fv:1/versions/3?deleted=true", Reply::schema(&line("int")));
     let bytes = framed(2, &[1]);
     let agreement = decoder(&source, &target).schemas_agree(Slot::Value, payload(&bytes), payload(&bytes));
     let differs = SchemaAgreement::Differs { paths: vec!["line.paid (boolean / int)".to_owned()].into() };
     assert_eq!(agreement, differs);
 
     let missing = r#"{"error_code":40402,"message":"Version not found."}"#;
-    target.on("/subjects/lines%2Fv:1/versions/3", Reply::new(404, missing));
+    target.on("/subjects/lines%2Fv:1/versions/3?deleted=true", Reply::new(404, missing));
     let bytes = framed(3, &[1]);
     assert_eq!(
         decoder(&source, &target).check(Side::Target, Slot::Value, payload(&bytes)),
@@ -391,11 +481,24 @@ fn references_are_fetched_and_compared_with_the_schema() {
 }
 
 #[test]
+fn a_version_that_was_deleted_softly_is_found_by_what_refers_to_it() {
+    let (source, target) = (Double::start(), Double::start());
+    let refers = json!([{ "name": "A", "subject": "a", "version": 1 }]);
+    target.on("/schemas/ids/1", Reply::referring("\"A\"", refers));
+    let a = r#"{"type":"record","name":"A","fields":[{"name":"n","type":"int"}]}"#;
+    let gone = r#"{"error_code":40402,"message":"Version 1 not found."}"#;
+    target.on("/subjects/a/versions/1", Reply::new(404, gone));
+    target.on("/subjects/a/versions/1?deleted=true", Reply::schema(a));
+    let mut decoder = decoder(&source, &target);
+    assert_eq!(decoder.check(Side::Target, Slot::Value, payload(&framed(1, &[2]))), Check::Decodable);
+}
+
+#[test]
 fn schemas_that_refer_to_each_other_in_a_circle_end() {
     let (source, target) = (Double::start(), Double::start());
     let refers = json!([{ "name": "A", "subject": "a", "version": 1 }]);
     target.on("/schemas/ids/1", Reply::referring("\"int\"", refers.clone()));
-    target.on("/subjects/a/versions/1", Reply::referring("\"int\"", refers));
+    target.on("/subjects/a/versions/1?deleted=true", Reply::referring("\"int\"", refers));
     let mut decoder = decoder(&source, &target);
     assert_eq!(decoder.check(Side::Target, Slot::Value, payload(&framed(1, &[2]))), Check::Decodable);
 }

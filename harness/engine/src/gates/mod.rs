@@ -23,6 +23,9 @@ pub struct Results<'a> {
     pub unread: Vec<String>,
     /// The groups.
     pub groups: &'a [GroupSummary],
+    /// Whether the target does not tell of some group if somebody consumes with it there, and moves its position.
+    /// A reason says so; it makes nothing inconclusive, for no further run would know more.
+    pub members_unknown: bool,
     /// Whether a go with conditions is to be told from one without.
     pub conditional: bool,
     /// Why the run's test of itself failed, if it did.
@@ -41,7 +44,7 @@ pub struct Decision {
 }
 
 /// The default gates: no finding that no allowance covers, nothing skipped and nothing missing ahead of a group,
-/// every position judged.
+/// every position judged, and no group without one.
 pub fn decide(results: &Results<'_>) -> Decision {
     let mut divergent = Vec::new();
     let mut allowed = Vec::new();
@@ -56,6 +59,13 @@ pub fn decide(results: &Results<'_>) -> Decision {
     let mut no_go = Vec::new();
     let mut open = Vec::new();
     for group in results.groups {
+        if group.positions.is_empty() {
+            open.push(format!(
+                "group {} has no position in scope, so nothing is proved of it: see that its name in groups.include is \
+                 right and that it commits on the topics, or take it out",
+                group.group
+            ));
+        }
         for position in &group.positions {
             judge_position(&group.group, position, &mut no_go, &mut open);
         }
@@ -97,7 +107,9 @@ pub fn decide(results: &Results<'_>) -> Decision {
         10
     } else if !open.is_empty() {
         12
-    } else if results.conditional && (!allowed.is_empty() || has_conditions(results.groups)) {
+    } else if results.conditional
+        && (!allowed.is_empty() || results.members_unknown || has_conditions(results.groups))
+    {
         11
     } else {
         0
@@ -152,9 +164,12 @@ fn sides(position: &PositionSummary) -> [bool; 2] {
     [position.partition.is_some(), position.target_partition.is_some()]
 }
 
-/// The worst of a group's positions. A stale checkpoint is safe where its counts are, but worth a look: the next one
-/// replays less.
+/// The worst of a group's positions; red without any. A stale checkpoint is safe where its counts are, but worth a
+/// look: the next one replays less.
 pub fn scorecard(positions: &[PositionSummary]) -> Scorecard {
+    if positions.is_empty() {
+        return Scorecard::Red;
+    }
     let of = |position: &PositionSummary| {
         let none = |records: Option<u64>| records == Some(0);
         let [on_source, on_target] = sides(position);

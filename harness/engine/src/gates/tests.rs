@@ -13,6 +13,7 @@ fn results<'a>(
         unverifiable: 0,
         unread: Vec::new(),
         groups,
+        members_unknown: false,
         conditional: false,
         self_check_failed: None,
     }
@@ -87,6 +88,19 @@ fn a_group_that_skips_is_no_go_though_the_records_agree() {
 fn a_position_that_was_not_judged_is_inconclusive() {
     let groups = group(position(0, 0, PositionState::NoCheckpoint));
     assert_eq!(decide(&results(vec![], &groups)).exit_code, 12);
+}
+
+#[test]
+fn a_group_without_any_position_is_inconclusive_and_named() {
+    let groups = [GroupSummary { group: "ghost".into(), scorecard: scorecard(&[]), positions: Vec::new() }];
+    let decision = decide(&results(vec![], &groups));
+    assert_eq!((decision.verdict, decision.exit_code), (Verdict::Inconclusive, 12));
+    let [reason] = &decision.reasons[..] else { panic!("{:?}", decision.reasons) };
+    assert!(
+        reason.starts_with("group ghost has no position") && reason.contains("groups.include"),
+        "{reason}"
+    );
+    assert_eq!(groups[0].scorecard, Scorecard::Red);
 }
 
 #[test]
@@ -186,4 +200,9 @@ fn a_go_with_conditions_is_told_apart_only_where_that_is_asked() {
     assert_eq!(asked(&group(position(1, 5, PositionState::Judged))), 10);
     assert_eq!(asked(&group(position(0, 5, PositionState::NoCheckpoint))), 12);
     assert_eq!(decide(&results(vec![], &replaying)).exit_code, 0);
+    let exact = group(position(0, 0, PositionState::Judged));
+    for (conditional, code) in [(true, 11), (false, 0)] {
+        let silent = Results { members_unknown: true, conditional, ..results(vec![], &exact) };
+        assert_eq!(decide(&silent).exit_code, code, "whoever consumes on the target moves the position");
+    }
 }

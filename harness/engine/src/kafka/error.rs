@@ -161,6 +161,26 @@ impl KafkaError {
         }
     }
 
+    /// Whether no answer came.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
+    }
+
+    /// Whether it may be of a few brokers or topics only, so that others can have an answer all the same.
+    pub fn may_concern_few(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::NotThere { .. }
+            | Self::Failed { .. } => true,
+            Self::Properties { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::TlsRefused { .. }
+            | Self::NotPermitted { .. }
+            | Self::NotSupported { .. } => false,
+        }
+    }
+
     /// Whose fault it is. Refused credentials are the user's, an unreachable cluster is not.
     pub fn class(&self) -> ErrorClass {
         match self {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::align::{Item, Tuning};
-use crate::classify::any_pair::{Random, any_pair, with_all_kept, with_counted_tail};
+use crate::classify::any_pair::{
+    Random, any_pair, items, reading, with_all_kept, with_counted_tail, with_counted_tail_and,
+};
 
 pub(super) fn intake(lists: &[Vec<Item>; 2]) -> [Intake; 2] {
     lists.each_ref().map(|list| list.iter().map(|item| item.identity).collect())
@@ -48,6 +50,21 @@ fn what_is_taken_out_of_the_tail_is_listed_as_if_it_had_been_kept() {
         let found: Vec<_> = pair.alignment.outcomes.into_iter().zip(pair.standings).collect();
         assert_eq!(found, listed, "{lists:?} {taken:?}");
     }
+}
+
+#[test]
+fn what_the_counted_tail_lost_before_a_match_is_listed_up_to_a_limit_and_unverifiable_beyond_it() {
+    let lists = [items(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], 2), items(&[9, 10], 2)];
+    let judged = |pairs_max: usize| {
+        let tuning = Tuning { pairs_max, ..Tuning::default() };
+        let pair = with_counted_tail_and(&lists, reading(&lists, i64::MAX, [true, true]), tuning);
+        let judgement = account(pair, intake(&lists)).expect("adds up");
+        let counts = judgement.ledger.counts();
+        let missing = counts.findings.get(&FindingKind::MissingRecord).copied().unwrap_or(0);
+        (missing, counts.unverifiable, counts.pending, judgement.alignment.unsolved[0].records())
+    };
+    assert_eq!(judged(8), (8, 0, 1, 0));
+    assert_eq!(judged(7), (0, 8, 1, 8));
 }
 
 #[test]
@@ -127,4 +144,16 @@ fn another_record_in_the_place_of_one_that_was_aligned_does_not_add_up() {
         }
     }
     assert_eq!(tried, 200);
+}
+
+#[test]
+fn the_same_record_gone_from_both_sides_does_not_add_up() {
+    let mut random = Random(35);
+    for _ in 0..100 {
+        let (lists, reading) = any_pair(&mut random);
+        let pair = with_all_kept(&lists, reading, Tuning::default());
+        let mut before = intake(&lists);
+        before.iter_mut().for_each(|side| side.add(77));
+        assert!(matches!(check_intake(&pair, before), Err(LedgerError::Columns { .. })), "{lists:?}");
+    }
 }

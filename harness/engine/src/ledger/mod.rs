@@ -124,6 +124,14 @@ impl Ledger {
         self.equal_meaning += records;
     }
 
+    /// So many mismatched records are equal in meaning, in another place of the order.
+    pub fn mismatched_are_reordered(&mut self, records: u64) {
+        self.take_mismatched(records);
+        if records > 0 {
+            *self.findings.entry(FindingKind::ReorderedRecord).or_default() += records;
+        }
+    }
+
     /// So many mismatched records could not be compared in meaning: neither they nor their copies are judged.
     pub fn mismatched_are_unverifiable(&mut self, records: u64) {
         self.take_mismatched(records);
@@ -278,10 +286,11 @@ pub fn account(pair: Classified, intake: [Intake; 2]) -> Result<Judgement, Ledge
     Ok(Judgement { reading, alignment, standings, cut, ledger })
 }
 
-/// Whether the records that came in are those that alignment accounts for. Where a log changed between two readings
-/// they are not.
+/// Whether the records that came in are those that alignment accounts for, and as many: where a log changed between two
+/// readings they are not, though both sides may lack the same ones.
 pub fn check_intake(pair: &Classified, intake: [Intake; 2]) -> Result<(), LedgerError> {
-    check_sums(&pair.reading.name, intake, unmatched(&pair.alignment))
+    let Classified { reading, alignment, .. } = pair;
+    check_progress(&reading.name, intake, alignment.runs.matched(), unmatched(alignment))
 }
 
 /// Records that are counted and have no outcome of their own: the source's tail, and what was not solved.

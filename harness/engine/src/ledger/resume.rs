@@ -12,6 +12,8 @@ pub struct Copies<'a> {
     runs: &'a Runs,
     /// Copies apart from those matched in order: source and target offset, ascending.
     further: Vec<(i64, i64)>,
+    /// Those that may be copies, or other writes that compaction has taken on the other side. Ascending.
+    perhaps: Vec<(i64, i64)>,
     /// Source offsets without a copy that were judged missing, ascending.
     missing: Vec<i64>,
     /// Source offsets that the target has not reached, ascending.
@@ -37,10 +39,14 @@ struct Orphan {
 /// One group at one pair: `None` where a number would be a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// The lowest target offset of a first copy of a source record at or after the commit; else the target's end.
+    /// The lowest target offset of what is, or may be, a first copy of a source record at or after the commit; else the
+    /// target's end.
     pub image: i64,
     /// Source records at or after the commit whose copies all lie before the resume offset.
     pub skip: u64,
+    /// Source records at or after the commit of which it is not known whether all their copies lie before the resume
+    /// offset: whether they belong to `skip`.
+    pub perhaps_skipped: u64,
     /// Target records at or after the resume offset that copy source records before the commit, those included that
     /// compaction has removed from the source.
     pub replay: u64,
@@ -56,14 +62,17 @@ pub struct Resume {
 impl<'a> Copies<'a> {
     /// All copies of one judged pair, the ones beyond the cut included: a resume offset may lie there.
     pub fn of(judgement: &'a Judgement) -> Self {
-        let mut further = Vec::new();
+        let (mut further, mut perhaps) = (Vec::new(), Vec::new());
         let (mut missing, mut pending, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
         let last_repeat = last_repeat(&judgement.alignment.outcomes);
         for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
             match outcome {
-                // Two writes, no copy of one another; each is gone on the other side.
+                // Two writes, no copy of one another; each is gone on the other side, or may be.
                 _ if matches!(standing, Standing::Compacted | Standing::CompactedOrDropped) => {
                     let Some(target) = outcome.target() else { continue };
+                    if let (Standing::CompactedOrDropped, Some(source)) = (standing, outcome.source()) {
+                        perhaps.push((source.offset, target.offset));
+                    }
                     let before = judgement.alignment.runs.matched_below_target(target.offset);
                     let at_least = match is_repeat(outcome) {
                         true => 0,
@@ -91,12 +100,14 @@ impl<'a> Copies<'a> {
             }
         }
         further.sort_unstable();
+        perhaps.sort_unstable();
         missing.sort_unstable();
         pending.sort_unstable();
         orphans.sort_unstable();
         Self {
             runs: &judgement.alignment.runs,
             further,
+            perhaps,
             missing,
             pending,
             tail: &judgement.alignment.tail,
@@ -104,6 +115,13 @@ impl<'a> Copies<'a> {
             source_end: judgement.reading.source_end,
             target_end: judgement.reading.read_to[1],
         }
+    }
+
+    /// Where all copies for sure of `source` lie.
+    fn copies_of(&self, source: i64) -> impl Iterator<Item = i64> {
+        let from = self.further.partition_point(|&(other, _)| other < source);
+        let further = self.further[from..].iter().take_while(move |(other, _)| *other == source);
+        self.in_order(source).into_iter().chain(further.map(|&(_, target)| target))
     }
 
     /// Where `source` is matched in order, if it is.
@@ -147,6 +165,17 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
         }
         image = image.into_iter().chain(targets).min();
     }
+    let mut perhaps_skipped = 0;
+    for targets in copies.perhaps.chunk_by(|a, b| a.0 == b.0).filter(|targets| targets[0].0 >= commit) {
+        let source = targets[0].0;
+        let mut targets = targets.iter().map(|&(_, target)| target);
+        image = image.into_iter().chain(targets.clone()).min();
+        let open = match copies.copies_of(source).max() {
+            None => targets.any(|target| target < resume),
+            Some(last) => last < resume && targets.any(|target| target >= resume),
+        };
+        perhaps_skipped += u64::from(open);
+    }
     let orphans = &copies.orphans[copies.orphans.partition_point(|orphan| orphan.target < resume)..];
     let before_it = |orphan: &&Orphan| orphan.at_most.is_some_and(|at_most| at_most < before_commit);
     replay += orphans.iter().filter(before_it).count() as u64;
@@ -154,6 +183,7 @@ pub fn judge_resume(copies: &Copies<'_>, commit: i64, resume: i64) -> Resume {
     Resume {
         image: image.unwrap_or(copies.target_end),
         skip,
+        perhaps_skipped,
         replay,
         missing: (copies.missing.len() - at_or_after(&copies.missing)) as u64,
         pending_before: at_or_after(&copies.pending) as u64

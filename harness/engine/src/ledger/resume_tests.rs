@@ -24,11 +24,14 @@ fn by_definition(judgement: &Judgement, sources: &[i64], commit: i64, resume: i6
     let runs = &judgement.alignment.runs;
     let mut copies: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
     let in_order = copies.clone();
-    let (mut missing, mut pending) = (Vec::new(), Vec::new());
+    let (mut missing, mut pending, mut perhaps) = (Vec::new(), Vec::new(), Vec::new());
     for (outcome, standing) in judgement.alignment.outcomes.iter().zip(&judgement.standings) {
         let compacted = matches!(standing, Standing::Compacted | Standing::CompactedOrDropped);
         match (outcome.source(), outcome.target()) {
             (Some(source), Some(target)) if !compacted => copies.push((source.offset, target.offset)),
+            (Some(source), Some(target)) if *standing == Standing::CompactedOrDropped => {
+                perhaps.push((source.offset, target.offset));
+            }
             (Some(source), None) => match standing {
                 Standing::Finding(FindingKind::MissingRecord) => missing.push(source.offset),
                 Standing::Pending | Standing::Unverifiable => pending.push(source.offset),
@@ -40,11 +43,19 @@ fn by_definition(judgement: &Judgement, sources: &[i64], commit: i64, resume: i6
     let of = |s: i64| copies.iter().filter(move |copy| copy.0 == s).map(|copy| copy.1);
     let ahead = |&&s: &&i64| s >= commit && of(s).count() > 0;
     let firsts = sources.iter().filter(ahead).filter_map(|&s| of(s).min());
+    let firsts = firsts.chain(perhaps.iter().filter(|copy| copy.0 >= commit).map(|copy| copy.1));
+    // With each one alone, or without any.
+    let skipped = |targets: Vec<i64>| !targets.is_empty() && targets.iter().all(|&t| t < resume);
+    let open = |&&s: &&i64| {
+        let mut with = perhaps.iter().filter(|copy| copy.0 == s);
+        s >= commit && with.any(|copy| skipped(of(s).chain([copy.1]).collect()) != skipped(of(s).collect()))
+    };
     let count = |n: usize| n as u64;
     let (replayed, orphaned) = orphaned(judgement, &in_order, commit, resume);
     Resume {
         image: firsts.min().unwrap_or(judgement.reading.read_to[1]),
         skip: count(sources.iter().filter(ahead).filter(|&&s| of(s).all(|t| t < resume)).count()),
+        perhaps_skipped: count(sources.iter().filter(open).count()),
         replay: replayed + count(copies.iter().filter(|&&(s, t)| s < commit && t >= resume).count()),
         missing: count(missing.iter().filter(|&&s| s >= commit).count()),
         pending_before: count(pending.iter().filter(|&&s| s < commit).count()),

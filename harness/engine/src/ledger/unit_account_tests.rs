@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::unit_tests::{Drawn, First, SOURCE_LANES, TARGET_LANES, drawn, item, outcomes, unit};
 use super::*;
 use crate::align::keyed::{LaneOutcome, PairSink};
-use crate::classify::{SourceReading, TargetReading, UnitReading};
+use crate::classify::{SourceReading, Taken, TargetReading, UnitReading};
 
 /// `scopes`: first offset in scope and the first one behind, by source lane.
 fn reading(scopes: &[(i64, i64)]) -> UnitReading {
@@ -35,6 +35,7 @@ fn reading(scopes: &[(i64, i64)]) -> UnitReading {
         compacted: false,
         timestamps_within: Some(0),
         meanings: false,
+        taken: Taken::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::kafka::Cluster;
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
 
-use super::holes::Holes;
+use super::holes::{self, Holes};
 use super::item::item;
 use super::shared::STALL_LIMIT;
 
@@ -71,6 +71,36 @@ impl<'a> Readers<'a> {
         let end = self.sides[side as usize].read(isolation, partition, range, known, &mut holes, visit)?;
         self.holes.add(side, partition, holes);
         Ok(end)
+    }
+
+    /// Reads a part that the first reading has read, until `visit` returns `false`. Fails where the run was stopped, and
+    /// where offsets were left out that the first reading has read.
+    pub fn read_again(
+        &mut self,
+        part: &Part<'_>,
+        mut visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<ReadEnd, LogError> {
+        let &Part { side, isolation, partition, range, first_from, told } = part;
+        let mut seen = OffsetRange { start: range.start.max(first_from), end: range.end };
+        let end = self
+            .read(side, isolation, partition, range, |view| {
+                let more = visit(view);
+                if !more {
+                    seen.end = view.offset + 1;
+                }
+                more
+            })
+            .map_err(|error| LogError(error.to_string()))?;
+        if self.stopped() {
+            return Err(LogError("stopped".to_owned()));
+        }
+        if let ReadEnd::OutOfRange { asked, .. } = &end {
+            seen.end = seen.end.min(*asked);
+        }
+        match self.holes.beyond(side, partition, seen, told) {
+            None => Ok(end),
+            Some(hole) => Err(LogError(holes::lost(side, partition, &hole))),
+        }
     }
 
     /// Fetches the records at the offsets of each of `wanted`, both sides at the same time. What is no longer there is
@@ -181,13 +211,59 @@ impl SideReaders<'_> {
     }
 }
 
+/// A part of a log that is read again.
+pub(super) struct Part<'p> {
+    pub side: Side,
+    pub isolation: Isolation,
+    pub partition: &'p TopicPartition,
+    pub range: OffsetRange,
+    /// Where the first reading began.
+    pub first_from: i64,
+    /// What the first reading could not read either.
+    pub told: &'p [OffsetRange],
+}
+
+/// What was read first is not what was read again.
+pub(super) fn changed_meanwhile(name: &str) -> LogError {
+    LogError(format!(
+        "{name}: records went between two readings of the same part of the log (compaction, or a log that was cut back), \
+         which makes the comparison void; run again"
+    ))
+}
+
+/// What the first reading of a pair has read: records that are there no more cannot be aligned once more.
+#[derive(Default)]
+pub(super) struct FirstReading {
+    /// Its first offsets: source, target.
+    pub start: [i64; 2],
+    /// What it could not read either: source, target.
+    pub holes: [Vec<OffsetRange>; 2],
+}
+
 /// One pair's two logs, as far as the run has read them.
 pub(super) struct PairLog<'r, 'a> {
     pub readers: &'r mut Readers<'a>,
     pub pair: &'r PairPlan,
-    pub fingerprinter: Fingerprinter,
+    fingerprinter: Fingerprinter,
     /// One past the last offset of the first reading: nothing after it is looked at.
     pub read_to: [i64; 2],
+    pub first: FirstReading,
+    /// Whether any part was read.
+    pub read_again: bool,
+}
+
+impl<'r, 'a> PairLog<'r, 'a> {
+    /// Nothing was read again so far. `seed`: of the run's identities.
+    pub fn new(
+        readers: &'r mut Readers<'a>,
+        pair: &'r PairPlan,
+        seed: u64,
+        read_to: [i64; 2],
+        first: FirstReading,
+    ) -> Self {
+        let fingerprinter = Fingerprinter::new(&pair.contract, seed);
+        Self { readers, pair, fingerprinter, read_to, first, read_again: false }
+    }
 }
 
 impl Log for PairLog<'_, '_> {
@@ -199,15 +275,17 @@ impl Log for PairLog<'_, '_> {
     ) -> Result<(), LogError> {
         let partition = self.pair.partition(side);
         let range = OffsetRange { start: range.start, end: range.end.min(self.read_to[side as usize]) };
+        self.read_again |= range.start < range.end;
+        let part = Part {
+            side,
+            isolation: self.pair.contract.isolation,
+            partition,
+            range,
+            first_from: self.first.start[side as usize],
+            told: &self.first.holes[side as usize],
+        };
         let fingerprinter = &self.fingerprinter;
-        let end = self
-            .readers
-            .read(side, self.pair.contract.isolation, partition, range, |view| {
-                visit(&item(fingerprinter, view))
-            })
-            .map_err(|error| LogError(error.to_string()))?;
-        match end {
-            _ if self.readers.cancel.cancelled().is_some() => Err(LogError("stopped".to_owned())),
+        match self.readers.read_again(&part, |view| visit(&item(fingerprinter, view)))? {
             ReadEnd::ReachedEnd => Ok(()),
             other => Err(LogError(format!(
                 "{partition} of the {side} could not be read again from offset {} to {}: {other:?}",
@@ -216,3 +294,6 @@ impl Log for PairLog<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,11 @@ impl Budget {
         (items as usize).clamp(1_024, 1 << 20)
     }
 
+    /// Items of one side of a lead-in that may wait, which is read without pauses: one pair at a time, nothing on disk.
+    pub fn held_by_lead_in(self) -> usize {
+        2 * self.held_max(1)
+    }
+
     /// Items that units may hold in memory, all together: a quarter of the limit, because buffers double and indices
     /// come on top.
     pub fn held_by_units(self) -> usize {
@@ -36,6 +41,26 @@ impl Budget {
     /// Records of all pairs that may be left over.
     pub fn left_over_max(self) -> usize {
         (self.memory / 2 / BYTES_OF_LEFT_OVER) as usize
+    }
+
+    /// Which pair gives up where too much is left over: of those still read (`at_rest` is false) the one with most. Each
+    /// of `pairs` says what it has left over. What pairs at rest hold counts half: it cannot be relieved any more, and
+    /// must not make the others give up one after the other; all of it together stays below twice the limit.
+    pub fn to_give_up(self, pairs: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
+        let (mut still_read, mut at_rest) = (0, 0);
+        let mut most: Option<(usize, usize)> = None;
+        for (at, (left_over, rests)) in pairs.enumerate() {
+            if rests {
+                at_rest += left_over;
+                continue;
+            }
+            still_read += left_over;
+            if left_over > most.map_or(0, |(_, most)| most) {
+                most = Some((at, left_over));
+            }
+        }
+        let (at, _) = most.filter(|_| still_read + at_rest / 2 > self.left_over_max())?;
+        Some(at)
     }
 
     /// How alignment searches within the limit, with so many pairs at the same time.
@@ -79,6 +104,37 @@ mod tests {
             assert!(searching <= 128 << 20, "{pairs} pairs: {searching}");
             assert!(window <= budget.held_max(pairs));
         }
+    }
+
+    #[test]
+    fn one_pair_that_is_given_up_takes_no_other_along() {
+        let budget = Budget { memory: 256 << 20 };
+        let max = budget.left_over_max();
+        let given_up = |pairs: &[(usize, bool)]| budget.to_give_up(pairs.iter().copied());
+        assert_eq!(given_up(&[(3, false), (max - 3, false), (0, false)]), None);
+        assert_eq!(given_up(&[(3, false), (max - 2, false), (0, false)]), Some(1));
+        assert_eq!(given_up(&[(3, false), (max + 9_000, true), (0, false)]), None);
+        assert_eq!(given_up(&[(max / 2, false), (max + 9_000, true), (0, false)]), Some(0));
+        assert_eq!(given_up(&[(0, false), (3 * max, true), (0, false)]), None, "nothing is won by it");
+    }
+
+    #[test]
+    fn what_is_left_over_stays_below_twice_the_limit_however_many_pairs_are_given_up() {
+        let budget = Budget { memory: 1 << 20 };
+        let max = budget.left_over_max();
+        let mut pairs = vec![(0, false); 50];
+        for at in 0..pairs.len() {
+            while !pairs[at].1 {
+                pairs[at].0 += 1;
+                if let Some(given_up) = budget.to_give_up(pairs.iter().copied()) {
+                    pairs[given_up].1 = true;
+                } else if pairs[at].0 > 2 * max {
+                    panic!("{at} is never given up");
+                }
+            }
+        }
+        let all: usize = pairs.iter().map(|pair| pair.0).sum();
+        assert!(all <= 2 * max + 2 * pairs.len(), "{all} of {max}");
     }
 
     #[test]

@@ -9,9 +9,8 @@ use time::format_description::well_known::Rfc3339;
 use cutproof_reports::Barrier;
 
 use crate::align::LogError;
-use crate::classify::{Classified, Cleaning, judge_compacted};
+use crate::classify::{Classified, Cleaning, LogStarts, judge_compacted};
 use crate::kafka::{Cluster, KafkaError, TopicConfig};
-use crate::ledger::{Intake, check_intake};
 use crate::positions::{PairPlan, Plan, UnitPlan};
 use crate::record::{Contract, Isolation, LogKind, Side, TimestampRule, TopicPartition};
 
@@ -21,16 +20,20 @@ use super::item::rules;
 /// The settings of all topics under a compacted contract, by side and topic.
 pub(super) struct TopicCleaning {
     configs: [BTreeMap<String, TopicConfig>; 2],
+    /// Why those of a side are not known.
+    unknown: Vec<String>,
     barrier_ms: i64,
 }
 
 impl TopicCleaning {
-    /// Asks both clusters; without such a topic it asks nothing. The plan has remarked what cannot be read.
+    /// Asks both clusters; without such a topic it asks nothing. The plan has remarked what cannot be read. A side that
+    /// gives no answer is unknown.
     pub fn read(plan: &Plan, clusters: [&Cluster; 2], barrier: &Barrier) -> Result<Self, KafkaError> {
         let barrier = OffsetDateTime::parse(&barrier.target_ends_at, &Rfc3339);
         // Without a barrier nothing was read, and nothing is old.
         let barrier_ms = barrier.map_or(0, |at| (at.unix_timestamp_nanos() / 1_000_000) as i64);
         let mut configs = [BTreeMap::new(), BTreeMap::new()];
+        let mut unknown = Vec::new();
         for side in Side::BOTH {
             let compacted = |contract: &Contract| contract.log == LogKind::Compacted;
             let pairs = plan.pairs.iter().filter(|pair| compacted(&pair.contract));
@@ -43,10 +46,24 @@ impl TopicCleaning {
                 continue;
             }
             let topics: Vec<&str> = topics.into_iter().collect();
-            let found = clusters[side as usize].topic_configs(&topics)?.unwrap_or_default();
-            configs[side as usize] = found;
+            match clusters[side as usize].topic_configs(&topics) {
+                Ok(found) => configs[side as usize] = found.unwrap_or_default(),
+                Err(error) if error.may_concern_few() => unknown.push(format!(
+                    "how topics are cleaned on the {side} is not known, so that tombstones that are gone cannot be \
+                     told from lost ones: {error}"
+                )),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Self { configs, barrier_ms })
+        Ok(Self { configs, unknown, barrier_ms })
+    }
+
+    /// Of a pair or unit with this contract: which settings are not known, and why.
+    pub fn remarks(&self, contract: &Contract) -> Vec<String> {
+        match contract.log {
+            LogKind::Compacted => self.unknown.clone(),
+            LogKind::Retained => Vec::new(),
+        }
     }
 
     fn of_pair(&self, pair: &PairPlan) -> Cleaning {
@@ -79,48 +96,79 @@ impl TopicCleaning {
 /// Judges one pair under the compacted contract.
 pub(super) fn judge(
     mut judgement: Classified,
-    intake: [Intake; 2],
     pair: &PairPlan,
     cleaning: &TopicCleaning,
     log: &mut PairLog<'_, '_>,
     clusters: [&Cluster; 2],
 ) -> Result<Classified, LogError> {
-    check_intake(&judgement, intake).map_err(|_| compacted_meanwhile(&judgement.reading.name))?;
+    let planned = [pair.source_log_start, pair.target_log_start];
+    let mut now = planned;
     for side in Side::BOTH {
+        let n = side as usize;
         let partition = std::slice::from_ref(pair.partition(side));
-        let isolation = pair.contract.isolation;
-        reach_to_the_ends(
-            clusters[side as usize],
-            partition,
-            isolation,
-            std::slice::from_mut(&mut log.read_to[side as usize]),
-        )?;
+        let read_to = std::slice::from_mut(&mut log.read_to[n]);
+        for start in reach_to_the_ends(clusters[n], partition, pair.contract.isolation, read_to)? {
+            now[n] = now[n].max(start);
+        }
     }
-    let log_start = [pair.source_log_start, pair.target_log_start];
-    judge_compacted(&mut judgement, &rules(&pair.contract), &cleaning.of_pair(pair), log_start, log)?;
+    let cleaning = cleaning.of_pair(pair);
+    judge_compacted(&mut judgement, &rules(&pair.contract), &cleaning, LogStarts { planned, now }, log)?;
     Ok(judgement)
 }
 
-/// What was matched and what was not are not the same records.
-pub(super) fn compacted_meanwhile(name: &str) -> LogError {
-    LogError(format!(
-        "{name}: records were compacted between two readings of the same part of the log, which makes the comparison void; \
-         run again"
-    ))
-}
-
-/// Moves `read_to`, by partition, on to where the logs end now.
+/// Moves `read_to`, by partition, on to where the logs end now. Returns where they begin.
 pub(super) fn reach_to_the_ends(
     cluster: &Cluster,
     partitions: &[TopicPartition],
     isolation: Isolation,
     read_to: &mut [i64],
-) -> Result<(), LogError> {
+) -> Result<Vec<i64>, LogError> {
     let bounds = cluster.log_bounds(partitions, isolation).map_err(|error| LogError(error.to_string()))?;
-    for (partition, read_to) in partitions.iter().zip(read_to) {
-        if let Some(bounds) = bounds.get(partition) {
-            *read_to = bounds.end.max(*read_to);
-        }
+    let reach = |(partition, read_to): (&TopicPartition, &mut i64)| {
+        let bounds = bounds.get(partition);
+        *read_to = bounds.map_or(*read_to, |bounds| bounds.end.max(*read_to));
+        bounds.map_or(0, |bounds| bounds.log_start)
+    };
+    Ok(partitions.iter().zip(read_to).map(reach).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cutproof_testcontainers::EmbeddedCluster;
+
+    use super::*;
+    use crate::kafka::ClusterSettings;
+
+    #[test]
+    fn settings_that_no_broker_tells_any_more_are_unknown_and_no_end_of_the_run() {
+        let brokers = [(), ()].map(|()| EmbeddedCluster::start(1).expect("embedded brokers"));
+        let [source, target] = Side::BOTH.map(|side| {
+            let servers = brokers[side as usize].bootstrap_servers();
+            let settings = ClusterSettings::new(side, "one", servers, BTreeMap::new());
+            Cluster::connect(ClusterSettings { request_timeout: Duration::from_secs(2), ..settings })
+                .expect("connected")
+        });
+        brokers[1].mock().broker_down(1).expect("down");
+        let contract = Contract { log: LogKind::Compacted, ..Contract::default() };
+        let [from, to] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
+        let pairs = vec![PairPlan::unbounded(from, to, contract.clone())];
+        let plan = Plan {
+            source_cluster_id: String::new(),
+            target_cluster_id: String::new(),
+            pairs,
+            units: Vec::new(),
+            groups: Vec::new(),
+            ignored: Vec::new(),
+            remarks: Vec::new(),
+            members_unknown: 0,
+            records_read_to_locate: 0,
+        };
+        let cleaning = TopicCleaning::read(&plan, [&source, &target], &Barrier::default()).expect("no error");
+        let remarks = cleaning.remarks(&contract);
+        assert!(remarks.len() == 1 && remarks[0].contains("on the target is not known"), "{remarks:?}");
+        assert_eq!(cleaning.remarks(&Contract::default()), Vec::<String>::new());
+        assert_eq!(cleaning.of_pair(&plan.pairs[0]).delete_retention_ms, [None, None]);
     }
-    Ok(())
 }

@@ -52,6 +52,7 @@ impl Run<'_> {
             unverifiable: totals.unverifiable,
             unread,
             groups: &groups,
+            members_unknown: self.plan.members_unknown > 0,
             conditional: self.conditional,
             self_check_failed: (!self_check.passed)
                 .then(|| format!("planted {:?}, found {:?}", self_check.planted, self_check.found)),
@@ -107,7 +108,11 @@ impl Run<'_> {
 fn write_offset_map(directory: &RunDirectory, plan: &Plan, judged: &AllJudged) -> Result<(), RunError> {
     let mut writer = directory.offset_map_writer()?;
     for (pair, judgement) in plan.pairs.iter().zip(&judged.judgements) {
-        for run in judgement.iter().flat_map(|judgement| judgement.alignment.runs.as_slice()) {
+        let within = judgement.iter().flat_map(|judgement| {
+            // A live flow was read on behind the cut: what lies there was not judged.
+            judgement.alignment.runs.as_slice().iter().filter_map(|run| run.below(judgement.cut))
+        });
+        for run in within {
             writer.push(&OffsetRun {
                 source_topic: pair.source.topic.clone(),
                 source_partition: pair.source.partition,

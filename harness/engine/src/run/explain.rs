@@ -1,5 +1,5 @@
 //! Turns judged outcomes into findings: fetches the payloads again, names the parts, asks the decoder. What turns out
-//! equal in meaning is no finding; nor is what may be and cannot be read again.
+//! equal in meaning is no finding, where it stands in its place; nor is what may be and cannot be read again, or decoded while a registry is away.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,8 @@ use super::RunError;
 use super::aborted::{Aborted, Suspects, suspects_of_pair};
 use super::again::{Readers, Wanted};
 use super::blocks;
-use super::undecided::{Undecided, may_be_equal_in_meaning};
+use super::moved::moved;
+use super::undecided::{Doubt, Undecided, may_be_equal_in_meaning};
 
 /// Outcomes whose payloads are held at the same time.
 const CHUNK: usize = 2_000;
@@ -39,14 +40,16 @@ pub(super) struct Explainer<'r, 'a> {
 pub(super) struct NoFindings {
     /// The two records are equal in meaning.
     pub equal: Vec<usize>,
-    /// They may be, but could not be read again.
-    pub undecided: Vec<usize>,
+    /// They may be, and why that is not known.
+    pub undecided: Vec<(usize, Doubt)>,
+    /// So many are equal in meaning, but in another place of the order: findings of that kind.
+    pub reordered: u64,
 }
 
 /// Why a draft is no finding.
 enum NoFinding {
     EqualMeaning,
-    Undecided,
+    Undecided(Doubt),
 }
 
 /// A finding-to-be: the kind, and where its records are.
@@ -54,6 +57,7 @@ pub(super) struct Draft {
     pub kind: FindingKind,
     pub source: Option<(usize, Item)>,
     pub target: Option<(usize, Item)>,
+    /// Of a mismatched record: what it breaks if it turns out equal in meaning.
     pub order_broken: Option<OrderBroken>,
     pub cause: Option<&'static str>,
     /// The aborted source record that the target record copies.
@@ -61,6 +65,12 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Source and target offset of what has both.
+    fn offsets(&self) -> Option<(i64, i64)> {
+        let ((_, source), (_, target)) = (self.source?, self.target?);
+        Some((source.offset, target.offset))
+    }
+
     /// Names the cause of an extraneous record that copies an aborted one.
     pub fn name_aborted(&mut self, aborted: &Aborted) {
         let target = self.target.filter(|_| self.kind == FindingKind::ExtraneousRecord);
@@ -82,11 +92,11 @@ impl Explainer<'_, '_> {
         at: usize,
         misplaced: &[Misplacement],
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
-    ) -> Result<Option<String>, RunError> {
-        let Some(judgement) = &judgements[at] else { return Ok(None) };
+    ) -> Result<Vec<String>, RunError> {
+        let Some(judgement) = &judgements[at] else { return Ok(Vec::new()) };
         let mut drafts = drafts(judgement, at, misplaced);
         let aborted = self.aborted(pairs, suspects_of_pair(judgement, at))?;
-        let mut equal = 0;
+        let mut equal = Vec::new();
         let mut undecided = Undecided::default();
         loop {
             let mut drafts: Vec<Draft> = drafts.by_ref().take(CHUNK).collect();
@@ -95,17 +105,33 @@ impl Explainer<'_, '_> {
             }
             drafts.iter_mut().for_each(|draft| draft.name_aborted(&aborted));
             let none = self.explain_drafts(pairs, &drafts, emit)?;
-            equal += none.equal.len() as u64;
-            none.undecided.iter().for_each(|&draft| undecided.note(pairs, &drafts[draft]));
+            equal.extend(none.equal.iter().filter_map(|&draft| drafts[draft].offsets()));
+            undecided.note_all(pairs, &drafts, none.undecided);
         }
         drop(drafts);
+        let mut equal_in_place = equal.len() as u64;
+        let mut reordered = 0;
+        let moved = moved(equal);
+        if !moved.is_empty() {
+            let drafts = self::drafts(judgement, at, misplaced).filter(|draft| {
+                draft.kind == FindingKind::MismatchedRecord
+                    && draft.offsets().is_some_and(|(source, _)| moved.contains(&source))
+            });
+            let drafts: Vec<Draft> =
+                drafts.map(|draft| Draft { order_broken: Some(OrderBroken::Partition), ..draft }).collect();
+            let none = self.explain_drafts(pairs, &drafts, emit)?;
+            equal_in_place -= drafts.len() as u64;
+            reordered = none.reordered;
+            undecided.note_all(pairs, &drafts, none.undecided);
+        }
         if let Some(judgement) = &mut judgements[at] {
             let ledger = &mut judgement.ledger;
-            ledger.mismatched_are_equal(equal);
+            ledger.mismatched_are_equal(equal_in_place);
+            ledger.mismatched_are_reordered(reordered);
             ledger.mismatched_are_unverifiable(undecided.records());
             ledger.check(&judgement.reading.name)?;
         }
-        Ok(undecided.remark())
+        Ok(undecided.remarks())
     }
 
     /// Looks for the aborted source records that `suspects` copy; their places are indices into `pairs`.
@@ -126,9 +152,12 @@ impl Explainer<'_, '_> {
             let records = self.fetch(pairs, drafts)?;
             for draft in drafts {
                 match self.finding(pairs, draft, &records) {
-                    Ok(finding) => emit(finding)?,
+                    Ok(finding) => {
+                        none.reordered += u64::from(finding.kind != draft.kind);
+                        emit(finding)?;
+                    }
                     Err(NoFinding::EqualMeaning) => none.equal.push(at),
-                    Err(NoFinding::Undecided) => none.undecided.push(at),
+                    Err(NoFinding::Undecided(doubt)) => none.undecided.push((at, doubt)),
                 }
                 at += 1;
             }
@@ -165,7 +194,7 @@ impl Explainer<'_, '_> {
         draft: &Draft,
         records: &Fetched,
     ) -> Result<Finding, NoFinding> {
-        let Draft { kind, source, target, order_broken, cause, aborted } = *draft;
+        let Draft { mut kind, source, target, mut order_broken, cause, aborted } = *draft;
         let source_record = source.and_then(|(pair, item)| records.get(Side::Source, pair, item.offset));
         let target_record = target.and_then(|(pair, item)| records.get(Side::Target, pair, item.offset));
         if self.both_registries
@@ -178,7 +207,7 @@ impl Explainer<'_, '_> {
                 [source_record, target_record],
             )
         {
-            return Err(NoFinding::Undecided);
+            return Err(NoFinding::Undecided(Doubt::Gone));
         }
         let place = |side: Side, (pair, item): (usize, Item), record: Option<&Record>| RecordPlace {
             topic: pairs[pair].partition(side).topic.clone(),
@@ -206,8 +235,18 @@ impl Explainer<'_, '_> {
                     detail.push("not decoded: `decode: none`".to_owned());
                 } else {
                     let explanation = self.decoded(plan, source, target);
-                    if equal_meaning(&explanation) && parts == [Part::Value] {
-                        return Err(NoFinding::EqualMeaning);
+                    if parts == [Part::Value] {
+                        match &explanation {
+                            Explanation::EqualMeaning { .. } if order_broken.is_some() => {
+                                kind = FindingKind::ReorderedRecord;
+                                parts.clear();
+                            }
+                            Explanation::EqualMeaning { .. } => return Err(NoFinding::EqualMeaning),
+                            Explanation::Unanswered { why } => {
+                                return Err(NoFinding::Undecided(Doubt::Unanswered(why.clone())));
+                            }
+                            _ => {}
+                        }
                     }
                     if let Explanation::Undecodable { side, .. } = explanation {
                         cause = Some(format!("undecodable_on_{side}"));
@@ -215,6 +254,9 @@ impl Explainer<'_, '_> {
                     detail.push(explanation.to_string());
                 }
             }
+        }
+        if kind == FindingKind::MismatchedRecord {
+            order_broken = None;
         }
         for (side, place, record) in [("source", &source, source_record), ("target", &target, target_record)]
         {
@@ -247,10 +289,6 @@ impl Explainer<'_, '_> {
 
 fn payload<'r>(topic: &'r str, record: &'r Record) -> Payload<'r> {
     Payload { topic, bytes: record.value.as_deref().unwrap_or_default(), headers: &record.headers }
-}
-
-fn equal_meaning(explanation: &Explanation) -> bool {
-    matches!(explanation, Explanation::EqualMeaning { .. })
 }
 
 struct Fetched(HashMap<(Side, usize), HashMap<i64, Record>>);

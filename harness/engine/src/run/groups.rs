@@ -50,7 +50,7 @@ fn summary(
         partition: Some(pair.source.partition),
         target_topic: pair.target.topic.clone(),
         target_partition: Some(pair.target.partition),
-        source_offset: Some(position.committed),
+        source_offset: position.committed,
         target_offset: position.resume,
         origin: position.origin,
         also: position.also.clone(),
@@ -62,6 +62,8 @@ fn summary(
         state: position.state,
         detail: position.detail.clone(),
     };
+    // Without a commit on the source nothing is ahead of the group or behind it.
+    let Some(committed) = position.committed else { return summary };
     let (Some(copies), Some(judgement)) = (&copies[position.pair], &known.judgements[position.pair]) else {
         return not_located(summary, &known.remarks[position.pair]);
     };
@@ -69,17 +71,17 @@ fn summary(
         return not_provable(summary, format!("skip, replay and image not provable: {why}"));
     }
     // Without a resume offset only the image can be told: the one for a reader that starts behind everything.
-    let counted = judge_resume(copies, position.committed, position.resume.unwrap_or(i64::MAX));
+    let counted = judge_resume(copies, committed, position.resume.unwrap_or(i64::MAX));
     let complete = judgement.reading.complete == [true, true];
-    let expired = position.committed < judgement.reading.start[0];
+    let expired = committed < judgement.reading.start[0];
     let hidden = HiddenGaps::of(&judgement.reading, &judgement.alignment);
     if complete && !expired && counted.pending_before == 0 {
         let image = moved_here(known.misplaced, position, all).into_iter().fold(counted.image, i64::min);
-        summary.image_offset = Some(image).filter(|_| hidden.leave_image(position.committed));
-        summary.missing_records = Some(counted.missing).filter(|_| hidden.leave_missing(position.committed));
+        summary.image_offset = Some(image).filter(|_| hidden.leave_image(committed));
+        summary.missing_records = Some(counted.missing).filter(|_| hidden.leave_missing(committed));
     }
     let Some(resume) = position.resume else { return summary };
-    if !complete || !hidden.leave_counts(position.committed, resume) {
+    if !complete || !hidden.leave_counts(committed, resume) {
         return not_located(summary, &known.remarks[position.pair]);
     }
     if expired {
@@ -94,10 +96,18 @@ fn summary(
         );
         return summary;
     }
-    let Some((skipped, replayed)) = misplaced(known.misplaced, position, all) else {
+    let Some((skipped, replayed)) = misplaced(known.misplaced, position.pair, committed, all) else {
         let why = "skip not provable: records at or after the commit are in a partition where the group does not resume";
         return not_provable(summary, why.to_owned());
     };
+    if counted.perhaps_skipped > 0 {
+        let why = format!(
+            "skip not provable: whether {} records at or after the commit were copied before offset {resume}, or other \
+             writes of their keys that compaction has taken since, cannot be told",
+            counted.perhaps_skipped
+        );
+        return not_provable(summary, why);
+    }
     summary.skip_records = Some(counted.skip + skipped);
     let before_start = match counted.orphaned {
         0 => known.leads[position.pair].replayed_from(resume),
@@ -120,13 +130,14 @@ fn summary(
 /// it has none there that a record at or after the commit would be read from.
 fn misplaced(
     misplaced: &[Misplacement],
-    position: &GroupPosition,
+    pair: usize,
+    committed: i64,
     all: &[GroupPosition],
 ) -> Option<(u64, u64)> {
     let mut counts = (0, 0);
-    for copy in misplaced.iter().filter(|copy| copy.source_pair == position.pair) {
+    for copy in misplaced.iter().filter(|copy| copy.source_pair == pair) {
         let there = all.iter().find(|other| other.pair == copy.target_pair).and_then(|other| other.resume);
-        let ahead = copy.source.offset >= position.committed;
+        let ahead = copy.source.offset >= committed;
         match there {
             Some(resume) if ahead => counts.0 += u64::from(copy.target.offset < resume),
             Some(resume) => counts.1 += u64::from(copy.target.offset >= resume),
@@ -140,7 +151,8 @@ fn misplaced(
 /// The lowest copy in this position's target partition of a record of another one that the group has still to read.
 fn moved_here(misplaced: &[Misplacement], position: &GroupPosition, all: &[GroupPosition]) -> Option<i64> {
     let to_read = |copy: &&Misplacement| {
-        all.iter().any(|other| other.pair == copy.source_pair && copy.source.offset >= other.committed)
+        let is_ahead = |committed: i64| copy.source.offset >= committed;
+        all.iter().any(|other| other.pair == copy.source_pair && other.committed.is_some_and(is_ahead))
     };
     let here = misplaced.iter().filter(|copy| copy.target_pair == position.pair);
     here.filter(to_read).map(|copy| copy.target.offset).min()

@@ -47,6 +47,26 @@ impl Holes {
         known.filter(|hole| hole.range.start < range.end && hole.range.end > range.start).collect()
     }
 
+    /// The first offsets of `range` that could not be read and are not among `told`.
+    pub fn beyond(
+        &self,
+        side: Side,
+        partition: &TopicPartition,
+        range: OffsetRange,
+        told: &[OffsetRange],
+    ) -> Option<Hole> {
+        self.within(side, partition, range).into_iter().find_map(|hole| {
+            let end = hole.range.end.min(range.end);
+            let mut start = hole.range.start.max(range.start);
+            while let Some(known) = told.iter().find(|known| (known.start..known.end).contains(&start)) {
+                start = known.end;
+            }
+            let next = told.iter().map(|known| known.start).filter(|&known| known > start);
+            let range = OffsetRange { start, end: next.fold(end, i64::min) };
+            (range.start < range.end).then(|| Hole { range, detail: hole.detail.clone() })
+        })
+    }
+
     /// What is left of `range`, in order.
     pub fn readable(&self, side: Side, partition: &TopicPartition, range: OffsetRange) -> Vec<OffsetRange> {
         let mut left = Vec::new();
@@ -75,6 +95,17 @@ pub(super) fn remark(side: Side, partition: &TopicPartition, hole: &Hole) -> Str
     )
 }
 
+/// For people: offsets that were read once and not again.
+pub(super) fn lost(side: Side, partition: &TopicPartition, hole: &Hole) -> String {
+    let OffsetRange { start, end } = hole.range;
+    format!(
+        "{partition} of the {side}: offsets {start} to {} were read and cannot be read again ({}): without them nothing \
+         read of the partition is judged; run again",
+        end - 1,
+        hole.detail
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +129,28 @@ mod tests {
         assert_eq!(holes.readable(Side::Target, &partition, range(0, 40)), [range(0, 40)]);
         let text = remark(Side::Source, &partition, holes.within(Side::Source, &partition, range(0, 29))[0]);
         for word in ["orders-0", "10 to 24", "15 offsets", "source", "bad"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
+
+    #[test]
+    fn offsets_that_nobody_has_told_of_are_found_in_any_hole() {
+        let partition = TopicPartition::new("orders", 0);
+        let mut holes = Holes::default();
+        let hole = |start, end| Hole { range: range(start, end), detail: "bad".to_owned() };
+        holes.add(Side::Source, &partition, [hole(10, 20), hole(30, 31)]);
+        let beyond = |within: OffsetRange, told: &[OffsetRange]| {
+            holes.beyond(Side::Source, &partition, within, told).map(|hole| hole.range)
+        };
+        assert_eq!(beyond(range(0, 40), &[]), Some(range(10, 20)));
+        assert_eq!(beyond(range(12, 15), &[]), Some(range(12, 15)));
+        assert_eq!(beyond(range(20, 30), &[]), None);
+        assert_eq!(beyond(range(0, 40), &[range(15, 20), range(8, 15)]), Some(range(30, 31)));
+        assert_eq!(beyond(range(0, 30), &[range(15, 20), range(8, 15)]), None);
+        assert_eq!(beyond(range(0, 40), &[range(8, 12), range(14, 20)]), Some(range(12, 14)));
+        assert_eq!(holes.beyond(Side::Target, &partition, range(0, 40), &[]), None);
+        let text = lost(Side::Target, &partition, &hole(10, 20));
+        for word in ["orders-0 of the target", "10 to 19", "bad", "run again"] {
             assert!(text.contains(word), "{word} in {text}");
         }
     }

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use cutproof_reports::Barrier;
 
-use super::again::PairLog;
+use super::again::{FirstReading, PairLog, changed_meanwhile};
 use super::pair::PairRead;
 use super::retained::Retained;
 use super::unit::{JudgedUnit, Unit};
 use super::{Run, RunError, compacted, same, tails};
 use crate::align::LogError;
 use crate::classify::{Classified, Misplacement, classify, find_misplaced};
-use crate::fingerprint::Fingerprinter;
-use crate::ledger::{Intake, Judgement, account};
-use crate::record::LogKind;
+use crate::ledger::{Intake, Judgement, account, check_intake};
+use crate::record::{LogKind, Side, TopicPartition};
+
+/// Of a pair that has no other reason.
+const NOT_READ: &str = "was not read: the run was stopped before";
 
 /// All pairs, judged.
 pub(super) struct AllJudged {
@@ -49,21 +51,27 @@ impl Run<'_> {
         let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
         for (at, read) in read.into_iter().enumerate() {
             let pair = &self.plan.pairs[at];
-            let Some(PairRead { aligner, reading, intake, mut remarks, .. }) = read else {
+            let Some(PairRead { aligner, reading, intake, mut remarks, holes, .. }) = read else {
                 classified.push(None);
-                judged.remarks.push(self.not_located.get(&at).cloned().into_iter().collect());
+                let why = self.not_located.get(&at).map_or(NOT_READ, String::as_str);
+                judged.remarks.push(vec![why.to_owned()]);
                 judged.unjudged.push([0, 0]);
                 continue;
             };
-            let fingerprinter = Fingerprinter::new(&pair.contract, self.seed);
-            let read_to = reading.read_to;
-            let mut log = PairLog { readers: &mut self.readers, pair, fingerprinter, read_to };
+            remarks.extend(cleaning.remarks(&pair.contract));
+            let holes = holes.map(|holes| holes.into_iter().map(|hole| hole.range).collect());
+            let first = FirstReading { start: reading.start, holes };
+            let mut log = PairLog::new(&mut self.readers, pair, self.seed, reading.read_to, first);
             let aligned = aligner.finish(retained.history_start(pair), &mut log);
             let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
+                if log.read_again {
+                    check_intake(&judgement, intake)
+                        .map_err(|_| changed_meanwhile(&judgement.reading.name))?;
+                }
                 match pair.contract.log {
                     LogKind::Retained => Ok(judgement),
                     LogKind::Compacted => {
-                        compacted::judge(judgement, intake, pair, &cleaning, &mut log, self.clusters)
+                        compacted::judge(judgement, pair, &cleaning, &mut log, self.clusters)
                     }
                 }
             });
@@ -105,7 +113,8 @@ impl Run<'_> {
             return Retained::default();
         }
         let pairs = self.plan.pairs.iter().zip(read).filter(|(_, read)| read.is_some());
-        Retained::of(self.clusters[0], pairs.map(|(pair, _)| pair))
+        let partitions: Vec<TopicPartition> = pairs.map(|(pair, _)| pair.source.clone()).collect();
+        Retained::of(Side::Source, self.clusters[0], &partitions)
     }
 
     /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.

@@ -1,15 +1,17 @@
 //! The lead-in of a pair: target records before its start at which a group would resume. They are out of scope, and
-//! are read only to count what would be replayed.
+//! are read only to count what would be replayed. What retention takes meanwhile is no part of it.
 
 use crate::align::{Alignment, LogError, Outcome, PairAligner, Tuning};
-use crate::fingerprint::Fingerprinter;
+use crate::kafka::Cluster;
 use crate::positions::PairPlan;
 use crate::record::{LogKind, OffsetRange, Side};
 
-use super::again::{PairLog, Readers};
+use super::again::{FirstReading, PairLog, Readers};
+use super::budget::Budget;
 use super::groups::{copies_from, unsolved};
 use super::holes;
 use super::item::rules;
+use super::retained::Retained;
 
 /// So many offsets of one side are read before the other side has its turn.
 const TURN: i64 = 1 << 17;
@@ -60,14 +62,46 @@ impl LeadIn {
 }
 
 /// Reads and aligns the lead-in of a located pair.
-pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> LeadIn {
+pub(super) fn lead_in(
+    pair: &PairPlan,
+    readers: &mut Readers<'_>,
+    clusters: [&Cluster; 2],
+    seed: u64,
+    budget: Budget,
+) -> LeadIn {
     let (Some(from), Some(start)) = (pair.lead_in_from, pair.target_start) else { return LeadIn::None };
-    let from = from.max(pair.target_log_start);
-    if from >= start {
-        return LeadIn::None;
+    let mut log_starts = Retained::of_pair(clusters, pair);
+    loop {
+        let lead_in = from_what_is_left(pair, [from, start], log_starts, readers, (seed, budget));
+        let before = log_starts;
+        if matches!(lead_in, LeadIn::Unknown { .. }) {
+            log_starts = Retained::of_pair(clusters, pair);
+        }
+        // Where retention went on while it was read, what is left now is read once more.
+        if log_starts == before {
+            return lead_in;
+        }
     }
-    let aligned = align(pair, from, start, readers, seed);
-    let ranges = [(Side::Source, pair.source_log_start, pair.source_start), (Side::Target, from, start)];
+}
+
+/// The same, of what `log_starts` (source, target) leave.
+fn from_what_is_left(
+    pair: &PairPlan,
+    [resume, start]: [i64; 2],
+    log_starts: [i64; 2],
+    readers: &mut Readers<'_>,
+    (seed, budget): (u64, Budget),
+) -> LeadIn {
+    let [history_start, target_start] = log_starts;
+    let from = resume.max(target_start);
+    if from >= start {
+        return match target_start > pair.target_log_start {
+            true => LeadIn::Unknown { why: gone(pair, [resume, start]), start },
+            false => LeadIn::None,
+        };
+    }
+    let aligned = align(pair, [from, start], history_start, readers, (seed, budget));
+    let ranges = [(Side::Source, history_start, pair.source_start), (Side::Target, from, start)];
     for (side, first, end) in ranges {
         let range = OffsetRange { start: first, end };
         if let Some(hole) = readers.holes.within(side, pair.partition(side), range).first() {
@@ -75,14 +109,27 @@ pub(super) fn lead_in(pair: &PairPlan, readers: &mut Readers<'_>, seed: u64) -> 
         }
     }
     match aligned {
-        Ok(alignment) => LeadIn::Known { alignment, from, whole_source: keeps_all(pair) },
+        Ok(alignment) => {
+            let whole_source = keeps_all(history_start, pair.contract.log);
+            LeadIn::Known { alignment, from, whole_source }
+        }
         Err(error) => LeadIn::Unknown { why: error.to_string(), start },
     }
 }
 
+/// For people: why what a group would have met first is not known.
+fn gone(pair: &PairPlan, [resume, start]: [i64; 2]) -> String {
+    format!(
+        "{} of the target: retention has deleted offsets {resume} to {} since the run was planned, before they were \
+         read",
+        pair.target,
+        start - 1
+    )
+}
+
 /// Whether the source still has every record that it ever had.
-fn keeps_all(pair: &PairPlan) -> bool {
-    pair.source_log_start == 0 && pair.contract.log == LogKind::Retained
+fn keeps_all(source_log_start: i64, log: LogKind) -> bool {
+    source_log_start == 0 && log == LogKind::Retained
 }
 
 /// The ranges to read of both sides, in turn and each of at most [`TURN`] offsets: neither side has to wait in memory for
@@ -100,20 +147,36 @@ fn in_turn(from: [i64; 2], to: [i64; 2]) -> impl Iterator<Item = (Side, OffsetRa
     })
 }
 
+/// Why no more of a lead-in can be held: nothing pauses the side that is ahead, and nothing goes to disk.
+fn too_much(aligner: &PairAligner, budget: Budget) -> Option<String> {
+    // A side may be ahead by one turn whatever the limit says.
+    let held_max = budget.held_by_lead_in().max(TURN as usize);
+    let (held, left_over) = (aligner.held(), aligner.left_over());
+    let over =
+        held.iter().any(|&held| held > held_max) || left_over.iter().sum::<usize>() > budget.left_over_max();
+    over.then(|| {
+        format!(
+            "limits.memory is used up by records before the start that differ: {} source and {} target records",
+            held[0] + left_over[0],
+            held[1] + left_over[1]
+        )
+    })
+}
+
 fn align(
     pair: &PairPlan,
-    from: i64,
-    start: i64,
+    [from, start]: [i64; 2],
+    history_start: i64,
     readers: &mut Readers<'_>,
-    seed: u64,
+    (seed, budget): (u64, Budget),
 ) -> Result<Alignment, LogError> {
     // A guess at where the lead-in begins on the source; whatever it misses is looked up from the log start on.
     let guess = pair.source_start - (start - from);
-    let source_from = guess.max(pair.source_log_start).min(pair.source_start);
+    let source_from = guess.max(history_start).min(pair.source_start);
     let mut aligner = PairAligner::new(rules(&pair.contract), Tuning::default(), [source_from, from]);
     let read_to = [pair.source_start, start];
-    let fingerprinter = Fingerprinter::new(&pair.contract, seed);
-    let mut log = PairLog { readers, pair, fingerprinter, read_to };
+    // What could not be read is asked for at the end.
+    let mut log = PairLog::new(readers, pair, seed, read_to, FirstReading::default());
     for (side, range) in in_turn([source_from, from], read_to) {
         let mut items = Vec::new();
         crate::align::Log::read(&mut log, side, range, &mut |item| {
@@ -121,8 +184,11 @@ fn align(
             true
         })?;
         aligner.push(side, &items);
+        if let Some(why) = too_much(&aligner, budget) {
+            return Err(LogError(why));
+        }
     }
-    aligner.finish(pair.source_log_start, &mut log)
+    aligner.finish(history_start.min(source_from), &mut log)
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ pub(super) fn locate_pair<'a>(
         .groups
         .iter()
         .flat_map(|group| &group.positions)
-        .filter(|position| position.pair == at)
+        // Without a commit on the source no replay is counted.
+        .filter(|position| position.pair == at && position.committed.is_some())
         .filter_map(|position| position.resume)
         .min();
     let pair = &mut plan.pairs[at];

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use cutproof_reports::{Finding, FindingKind, Part, RecordPlace};
 
-use crate::consume::ReadEnd;
+use crate::consume::{Hole, ReadEnd};
 use crate::decode::{Check, Decoder, Payload, SchemaAgreement, SchemaRef, Slot, parse_framing};
 use crate::fingerprint::KeyedHasher;
 use crate::ledger::Judgement;
 use crate::positions::PairPlan;
-use crate::record::{DecodeMode, OffsetRange, Record, Side};
+use crate::record::{DecodeMode, LogKind, OffsetRange, Record, Side};
 
 use super::RunError;
 use super::again::Readers;
@@ -75,7 +75,12 @@ pub(super) fn read_matched(
         return Ok(Looked::default());
     }
     let Judgement { alignment, ledger, reading, cut, .. } = judgement;
-    let range = OffsetRange { start: reading.start[1], end: cut[1] };
+    let expected = Expected {
+        range: OffsetRange { start: reading.start[1], end: cut[1] },
+        records: alignment.runs.matched_below_source(reading.source_end),
+        exact: true,
+        told: &reading.holes[1],
+    };
     let matched = |offset: i64| {
         let runs = &alignment.runs;
         let matched = runs.pair(runs.matched_below_target(offset));
@@ -84,7 +89,7 @@ pub(super) fn read_matched(
             matched.filter(|&(source, target)| target == offset && source < reading.source_end)?;
         Some(Matched { source: Some(source) })
     };
-    let looked = look.at_matched(pair, range, agreement, matched, &mut |finding| {
+    let looked = look.at_matched(pair, &expected, agreement, matched, &mut |finding| {
         if finding.kind == FindingKind::MismatchedRecord {
             ledger.matched -= 1;
         }
@@ -104,6 +109,18 @@ pub(super) struct Looked {
     pub notes: Vec<String>,
 }
 
+/// The matched target records to look at.
+pub(super) struct Expected<'t> {
+    /// Where they are.
+    pub range: OffsetRange,
+    /// How many there are.
+    pub records: u64,
+    /// Whether there may be no more of them.
+    pub exact: bool,
+    /// Offsets that could not be read before: none of them is matched.
+    pub told: &'t [OffsetRange],
+}
+
 /// A target record that is matched, and with which source offset, where that is known.
 pub(super) struct Matched {
     pub source: Option<i64>,
@@ -117,22 +134,25 @@ pub(super) struct Look<'r, 'a> {
 }
 
 impl Look<'_, '_> {
-    /// Looks at the target records of `range` that `matched` knows, and hands on what is wrong with them.
+    /// Looks at the target records that `matched` knows, and hands on what is wrong with them. Those that are not met
+    /// any more are counted.
     pub fn at_matched(
         &mut self,
         pair: &PairPlan,
-        range: OffsetRange,
+        expected: &Expected<'_>,
         agreement: &Agreement,
         matched: impl Fn(i64) -> Option<Matched>,
         emit: &mut dyn FnMut(Finding) -> Result<(), RunError>,
     ) -> Result<Looked, RunError> {
         let Self { readers, decoder, hasher } = self;
         let all = pair.contract.decode == DecodeMode::All;
+        let range = expected.range;
         let mut failed = None;
         let mut unknown: Option<(u64, String)> = None;
-        let mut unframed = 0_u64;
+        let (mut met, mut unframed) = (0_u64, 0_u64);
         let end = readers.read(Side::Target, pair.contract.isolation, &pair.target, range, |view| {
             let Some(Matched { source }) = matched(view.offset) else { return true };
+            met += 1;
             let record = view.to_record();
             match meaning(decoder, pair, &record, all, agreement) {
                 Meaning::Fine => {}
@@ -147,19 +167,53 @@ impl Look<'_, '_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        let unknown = unknown.map(|(records, why)| {
-            format!(
-                "{}: whether {records} records can be read on the target is not known: {why}",
-                pair.target
-            )
-        });
-        let unread = (end != ReadEnd::ReachedEnd)
-            .then(|| format!("{} could not be read again to look at its schemas: {end:?}", pair.target));
-        Ok(Looked {
-            unknown: unknown.into_iter().chain(unread).collect(),
-            notes: not_framed(pair, unframed).into_iter().collect(),
-        })
+        let mut looked = Looked::default();
+        looked.unknown.extend(unknown.map(|(records, why)| not_known(pair, &records.to_string(), &why)));
+        let lost = readers.holes.beyond(Side::Target, &pair.target, range, expected.told);
+        looked.say_not_met(pair, expected, expected.records.saturating_sub(met), &end, lost.as_ref());
+        looked.notes.extend(not_framed(pair, unframed));
+        Ok(looked)
     }
+}
+
+impl Looked {
+    /// Of the records to look at so many were not met: nobody has read them through the registry. Those that compaction
+    /// has removed meanwhile nobody will.
+    fn say_not_met(
+        &mut self,
+        pair: &PairPlan,
+        expected: &Expected<'_>,
+        records: u64,
+        end: &ReadEnd,
+        lost: Option<&Hole>,
+    ) {
+        if expected.exact && records == 0 {
+            return;
+        }
+        let why = match (end, lost) {
+            (ReadEnd::ReachedEnd, Some(Hole { range: OffsetRange { start, end }, detail })) => {
+                format!("offsets {start} to {} cannot be read ({detail})", end - 1)
+            }
+            (ReadEnd::ReachedEnd, None) if records == 0 => return,
+            (ReadEnd::ReachedEnd, None) if pair.contract.log == LogKind::Compacted => {
+                let gone = format!("{records} matched records were compacted before they were decoded");
+                return self.notes.push(format!("{}: {gone}", pair.target));
+            }
+            (ReadEnd::ReachedEnd, None) => "they are gone (retention or compaction)".to_owned(),
+            (end, _) => format!("{end:?}"),
+        };
+        let records = match (records, expected.exact) {
+            (0, _) => "all".to_owned(),
+            (records, true) => records.to_string(),
+            (records, false) => format!("{records} or more"),
+        };
+        self.unknown.push(not_known(pair, &records, &format!("they could not be read again: {why}")));
+    }
+}
+
+/// For people; without these records nothing is proven.
+fn not_known(pair: &PairPlan, records: &str, why: &str) -> String {
+    format!("{}: whether {records} records can be read on the target is not known: {why}", pair.target)
 }
 
 /// Where values begin like framed ones by chance.
@@ -275,7 +329,9 @@ mod tests {
 
     use cutproof_testcontainers::FixedRegistry;
 
+    use super::super::two_logs::TwoLogs;
     use super::*;
+    use crate::cancel::CancelToken;
     use crate::decode::RegistrySettings;
     use crate::record::{Contract, Header, TimestampType, TopicPartition};
 
@@ -315,6 +371,52 @@ mod tests {
         // A header wins over what the value begins with.
         let named = Header { name: b"__value_schema_id".to_vec(), value: Some(b"\0\0\0\0\x02".to_vec()) };
         assert_eq!(said(framed, vec![named]), Meaning::Unframed);
+    }
+
+    #[test]
+    fn matched_records_that_are_not_met_again_are_counted_and_nothing_is_proven_without_them() {
+        let of = |log| Contract { log, decode: DecodeMode::All, ..Contract::default() };
+        let framed = (0..10_u8).map(|n| [b"\0\0\0\0\x01\x02".as_slice(), &[b'a' + n]].concat());
+        let logs = TwoLogs::of(framed.collect(), of(LogKind::Retained));
+        let schemas = || HashMap::from([(1, "\"string\"".to_owned())]);
+        let registries = [(), ()].map(|()| FixedRegistry::start(schemas()).expect("a registry"));
+        let [source, target] =
+            registries.each_ref().map(|registry| Some(RegistrySettings::new(registry.url())));
+        let mut decoder = Decoder::new(source, target).expect("a decoder");
+        let hasher = KeyedHasher::new([7; 32]);
+        let cancel = CancelToken::default();
+        let mut readers = logs.readers(&cancel);
+        let range = |start, end| OffsetRange { start, end };
+        let mut said = |readers: &mut Readers<'_>, log, records, exact, told: &[OffsetRange]| {
+            let pair = PairPlan { contract: of(log), ..logs.pair.clone() };
+            let mut look = Look { readers, decoder: &mut decoder, hasher: &hasher };
+            let expected = Expected { range: range(0, 10), records, exact, told };
+            let all = |_| Some(Matched { source: None });
+            let looked = look.at_matched(&pair, &expected, &Agreement::default(), all, &mut |_| Ok(()));
+            let Looked { unknown, notes } = looked.expect("readable");
+            (unknown.concat(), notes.concat())
+        };
+        let nothing = (String::new(), String::new());
+        assert_eq!(said(&mut readers, LogKind::Retained, 10, true, &[]), nothing);
+        assert_eq!(said(&mut readers, LogKind::Retained, 3, false, &[]), nothing);
+        let (unknown, _) = said(&mut readers, LogKind::Retained, 12, true, &[]);
+        assert!(unknown.contains("src.orders-0: whether 2 records") && unknown.contains("gone"), "{unknown}");
+        let (unknown, note) = said(&mut readers, LogKind::Compacted, 12, true, &[]);
+        assert!(unknown.is_empty() && note.contains("src.orders-0: 2 matched records"), "{unknown} {note}");
+
+        let hole = Hole { range: range(3, 5), detail: "bad checksum".to_owned() };
+        readers.holes.add(Side::Target, &logs.pair.target, [hole]);
+        for log in [LogKind::Retained, LogKind::Compacted] {
+            let (unknown, _) = said(&mut readers, log, 10, true, &[]);
+            for word in ["src.orders-0: whether 2 records", "offsets 3 to 4", "bad checksum"] {
+                assert!(unknown.contains(word), "{word} in {unknown}");
+            }
+        }
+        let (unknown, _) = said(&mut readers, LogKind::Retained, 3, false, &[]);
+        assert!(unknown.contains("whether all records"), "{unknown}");
+        // None of those two was matched.
+        assert_eq!(said(&mut readers, LogKind::Retained, 8, true, &[]), nothing);
+        assert_eq!(said(&mut readers, LogKind::Retained, 3, false, &[range(3, 5)]), nothing);
     }
 
     #[test]

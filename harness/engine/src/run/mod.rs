@@ -3,6 +3,7 @@
 mod aborted;
 mod again;
 mod blocks;
+mod bounds;
 mod budget;
 mod checkpoint;
 mod compacted;
@@ -16,6 +17,7 @@ mod judge;
 mod lead;
 mod locate;
 mod meaning;
+mod moved;
 mod noticed;
 mod pair;
 mod patience;
@@ -31,6 +33,8 @@ mod spill;
 mod stable;
 mod summaries;
 mod tails;
+#[cfg(test)]
+mod two_logs;
 mod uncompared;
 mod undecided;
 mod unit;
@@ -57,7 +61,7 @@ use crate::kafka::{Cluster, ClusterSettings};
 use crate::monitor::Monitor;
 use crate::positions::plan::plan;
 use crate::positions::{PairPlan, Plan};
-use crate::record::{DecodeMode, Isolation, Side};
+use crate::record::{DecodeMode, Isolation, Side, TopicPartition};
 
 use again::Readers;
 use budget::Budget;
@@ -65,6 +69,7 @@ use checkpoint::{Checkpoints, SoFar};
 use lead::{LeadIn, lead_in};
 use locate::Start;
 use pair::{Driven, PairRead, drive};
+use retained::Retained;
 use shared::Shared;
 use spill::SpillSpace;
 use unit::{JudgedUnit, Unit};
@@ -79,7 +84,8 @@ pub struct RunOptions {
     pub checkpoint_every: CheckpointEvery,
     /// Stops the run; what is known by then is written and marked partial.
     pub cancel: CancelToken,
-    /// Ends with 11 instead of 0 where the go rests on an allowance, or a group would do records twice.
+    /// Ends with 11 instead of 0 where the go rests on an allowance, a group would do records twice, or the target
+    /// does not tell whether groups have live members.
     pub conditional: bool,
 }
 
@@ -263,7 +269,8 @@ impl Run<'_> {
                 locate::mark_not_located(&mut self.plan, at, &why, state);
                 self.not_located.insert(at, why);
             }
-            leads.push(lead_in(&self.plan.pairs[at], &mut self.readers, self.seed));
+            let budget = Budget { memory: self.config.limits.memory_bytes };
+            leads.push(lead_in(&self.plan.pairs[at], &mut self.readers, self.clusters, self.seed, budget));
         }
         Ok(leads)
     }
@@ -332,12 +339,17 @@ impl Run<'_> {
         let mut out = Vec::new();
         let mut units = unit::units(&self.plan);
         for isolation in [Isolation::ReadCommitted, Isolation::ReadUncommitted] {
-            let chosen: Vec<Unit> =
+            let mut chosen: Vec<Unit> =
                 units.extract_if(.., |unit| unit.plan.contract.isolation == isolation).collect();
             if chosen.is_empty() {
                 continue;
             }
             self.monitor.stage("compare");
+            let retained = self.retained_of_units(&chosen);
+            for unit in &mut chosen {
+                unit.begin(&retained);
+                unit.gone.remarks.iter().for_each(|gone| self.monitor.warn(gone));
+            }
             let (cancel, spill) = (self.cancel.clone(), self.spill.clone());
             let shared =
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
@@ -351,6 +363,8 @@ impl Run<'_> {
             self.monitor.stage("judge");
             let cleaning = compacted::TopicCleaning::read(&self.plan, self.clusters, barrier)?;
             for (unit, mut read) in chosen.into_iter().zip(driven.units) {
+                // Those before may have taken long.
+                let retained = self.retained_of_units(std::slice::from_ref(&unit));
                 unit::edges(&mut self.readers, &shared, &driven.awaited, &unit, &mut read)?;
                 let kept: usize = out.iter().map(|(_, judged): &(_, JudgedUnit)| judged.left_over()).sum();
                 let room = shared.budget.left_over_max().saturating_sub(kept);
@@ -358,6 +372,7 @@ impl Run<'_> {
                 let judging = unit::Judging {
                     readers: &mut self.readers,
                     clusters: self.clusters,
+                    retained: &retained,
                     cleaning: &cleaning,
                     seed: self.seed,
                     left_over_max: room,
@@ -369,6 +384,17 @@ impl Run<'_> {
             }
         }
         Ok(out)
+    }
+
+    /// The present log starts of `units`. A run that was stopped reads nothing more, and need not know.
+    fn retained_of_units(&self, units: &[Unit]) -> Retained {
+        let mut retained = Retained::default();
+        for side in Side::BOTH.into_iter().filter(|_| !self.readers.stopped()) {
+            let partitions = units.iter().flat_map(|unit| unit.plan.partitions(side));
+            let partitions: Vec<TopicPartition> = partitions.cloned().collect();
+            retained.ask(side, self.clusters[side as usize], &partitions);
+        }
+        retained
     }
 
     /// Which sides have a schema registry.

@@ -9,6 +9,7 @@ use crate::kafka::{Cluster, KafkaError};
 use crate::record::{RecordView, Side, TopicPartition};
 
 use super::RunError;
+use super::bounds::bounds_of_each;
 use super::item::item;
 use super::noticed::Noticed;
 use super::shared::{STALL_LIMIT, Shared};
@@ -35,8 +36,8 @@ pub(super) fn with_readers<R>(
     std::thread::scope(|scope| {
         let source = reading(shared, Side::Source, source, batches.clone(), source_commands, Some(noticed));
         let target = reading(shared, Side::Target, target, batches, target_commands, None);
-        let source = scope.spawn(source);
-        let target = scope.spawn(target);
+        let source = scope.spawn(failing_alone(source, commands[1].clone()));
+        let target = scope.spawn(failing_alone(target, commands[0].clone()));
         let outcome = barrier(&commands, &incoming);
         for command in &commands {
             let _ = command.send(Command::Stop);
@@ -47,6 +48,30 @@ pub(super) fn with_readers<R>(
         }
         outcome
     })
+}
+
+/// Tells the other reader to stop unless it is disarmed: `barrier` would wait for one that nobody ends.
+struct StopsOther(Option<Sender<Command>>);
+
+impl Drop for StopsOther {
+    fn drop(&mut self) {
+        if let Some(other) = &self.0 {
+            let _ = other.send(Command::Stop);
+        }
+    }
+}
+
+/// One reader's work; where it fails or panics, the other one is stopped.
+fn failing_alone<E>(
+    work: impl FnOnce() -> Result<(), E>,
+    other: Sender<Command>,
+) -> impl FnOnce() -> Result<(), E> {
+    move || {
+        let mut on_failure = StopsOther(Some(other));
+        work()?;
+        on_failure.0 = None;
+        Ok(())
+    }
 }
 
 /// The work of one reader thread.
@@ -89,4 +114,36 @@ pub(super) fn ends(
 ) -> Result<Vec<i64>, KafkaError> {
     let bounds = cluster(shared, side).log_bounds(partitions, shared.isolation)?;
     Ok(partitions.iter().map(|partition| bounds.get(partition).map_or(0, |bounds| bounds.end)).collect())
+}
+
+/// The same where some brokers may be away: of each partition its end, or why it is not known.
+pub(super) fn ends_of_each(
+    shared: &Shared<'_>,
+    side: Side,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Result<i64, String>>, KafkaError> {
+    let bounds = bounds_of_each(cluster(shared, side), partitions, shared.isolation)?;
+    let end = |partition: &TopicPartition| match bounds.get(partition) {
+        Some(Ok(bounds)) => Ok(bounds.end),
+        Some(Err(error)) => Err(format!("its present end is not known: {error}")),
+        None => Ok(0),
+    };
+    Ok(partitions.iter().map(end).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_fails_or_panics_stops_the_other_and_one_that_ends_does_not() {
+        let stopped = |work: fn() -> Result<(), ()>| {
+            let (to_other, commands) = channel();
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(failing_alone(work, to_other)));
+            matches!(commands.try_recv(), Ok(Command::Stop))
+        };
+        assert!(stopped(|| Err(())));
+        assert!(stopped(|| panic!("a reader's panic")));
+        assert!(!stopped(|| Ok(())));
+    }
 }

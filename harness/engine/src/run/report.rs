@@ -70,12 +70,8 @@ impl Run<'_> {
             unit::explain(&mut explainer, unit, judged, &mut emit)?;
             if unit.plan.contract.decode == DecodeMode::All {
                 let Explainer { readers, decoder, hasher, .. } = &mut explainer;
-                unit::decode_matched(
-                    &mut meaning::Look { readers, decoder, hasher },
-                    unit,
-                    judged,
-                    &mut emit,
-                )?;
+                let mut look = meaning::Look { readers, decoder, hasher };
+                self.schema_remarks.extend(unit::decode_matched(&mut look, unit, judged, &mut emit)?);
             }
             if target_registry && source_registry && unit.plan.contract.decode != DecodeMode::None {
                 let agreement = unit::agreement(explainer.decoder, unit, judged);

@@ -1,38 +1,59 @@
-//! How far back the source's logs still reach. Retention goes on while a run reads: what the plan knew may be gone.
+//! How far back the logs still reach. Retention goes on while a run reads: what the plan knew may be gone. Decides nothing.
 
 use std::collections::BTreeMap;
+use std::slice::from_ref;
 
 use crate::kafka::Cluster;
 use crate::positions::PairPlan;
-use crate::record::{Isolation, TopicPartition};
+use crate::record::{Isolation, Side, TopicPartition};
 
-/// The log starts of some source partitions at one time.
+/// The log starts of some partitions at one time: source, target.
 #[derive(Default)]
-pub(super) struct Retained(BTreeMap<TopicPartition, i64>);
+pub(super) struct Retained(pub(super) [BTreeMap<TopicPartition, i64>; 2]);
 
 impl Retained {
-    /// Asks once for all `pairs`. Where there is no answer, what the plan knows stands.
-    pub fn of<'p>(source: &Cluster, pairs: impl Iterator<Item = &'p PairPlan>) -> Self {
-        let partitions: Vec<TopicPartition> = pairs.map(|pair| pair.source.clone()).collect();
+    /// Asks once for all `partitions` of one side.
+    pub fn of(side: Side, cluster: &Cluster, partitions: &[TopicPartition]) -> Self {
+        let mut retained = Self::default();
+        retained.ask(side, cluster, partitions);
+        retained
+    }
+
+    /// The present log starts of one pair: source, target.
+    pub fn of_pair(clusters: [&Cluster; 2], pair: &PairPlan) -> [i64; 2] {
+        let planned = [pair.source_log_start, pair.target_log_start];
+        Side::BOTH.map(|side| {
+            let partition = pair.partition(side);
+            let now = Self::of(side, clusters[side as usize], from_ref(partition));
+            now.start(side, partition, planned[side as usize])
+        })
+    }
+
+    /// Asks for further partitions. Where there is no answer, what is known already stands.
+    pub fn ask(&mut self, side: Side, cluster: &Cluster, partitions: &[TopicPartition]) {
         if partitions.is_empty() {
-            return Self::default();
+            return;
         }
-        match source.log_bounds(&partitions, Isolation::ReadUncommitted) {
+        match cluster.log_bounds(partitions, Isolation::ReadUncommitted) {
             Ok(bounds) => {
                 let starts = bounds.into_iter().map(|(partition, bounds)| (partition, bounds.log_start));
-                Self(starts.collect())
+                self.0[side as usize].extend(starts);
             }
             Err(error) => {
-                tracing::warn!(%error, "how far back the source's logs reach now is not known");
-                Self::default()
+                tracing::warn!(%side, %error, "how far back the logs reach now is not known");
             }
         }
     }
 
+    /// The first offset that is left of a partition, where `known` was the first one before: a log start moves forward
+    /// only.
+    pub fn start(&self, side: Side, partition: &TopicPartition, known: i64) -> i64 {
+        self.0[side as usize].get(partition).map_or(known, |&now| known.max(now))
+    }
+
     /// From which source offset on a pair's records before its scope can be read; at most where the scope starts.
     pub fn history_start(&self, pair: &PairPlan) -> i64 {
-        let present = self.0.get(&pair.source).copied().unwrap_or(pair.source_log_start);
-        pair.source_log_start.max(present).min(pair.source_start)
+        self.start(Side::Source, &pair.source, pair.source_log_start).min(pair.source_start)
     }
 }
 
@@ -49,9 +70,19 @@ mod tests {
             source_start: 50,
             ..PairPlan::unbounded(source.clone(), target, Contract::default())
         };
-        let now = |log_start| Retained([(source.clone(), log_start)].into()).history_start(&pair);
+        let now = |log_start| {
+            Retained([[(source.clone(), log_start)].into(), BTreeMap::new()]).history_start(&pair)
+        };
         assert_eq!([now(10), now(30), now(50), now(70)], [10, 30, 50, 50]);
         // A log start moves forward only; without an answer the plan's stands.
         assert_eq!((now(5), Retained::default().history_start(&pair)), (10, 10));
+    }
+
+    #[test]
+    fn the_two_sides_of_a_name_are_two_partitions() {
+        let partition = TopicPartition::new("orders", 0);
+        let retained = Retained([BTreeMap::new(), [(partition.clone(), 7)].into()]);
+        let starts = Side::BOTH.map(|side| retained.start(side, &partition, 3));
+        assert_eq!(starts, [3, 7]);
     }
 }

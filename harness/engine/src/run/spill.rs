@@ -111,6 +111,17 @@ impl SpillFile {
     /// Appends `bytes` and returns where they begin. Refused over `limits.spill`, and where the disk is full.
     pub fn append(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
         self.space.take(bytes.len() as u64)?;
+        self.write(bytes)
+    }
+
+    /// The same whatever `limits.spill` says.
+    fn append_over(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
+        self.space.used.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.write(bytes)
+    }
+
+    /// Writes `bytes` for which space was taken.
+    fn write(&mut self, bytes: &[u8]) -> Result<u64, StoreError> {
         let at = self.len;
         let write = |file: &File| file.write_all_at(bytes, at).map_err(|error| failed("written to", &error));
         let written = self.file().and_then(write);
@@ -173,8 +184,27 @@ impl SpilledItems {
         Self { file: SpillFile::new(space), items: 0, map: None, mapped: 0 }
     }
 
-    fn map(&mut self) -> Result<(), StoreError> {
-        let needed = self.file.len() as usize;
+    /// Appends `items` once there is address space for them: what is refused leaves nothing behind.
+    fn put(
+        &mut self,
+        items: &[Item],
+        append: impl FnOnce(&mut SpillFile, &[u8]) -> Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: an item is plain data without padding (checked below), read for the length of the slice.
+        let bytes =
+            unsafe { std::slice::from_raw_parts(items.as_ptr().cast::<u8>(), std::mem::size_of_val(items)) };
+        self.map(bytes.len())?;
+        append(&mut self.file, bytes)?;
+        self.items += items.len();
+        Ok(())
+    }
+
+    /// Covers what the file holds, and `more` bytes.
+    fn map(&mut self, more: usize) -> Result<(), StoreError> {
+        let needed = self.file.len() as usize + more;
         if self.map.is_some() && needed <= self.mapped {
             return Ok(());
         }
@@ -193,16 +223,11 @@ impl SpilledItems {
 
 impl Overflow for SpilledItems {
     fn append(&mut self, items: &[Item]) -> Result<(), StoreError> {
-        if items.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: an item is plain data without padding (checked below), read for the length of the slice.
-        let bytes =
-            unsafe { std::slice::from_raw_parts(items.as_ptr().cast::<u8>(), std::mem::size_of_val(items)) };
-        self.file.append(bytes)?;
-        self.map()?;
-        self.items += items.len();
-        Ok(())
+        self.put(items, SpillFile::append)
+    }
+
+    fn append_over(&mut self, items: &[Item]) -> Result<(), StoreError> {
+        self.put(items, SpillFile::append_over)
     }
 
     fn items(&self) -> &[Item] {
@@ -248,6 +273,22 @@ mod tests {
             assert_eq!(space.used.load(Ordering::Relaxed), 0);
         }
         assert_eq!(space.most_used(), 96_000_000);
+    }
+
+    #[test]
+    fn what_is_under_way_at_the_limit_goes_into_the_file_and_counts() {
+        let space = SpillSpace::new(4 * 48);
+        let mut stored = SpilledItems::new(&space);
+        let all: Vec<Item> = (0..9).map(item).collect();
+        stored.append(&all[..3]).expect("within the limit");
+        assert!(stored.append(&all[3..5]).is_err());
+        stored.append_over(&all[3..5]).expect("the disk has room");
+        stored.append_over(&all[5..]).expect("the disk has room");
+        assert!(stored.items() == all);
+        assert_eq!(space.used(), 9 * 48);
+        assert!(stored.append(&all[..1]).is_err());
+        stored.clear();
+        assert_eq!(space.used(), 0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
 
 use super::RunError;
 use super::again::Readers;
+use super::bounds::{EachBounds, bounds_of_each};
 use super::pair::PairRead;
 use super::shared::Shared;
 
@@ -24,7 +25,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 pub(super) struct Awaited(BTreeMap<TopicPartition, Option<OffsetRange>>);
 
 /// Waits at most `range.settle` until every record that `partitions` of the source hold now can be read: the target may
-/// hold copies of uncommitted ones. What comes later does not matter.
+/// hold copies of uncommitted ones. What comes later does not matter. A partition whose bounds are not told is left out.
 pub(super) fn await_transactions(
     shared: &Shared<'_>,
     mut partitions: Vec<TopicPartition>,
@@ -34,13 +35,14 @@ pub(super) fn await_transactions(
         return Ok(awaited);
     }
     let begun = Instant::now();
-    let ends = shared.source.log_bounds(&partitions, Isolation::ReadUncommitted)?;
+    let ends = bounds_of_each(shared.source, &partitions, Isolation::ReadUncommitted)?;
+    partitions.retain(|partition| known_end(&ends, partition).is_some());
     loop {
-        let stable = shared.source.log_bounds(&partitions, Isolation::ReadCommitted)?;
+        let stable = bounds_of_each(shared.source, &partitions, Isolation::ReadCommitted)?;
         partitions.retain(|partition| {
-            let bounds = stable.get(partition).zip(ends.get(partition));
-            let hidden = bounds.map(|(stable, end)| OffsetRange { start: stable.end, end: end.end });
-            let hidden = hidden.filter(|range| range.start < range.end);
+            let known = known_end(&stable, partition).zip(known_end(&ends, partition));
+            let Some((start, end)) = known else { return false };
+            let hidden = (start < end).then_some(OffsetRange { start, end });
             awaited.0.insert(partition.clone(), hidden);
             hidden.is_some()
         });
@@ -52,8 +54,16 @@ pub(super) fn await_transactions(
     }
 }
 
+fn known_end(bounds: &EachBounds, partition: &TopicPartition) -> Option<i64> {
+    bounds.get(partition)?.as_ref().ok().map(|bounds| bounds.end)
+}
+
+/// Where transactions are open, or why that is not known, by partition.
+type Open = BTreeMap<TopicPartition, Result<OffsetRange, KafkaError>>;
+
 /// Names the transactions that are still open at each pair's end, after waiting at most `settle` for them to end: a
-/// living producer has one open at nearly any time. What the target may hold of them is not judged.
+/// living producer has one open at nearly any time. What the target may hold of them is not judged. A side of which it is
+/// not known counts as not read to its end.
 pub(super) fn open_transactions(
     readers: &mut Readers<'_>,
     clusters: [&Cluster; 2],
@@ -69,20 +79,22 @@ pub(super) fn open_transactions(
             .collect();
         let open = still_open(clusters, settle, awaited, side, read_to)?;
         for (pair, read) in pairs.iter_mut() {
-            let Some(&range) = open.get(pair.partition(side)) else { continue };
-            let detail = sentence(readers, side, pair.partition(side), range)?;
-            if side == Side::Source {
+            let partition = pair.partition(side);
+            let Some(open) = open.get(partition) else { continue };
+            read.remarks.push(sentence(readers, side, partition, open)?);
+            match open {
                 // MirrorMaker 2 copies uncommitted records unless told otherwise.
-                read.reading.holes[0].push(range);
+                Ok(range) if side == Side::Source => read.reading.holes[0].push(*range),
+                Ok(_) => {}
+                Err(_) => read.reading.complete[side as usize] = false,
             }
-            read.remarks.push(detail);
         }
     }
     Ok(())
 }
 
 /// The same for partitions that are not compared pair by pair; `read_to`: one past the last offset read. Returns a
-/// sentence for each partition with an open transaction.
+/// sentence for each partition with an open transaction, and for each of which it is not known.
 pub(super) fn open_transactions_at(
     readers: &mut Readers<'_>,
     clusters: [&Cluster; 2],
@@ -92,7 +104,7 @@ pub(super) fn open_transactions_at(
     read_to: BTreeMap<TopicPartition, i64>,
 ) -> Result<Vec<String>, RunError> {
     let open = still_open(clusters, settle, awaited, side, read_to)?;
-    open.iter().map(|(partition, &range)| sentence(readers, side, partition, range)).collect()
+    open.iter().map(|(partition, open)| sentence(readers, side, partition, open)).collect()
 }
 
 /// Of the partitions in `read_to`. Those of the source that were waited for before are not asked again: a transaction
@@ -103,15 +115,15 @@ fn still_open(
     awaited: &Awaited,
     side: Side,
     mut read_to: BTreeMap<TopicPartition, i64>,
-) -> Result<BTreeMap<TopicPartition, OffsetRange>, KafkaError> {
-    let mut open = BTreeMap::new();
+) -> Result<Open, KafkaError> {
+    let mut open = Open::new();
     if side == Side::Source {
         for (partition, hidden) in &awaited.0 {
             let Some((read_to, hidden)) = read_to.remove(partition).zip(*hidden) else { continue };
             // What was committed between the last look and the reading was read.
             let left = OffsetRange { start: hidden.start.max(read_to), end: hidden.end };
             if left.start < left.end {
-                open.insert(partition.clone(), left);
+                open.insert(partition.clone(), Ok(left));
             }
         }
     }
@@ -120,29 +132,32 @@ fn still_open(
 }
 
 /// By partition, from the last stable offset to the high watermark: where a transaction holds the last stable offset at
-/// or below the offset that was read to.
+/// or below the offset that was read to, and where that is not told.
 fn hanging(
     cluster: &Cluster,
     mut read_to: BTreeMap<TopicPartition, i64>,
     settle: Duration,
-) -> Result<BTreeMap<TopicPartition, OffsetRange>, KafkaError> {
+) -> Result<Open, KafkaError> {
     let begun = Instant::now();
+    let mut unknown = Open::new();
     loop {
         let partitions: Vec<TopicPartition> = read_to.keys().cloned().collect();
         if partitions.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(unknown);
         }
         // The high watermark first: a transaction that ends in between is not taken for an open one.
-        let ends = cluster.log_bounds(&partitions, Isolation::ReadUncommitted)?;
-        let stable = cluster.log_bounds(&partitions, Isolation::ReadCommitted)?;
-        let open: BTreeMap<TopicPartition, OffsetRange> = read_to
-            .iter()
-            .filter_map(|(partition, &read_to)| {
-                let range = OffsetRange { start: stable.get(partition)?.end, end: ends.get(partition)?.end };
-                (range.start <= read_to && range.start < range.end).then(|| (partition.clone(), range))
-            })
-            .collect();
+        let ends = bounds_of_each(cluster, &partitions, Isolation::ReadUncommitted)?;
+        let known: Vec<TopicPartition> =
+            partitions.into_iter().filter(|partition| known_end(&ends, partition).is_some()).collect();
+        let stable = bounds_of_each(cluster, &known, Isolation::ReadCommitted)?;
+        let mut open = held_back(&read_to, &ends, &stable);
+        for bounds in [ends, stable] {
+            for (partition, bounds) in bounds {
+                unknown.extend(bounds.err().map(|error| (partition, Err(error))));
+            }
+        }
         if open.is_empty() || begun.elapsed() >= settle {
+            open.append(&mut unknown);
             return Ok(open);
         }
         read_to.retain(|partition, _| open.contains_key(partition));
@@ -150,12 +165,30 @@ fn hanging(
     }
 }
 
+/// Of the partitions whose bounds are known.
+fn held_back(read_to: &BTreeMap<TopicPartition, i64>, ends: &EachBounds, stable: &EachBounds) -> Open {
+    let open = read_to.iter().filter_map(|(partition, &read_to)| {
+        let range = OffsetRange { start: known_end(stable, partition)?, end: known_end(ends, partition)? };
+        (range.start <= read_to && range.start < range.end).then(|| (partition.clone(), Ok(range)))
+    });
+    open.collect()
+}
+
 fn sentence(
     readers: &mut Readers<'_>,
     side: Side,
     partition: &TopicPartition,
-    range: OffsetRange,
+    open: &Result<OffsetRange, KafkaError>,
 ) -> Result<String, RunError> {
+    let range = match open {
+        Ok(range) => *range,
+        Err(error) => {
+            return Ok(format!(
+                "{partition} of the {side}: whether a transaction is open at its end is not known, so that what lies \
+                 there is not judged: {error}"
+            ));
+        }
+    };
     let mut since = None;
     let _ = readers.read(side, Isolation::ReadUncommitted, partition, range, |view| {
         since = Some(view.timestamp);
@@ -183,6 +216,23 @@ fn remark(side: Side, partition: &TopicPartition, range: OffsetRange, since: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::{At, LogBounds};
+
+    #[test]
+    fn a_partition_whose_bounds_are_not_told_hides_no_open_transaction_of_another() {
+        let [open, done, away] = [0, 1, 2].map(|number| TopicPartition::new("orders", number));
+        let bounds = |end| Ok(LogBounds { log_start: 0, end });
+        let at =
+            At { side: Side::Source, alias: "a".into(), operation: "ask", partition: None, offset: None };
+        let failed = || Err(KafkaError::Failed { at: Box::new(at.clone()), detail: "away".into() });
+        let ends = [(open.clone(), bounds(9)), (done.clone(), bounds(9)), (away.clone(), failed())].into();
+        let stable = [(open.clone(), bounds(5)), (done.clone(), bounds(9))].into();
+        let read_to = [(open.clone(), 5), (done, 9), (away.clone(), 7)].into();
+        let held = held_back(&read_to, &ends, &stable);
+        let held: Vec<_> = held.into_iter().map(|(partition, range)| (partition, range.ok())).collect();
+        assert_eq!(held, [(open, Some(OffsetRange { start: 5, end: 9 }))]);
+        assert_eq!(known_end(&ends, &away), None);
+    }
 
     #[test]
     fn an_open_transaction_is_told_with_partition_offsets_and_time() {

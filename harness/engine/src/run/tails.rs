@@ -2,11 +2,10 @@
 
 use crate::align::{Log, LogError};
 use crate::classify::{Classified, extraneous};
-use crate::fingerprint::Fingerprinter;
 use crate::positions::Plan;
 use crate::record::{OffsetRange, Side};
 
-use super::again::{PairLog, Readers};
+use super::again::{FirstReading, PairLog, Readers};
 
 /// Takes out of the tails of one topic's pairs (by the plan's index) what equals an extraneous record of another pair.
 /// Returns why a tail could not be read, by pair.
@@ -25,9 +24,9 @@ pub(super) fn take_misplaced(
         let pair = &plan.pairs[*at];
         let tail = &classified.alignment.tail;
         let (Some(start), Some(end)) = (tail.start(), tail.end()) else { continue };
-        let fingerprinter = Fingerprinter::new(&pair.contract, seed);
-        let read_to = classified.reading.read_to;
-        let mut log = PairLog { readers, pair, fingerprinter, read_to };
+        let reading = &classified.reading;
+        let first = FirstReading { start: reading.start, holes: reading.holes.clone() };
+        let mut log = PairLog::new(readers, pair, seed, reading.read_to, first);
         let mut found = Vec::new();
         let read = log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
             if wanted.contains(&item.identity) && tail.contains(item.offset) {

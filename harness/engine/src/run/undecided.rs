@@ -1,5 +1,7 @@
-//! Mismatched records that cannot be read again: other bytes may still be equal in meaning, as under another schema id.
-//! Where nothing that is known of the two says otherwise, they are not judged.
+//! Mismatched records that cannot be read again, or whose registry does not answer: other bytes may still be equal in
+//! meaning, as under another schema id. Where nothing that is known of the two says otherwise, they are not judged.
+
+use std::collections::BTreeMap;
 
 use super::explain::Draft;
 use crate::align::Item;
@@ -29,42 +31,64 @@ fn is_framed(record: &Record) -> bool {
     matches!(parse_framing(Slot::Value, bytes, &record.headers), Ok(Some(_)))
 }
 
+/// Why it is not known whether two mismatched records are equal in meaning.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Doubt {
+    /// One of them could not be read again.
+    Gone,
+    /// A registry has not answered; says which.
+    Unanswered(String),
+}
+
 /// Those of one pair or unit.
 #[derive(Default)]
-pub(super) struct Undecided {
+pub(super) struct Undecided(BTreeMap<Doubt, Those>);
+
+/// Those of one doubt: how many, and the places of the first two.
+#[derive(Default)]
+struct Those {
     records: u64,
-    first: Option<String>,
+    first: String,
 }
 
 impl Undecided {
     /// Takes in one, whose places are indices into `pairs`.
-    pub fn note(&mut self, pairs: &[&PairPlan], draft: &Draft) {
-        self.records += 1;
-        if self.first.is_none()
+    pub fn note(&mut self, pairs: &[&PairPlan], draft: &Draft, doubt: Doubt) {
+        let those = self.0.entry(doubt).or_default();
+        those.records += 1;
+        if those.first.is_empty()
             && let (Some(source), Some(target)) = (draft.source, draft.target)
         {
             let place = |side: Side, (pair, item): (usize, Item)| {
                 format!("{} offset {}", pairs[pair].partition(side), item.offset)
             };
-            self.first = Some(format!("{} and {}", place(Side::Source, source), place(Side::Target, target)));
+            those.first = format!("{} and {}", place(Side::Source, source), place(Side::Target, target));
         }
+    }
+
+    /// Takes in those of `drafts`, by index, that are `undecided`.
+    pub fn note_all(&mut self, pairs: &[&PairPlan], drafts: &[Draft], undecided: Vec<(usize, Doubt)>) {
+        undecided.into_iter().for_each(|(at, doubt)| self.note(pairs, &drafts[at], doubt));
     }
 
     /// How many, on each side.
     pub fn records(&self) -> u64 {
-        self.records
+        self.0.values().map(|those| those.records).sum()
     }
 
-    /// For people; without it nothing is proven.
-    pub fn remark(&self) -> Option<String> {
-        let Self { records, first } = self;
-        first.as_ref().map(|first| {
+    /// For people; without these records nothing is proven.
+    pub fn remarks(&self) -> Vec<String> {
+        let remark = |(doubt, Those { records, first }): (&Doubt, &Those)| {
+            let why = match doubt {
+                Doubt::Gone => "could not be read again (retention, or a broker that is away)".to_owned(),
+                Doubt::Unanswered(why) => format!("could not be decoded ({why})"),
+            };
             format!(
-                "{records} records have other bytes than their copies and could not be read again (retention, or a broker \
-                 that is away): whether they are equal in meaning is not known, and they are not judged; the first: \
-                 {first}; run again"
+                "{records} records have other bytes than their copies and {why}: whether they are equal in meaning is not \
+                 known, and they are not judged; the first: {first}; run again"
             )
-        })
+        };
+        self.0.iter().map(remark).collect()
     }
 }
 
@@ -118,12 +142,19 @@ mod tests {
     }
 
     #[test]
-    fn the_remark_says_how_many_and_where_the_first_ones_are() {
+    fn the_remarks_say_how_many_and_why_and_where_the_first_ones_are() {
         let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 3));
         let pair = PairPlan::unbounded(source, target, Contract::default());
         let mut undecided = Undecided::default();
-        assert_eq!((undecided.records(), undecided.remark()), (0, None));
-        for offset in [40, 50] {
+        assert_eq!((undecided.records(), undecided.remarks()), (0, vec![]));
+        let down = |side: &str| Doubt::Unanswered(format!("the {side} registry answers 503"));
+        for (offset, doubt) in [
+            (40, Doubt::Gone),
+            (50, Doubt::Gone),
+            (60, down("target")),
+            (70, down("source")),
+            (80, down("target")),
+        ] {
             let draft = Draft {
                 kind: FindingKind::MismatchedRecord,
                 source: Some((0, item(offset, 0, 1))),
@@ -132,12 +163,18 @@ mod tests {
                 cause: None,
                 aborted: None,
             };
-            undecided.note(&[&pair], &draft);
+            undecided.note(&[&pair], &draft, doubt);
         }
-        assert_eq!(undecided.records(), 2);
-        let said = undecided.remark().expect("there are some");
-        for words in ["2 records", "orders-3 offset 40 and src.orders-3 offset 41", "run again"] {
-            assert!(said.contains(words), "{words} in {said}");
+        assert_eq!(undecided.records(), 5);
+        let said = undecided.remarks();
+        assert_eq!(said.len(), 3, "{said:?}");
+        for words in [
+            ["2 records", "read again", "orders-3 offset 40 and src.orders-3 offset 41"],
+            ["1 records", "the source registry answers 503", "orders-3 offset 70"],
+            ["2 records", "the target registry answers 503", "orders-3 offset 60"],
+        ] {
+            let of_all = |remark: &&String| words.iter().all(|word| remark.contains(*word));
+            assert_eq!(said.iter().filter(of_all).count(), 1, "{words:?} in {said:?}");
         }
     }
 }

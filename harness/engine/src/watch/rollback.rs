@@ -16,9 +16,10 @@ use super::since::{PairNow, pairs_now, read_tail, recreated};
 use super::tail::Span;
 use super::way_back::{Seen, WayBack, decide, stay_without_commit};
 use crate::config::ProofConfig;
-use crate::kafka::Cluster;
+use crate::kafka::{Cluster, LogBounds, TopicListing};
 use crate::monitor::Monitor;
-use crate::record::{Side, TopicPartition};
+use crate::positions::names::TopicNames;
+use crate::record::{Isolation, Side, TopicPartition};
 use crate::run::RunError;
 
 /// The answer of a look after the cutover.
@@ -186,8 +187,12 @@ pub fn rollback(
         i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
     let mut retention = Retention::learn(clusters, [&names[0], &names[1]], now_ms)?;
 
+    let empty_now = empty_beside(&look, &pairs, &on_target);
+    let all: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let named = config.groups.literal_names_beside(&all);
+    let mut unknown = not_compared(config, run, &topics[0]);
     let mut ways = Vec::new();
-    for group in groups {
+    for group in groups.iter().cloned() {
         let mut positions = Vec::new();
         for pair in &pairs {
             let commits = [&on_source, &on_target];
@@ -195,8 +200,12 @@ pub fn rollback(
                 positions.push(position);
             }
         }
-        positions.extend(without_map(&group, &pairs, &on_target));
+        positions.extend(without_map(&group, &pairs, &on_target, &empty_now));
         if positions.is_empty() {
+            if named.contains(&group) {
+                unknown
+                    .push(format!("not_known: {group} is named and has no position on a compared partition"));
+            }
             continue;
         }
         let active = |cluster: &Cluster| -> Result<Option<bool>, RunError> {
@@ -206,7 +215,26 @@ pub fn rollback(
         ways.push(GroupWayBack { active_on_target, active_on_source, positions, group });
     }
     let pairs: Vec<PairSince> = pairs.iter().map(|pair| since(pair, &on_target)).collect();
-    Ok(conclude(run, pairs, ways))
+    Ok(conclude(run, pairs, ways, unknown))
+}
+
+/// Topics of the configuration that the run did not compare: where their groups go back to is not known.
+fn not_compared(
+    config: &ProofConfig,
+    run: &FinishedRun,
+    on_source: &BTreeMap<String, TopicListing>,
+) -> Vec<String> {
+    let names = TopicNames::new(&config.replication, &config.source.alias, &config.target.alias);
+    let compared: BTreeSet<&str> =
+        run.manifest.pairs.iter().flat_map(|pair| pair.source_topic.split(',')).collect();
+    on_source
+        .keys()
+        .filter(|topic| config.topics.matches(topic) && names.internal_reason(topic).is_none())
+        .filter(|topic| !compared.contains(topic.as_str()))
+        .map(|topic| {
+            format!("not_known: {topic} is in the configuration, but not in the run: name another with --run, or leave it out with topics.exclude")
+        })
+        .collect()
 }
 
 fn position(
@@ -231,10 +259,12 @@ fn position(
     };
     let [source_log, target_log] = logs;
     let decided = match target_commit {
-        None if known.is_none() || source_commit.is_none() => return Ok(None),
-        None => stay_without_commit(source_commit.unwrap_or_default(), source_log, pair.recreated.as_deref()),
+        None if known.is_none() => return Ok(None),
+        None => stay_without_commit(source_commit, source_log, pair.recreated.as_deref()),
         Some(commit) => {
             let Compared { target_topic, target_partition, target_end_offset, .. } = pair.summary;
+            let stood = source_commit.or(known.and_then(|position| position.source_offset)).unwrap_or(0);
+            let left = stood.max(source_log.log_start)..i64::MAX;
             let asked = commit.min(*target_end_offset);
             let back = run.offsets.translate(OffsetsOf::Target, target_topic, *target_partition, asked);
             decide(&Seen {
@@ -245,6 +275,7 @@ fn position(
                 target_log,
                 pair: pair.summary,
                 back: &back,
+                missing: run.offsets.first_missing(&pair.source.topic, pair.source.partition, left),
                 tail: &pair.tail,
                 tail_unread: pair.return_unknown(),
                 recreated: pair.recreated.as_deref(),
@@ -302,14 +333,37 @@ fn empty(pair: &Compared, target_commit: Option<i64>, source_commit: Option<i64>
     }
 }
 
-/// Commits on partitions of compared topics that the offset map does not know.
-fn without_map(group: &str, pairs: &[PairNow<'_>], on_target: &Commits) -> Vec<PositionWayBack> {
+/// Partitions of compared topics with commits that no pair has and that hold no record: a client commits there, too.
+fn empty_beside(look: &Look<'_>, pairs: &[PairNow<'_>], on_target: &Commits) -> BTreeSet<TopicPartition> {
+    let known: BTreeSet<&TopicPartition> = pairs.iter().map(|pair| &pair.target).collect();
+    let committed: BTreeSet<&TopicPartition> = on_target.values().flat_map(BTreeMap::keys).collect();
+    let asked: Vec<TopicPartition> = committed.difference(&known).map(|at| (*at).clone()).collect();
+    if asked.is_empty() {
+        return BTreeSet::new();
+    }
+    // What is not told is not known to be empty.
+    let bounds =
+        look.cluster(Side::Target).log_bounds(&asked, Isolation::ReadUncommitted).unwrap_or_default();
+    let never_written = |log: &LogBounds| log.end == 0;
+    bounds.into_iter().filter(|(_, log)| never_written(log)).map(|(partition, _)| partition).collect()
+}
+
+/// Commits on partitions of compared topics that the offset map does not know. `empty_now`: those that hold nothing.
+fn without_map(
+    group: &str,
+    pairs: &[PairNow<'_>],
+    on_target: &Commits,
+    empty_now: &BTreeSet<TopicPartition>,
+) -> Vec<PositionWayBack> {
     let known: BTreeSet<&TopicPartition> = pairs.iter().map(|pair| &pair.target).collect();
     let mapped: BTreeSet<&str> = pairs.iter().map(|pair| pair.target.topic.as_str()).collect();
     let unmapped = |topic: &str| !mapped.contains(topic);
     let committed = on_target.get(group).into_iter().flatten();
     committed
-        .filter(|(partition, _)| !known.contains(partition))
+        .filter(|(partition, commit)| {
+            let says_nothing = **commit == 0 && empty_now.contains(partition);
+            !known.contains(partition) && !says_nothing
+        })
         .map(|(partition, commit)| {
             let (way_back, detail) = match unmapped(&partition.topic) {
                 true => (
@@ -408,14 +462,19 @@ fn elsewhere(run: &FinishedRun, why: &str) -> Rollback {
         active_on_source: None,
         positions: group.positions.iter().filter_map(closed).collect(),
     });
-    let mut report = conclude(run, Vec::new(), ways.collect());
+    let mut report = conclude(run, Vec::new(), ways.collect(), Vec::new());
     (report.open, report.exit_code) = (Answer::No, Answer::No.exit_code());
     report.reasons = vec![format!("other_cluster: {why}")];
     report.warnings.clear();
     report
 }
 
-fn conclude(run: &FinishedRun, pairs: Vec<PairSince>, groups: Vec<GroupWayBack>) -> Rollback {
+fn conclude(
+    run: &FinishedRun,
+    pairs: Vec<PairSince>,
+    groups: Vec<GroupWayBack>,
+    unknown: Vec<String>,
+) -> Rollback {
     let manifest = &run.manifest;
     let mut reasons = Vec::new();
     let mut open = Answer::Yes;
@@ -440,6 +499,10 @@ fn conclude(run: &FinishedRun, pairs: Vec<PairSince>, groups: Vec<GroupWayBack>)
             }
         }
     }
+    if open == Answer::Yes && !unknown.is_empty() {
+        open = Answer::NotKnown;
+    }
+    reasons.extend(unknown);
     if groups.is_empty() {
         open = Answer::NotKnown;
         reasons.push("no group has a position on a compared partition".to_owned());
@@ -481,10 +544,13 @@ fn warnings(pairs: &[PairSince], groups: &[GroupWayBack]) -> Vec<String> {
             ));
         }
     }
-    let silent = groups.iter().filter(|group| group.active_on_target.is_none()).count();
-    if silent > 0 {
+    let silent = [
+        (Side::Target, groups.iter().filter(|group| group.active_on_target.is_none()).count()),
+        (Side::Source, groups.iter().filter(|group| group.active_on_source.is_none()).count()),
+    ];
+    for (side, silent) in silent.into_iter().filter(|(_, silent)| *silent > 0) {
         warnings.push(format!(
-            "the target does not tell whether {silent} groups have live members: see that they are stopped"
+            "the {side} does not tell whether {silent} groups have live members: see that they are stopped there"
         ));
     }
     let by_topic: BTreeMap<&str, u64> = pairs

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use cutproof_reports::offsets::OffsetsOf;
-
 use super::evidence::{Compared, FinishedRun};
 use super::look::Look;
 use super::tail::{Place, Tail};
@@ -174,20 +172,22 @@ pub(super) fn recreated(
         }
     }
     // Only where equal bytes were matched throughout is a difference now evidence.
-    let plain = summary.counts.equal_meaning == 0 && summary.counts.findings.is_empty();
-    let last = summary.target_end_offset - 1;
-    let mapped =
-        run.offsets.translate(OffsetsOf::Target, &summary.target_topic, summary.target_partition, last);
-    let Some(original) = mapped.record_offset.filter(|_| plain) else { return Ok(None) };
+    if summary.counts.equal_meaning > 0 {
+        return Ok(None);
+    }
+    let Some((original, copy)) = run.offsets.last_match(&summary.source_topic, summary.source_partition)
+    else {
+        return Ok(None);
+    };
     let isolation = pair.contract.isolation;
     let on_source = look.record(Side::Source, isolation, &pair.source, original)?;
-    let on_target = look.record(Side::Target, isolation, &pair.target, last)?;
+    let on_target = look.record(Side::Target, isolation, &pair.target, copy)?;
     let (Some(on_source), Some(on_target)) = (on_source, on_target) else { return Ok(None) };
     let fingerprinter = Fingerprinter::new(&pair.contract, 0);
     let [source, target] = [on_source, on_target].map(|record| record.view(|view| fingerprinter.of(view)));
     Ok((source.identity != target.identity).then(|| {
         format!(
-            "{} at {original} and {} at {last} were copies of each other and are not any more: one was made again",
+            "{} at {original} and {} at {copy} were copies of each other and are not any more: one was made again",
             pair.source, pair.target
         )
     }))

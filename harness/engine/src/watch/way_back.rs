@@ -86,6 +86,8 @@ pub(super) struct Seen<'a> {
     pub pair: &'a Compared,
     /// The commit, or the compared range's end where that is lower, on the source by the run's map.
     pub back: &'a Translation,
+    /// The lowest missing record that the source still has, from where the group stood there on.
+    pub missing: Option<i64>,
     /// What both sides have gained since.
     pub tail: &'a Tail,
     /// Why the tail is not whole.
@@ -120,8 +122,13 @@ pub(super) fn decide(seen: &Seen<'_>) -> Decided {
     // Before the compared range only records are repeated that precede every commit of the source in it.
     let stood_in_range = seen.source_commit.is_some_and(|commit| commit >= pair.source_start_offset);
     let at_start = seen.resumed_at.is_some_and(|resumed| *commit <= resumed);
-    if stood_in_range && (at_start || *commit < pair.target_start_offset) {
+    let unjudged = pair.remarks.first();
+    // Where the pair was not located, its start on the target is none.
+    if stood_in_range && (at_start || (unjudged.is_none() && *commit < pair.target_start_offset)) {
         return stay(seen, "it has processed nothing on the target that it had not processed on the source");
+    }
+    if let Some(remark) = unjudged {
+        return decided(WayBack::NotKnown, None, format!("the run did not judge the pair: {remark}"));
     }
     if *commit < pair.target_start_offset {
         let detail = format!(
@@ -131,9 +138,6 @@ pub(super) fn decide(seen: &Seen<'_>) -> Decided {
         return decided(WayBack::BeforeRange, None, detail);
     }
     let open = pair.counts.pending + pair.counts.unverifiable;
-    if let Some(remark) = pair.remarks.first() {
-        return decided(WayBack::NotKnown, None, format!("the run did not judge the pair: {remark}"));
-    }
     if open > 0 {
         let detail = format!("{open} records of the pair were not judged by the run; run again");
         return decided(WayBack::NotKnown, None, detail);
@@ -154,21 +158,35 @@ pub(super) fn decide(seen: &Seen<'_>) -> Decided {
     if seen.source_commit.is_some_and(|commit| commit >= offset) {
         return stay(seen, "it had processed as much on the source");
     }
+    // Nobody has processed it on the target.
+    let (offset, detail) = match seen.missing.filter(|&missing| missing < offset) {
+        Some(missing) => {
+            (missing, format!("back to {missing}, which the target lacked when the run compared"))
+        }
+        None => (offset, String::new()),
+    };
     if let Some(closed) = deleted(offset, seen.source_log) {
         return closed;
     }
-    decided(WayBack::Open, Some(offset), "")
+    decided(WayBack::Open, Some(offset), detail)
 }
 
 /// A group that has committed nothing on the target.
 pub(super) fn stay_without_commit(
-    source_commit: i64,
+    source_commit: Option<i64>,
     source_log: LogBounds,
     recreated: Option<&str>,
 ) -> Decided {
     if let Some(why) = recreated {
         return decided(WayBack::TopicRecreated, None, why);
     }
+    let Some(source_commit) = source_commit else {
+        return decided(
+            WayBack::NotKnown,
+            None,
+            "it has no commit on either side any more, and had one when the run compared",
+        );
+    };
     deleted(source_commit, source_log).unwrap_or_else(|| {
         let detail = "it has committed nothing on the target; it goes on from its commit on the source";
         decided(WayBack::NotMoved, Some(source_commit), detail)
@@ -210,6 +228,7 @@ mod tests {
         new_on_source: Vec<i64>,
         tail_unread: Option<&'static str>,
         recreated: Option<&'static str>,
+        missing: Option<i64>,
     }
 
     fn case(commit: i64) -> Case {
@@ -224,6 +243,7 @@ mod tests {
             new_on_source: Vec::new(),
             tail_unread: None,
             recreated: None,
+            missing: None,
         }
     }
 
@@ -265,6 +285,7 @@ mod tests {
                 target_log: LogBounds { log_start: 0, end: self.target_end },
                 pair: &pair,
                 back: &back,
+                missing: self.missing,
                 tail: &tail,
                 tail_unread: self.tail_unread,
                 recreated: self.recreated,
@@ -322,6 +343,26 @@ mod tests {
         let pending = Counts { pending: 1, ..Counts::default() };
         assert_eq!(Case { counts: pending, ..case(120) }.decide(), (WayBack::NotKnown, None));
         let unread = vec!["stalled".to_owned()];
-        assert_eq!(Case { remarks: unread, ..case(120) }.decide(), (WayBack::NotKnown, None));
+        let log = LogBounds { log_start: 0, end: 210 };
+        assert_eq!(stay_without_commit(None, log, None).way_back, WayBack::NotKnown, "both have expired");
+        assert_eq!(stay_without_commit(Some(130), log, None).way_back, WayBack::NotMoved);
+        let stalled = |commit| Case { remarks: unread.clone(), source_commit: Some(130), ..case(commit) };
+        assert_eq!(stalled(120).decide(), (WayBack::NotKnown, None));
+        assert_eq!(stalled(20).decide(), (WayBack::NotKnown, None), "a start that was not located is none");
+        let here = Case { resumed_at: Some(20), ..stalled(20) };
+        assert_eq!(here.decide(), (WayBack::NotMoved, Some(130)), "it has not moved at all");
+    }
+
+    #[test]
+    fn a_group_goes_back_to_what_the_target_lacked() {
+        let lacking = |commit| Case { missing: Some(160), source_commit: Some(110), ..case(commit) };
+        assert_eq!(lacking(120).decide(), (WayBack::Open, Some(160)));
+        assert_eq!(lacking(170).decide(), (WayBack::Open, Some(160)), "from behind the map, too");
+        assert_eq!(lacking(105).decide(), (WayBack::Open, Some(155)), "it will come to it");
+        let expired = LogBounds { log_start: 161, end: 210 };
+        assert_eq!(
+            Case { source_log: expired, ..lacking(120) }.decide(),
+            (WayBack::BelowSourceLogStart, None)
+        );
     }
 }

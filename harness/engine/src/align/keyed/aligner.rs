@@ -1,7 +1,7 @@
 //! Takes the records of all lanes of a unit as they arrive, and gives their alignment at the end.
 
 use super::aside::Aside;
-use super::exchange;
+use super::exchange::{self, KeyOrder};
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
 use super::solve::{self, Placed};
@@ -33,6 +33,9 @@ pub struct KeyedAligner {
     /// By source lane, see [`list`](Self::list); all where it is empty.
     listed: Vec<OffsetRange>,
     left_over_max: usize,
+    /// By source lane: what lies at or after this offset is read to explain the target's tail only; nothing does where it
+    /// is empty.
+    barrier: Vec<i64>,
 }
 
 impl KeyedAligner {
@@ -67,12 +70,15 @@ impl KeyedAligner {
             scope: lanes.map(|lanes| vec![None; lanes]),
             listed: Vec::new(),
             left_over_max: usize::MAX,
+            barrier: Vec::new(),
         }
     }
 
     /// Before the end: source records with keys of which the target has nothing need no outcome outside of `scope`, by
-    /// source lane; and with more than `left_over_max` source records in it without a match in order the unit is given up.
+    /// source lane; and with more than `left_over_max` records that need one, on both sides, the unit is given up. Of equal
+    /// records, those behind the end of `scope` come last: they take no copy from the others, and are no original before.
     pub fn list(&mut self, scope: Vec<OffsetRange>, left_over_max: usize) {
+        self.barrier = scope.iter().map(|range| range.end).collect();
         // Within a tolerance, equal records can be left over on both sides.
         self.listed = if self.rules.timestamp_tolerance_ms.is_none() { scope } else { Vec::new() };
         self.left_over_max = left_over_max;
@@ -137,6 +143,12 @@ impl KeyedAligner {
         }
     }
 
+    /// Groups of which nothing waits in memory, and that are remembered there at about the cost of a record each, until
+    /// [`spill`](Self::spill).
+    pub fn open_groups(&self) -> usize {
+        self.table.open_groups()
+    }
+
     /// Whether the target may still bring what a source record waits for.
     pub fn waits_for_target(&self) -> bool {
         self.aside.source_records() > 0 || self.waiting_in_memory() > 0
@@ -182,7 +194,8 @@ impl KeyedAligner {
     }
 
     /// All lanes are complete. `history_start`, by source lane: from which offset on a target record's original is
-    /// looked for; at most the first offset in scope.
+    /// looked for. Where that lies behind the first record that was pushed, the originals before it are gone, and a
+    /// target record without an original may be a copy of one.
     pub fn finish(
         mut self,
         history_start: &[i64],
@@ -192,34 +205,40 @@ impl KeyedAligner {
         let scopes: Vec<Scope> = self.scope[0]
             .iter()
             .zip(history_start)
-            .map(|(scope, &history_start)| {
+            .enumerate()
+            .map(|(lane, (scope, &history_start))| {
                 let OffsetRange { start, end } =
                     scope.unwrap_or(OffsetRange { start: i64::MAX, end: i64::MAX });
-                Scope { history_start, start, end }
+                let barrier = self.barrier.get(lane).copied().unwrap_or(i64::MAX);
+                Scope { history_start, start, barrier, end }
             })
             .collect();
         let mut log = Counting { log, records: 0 };
         let mut outcomes = Vec::new();
         if let Some(keyless) = self.keyless.take() {
             let starts = [0, 1].map(|side: usize| self.scope[side][0].map_or(i64::MAX, |scope| scope.start));
-            outcomes = keyless.finish(scopes[0].history_start, starts, &mut log, sink)?;
+            let history_start = scopes[0].history_start;
+            outcomes = keyless.finish(history_start, starts, self.left_over_max, &mut log, sink)?;
         }
-        let mut left_over = LeftOver::new(std::mem::take(&mut self.listed), self.left_over_max);
+        let listed = std::mem::take(&mut self.listed);
+        let mut left_over = LeftOver::new(listed, outcomes.len(), self.left_over_max);
         self.clear_table(&mut left_over)?;
         left_over.check()?;
         self.solve_open(&mut left_over, sink)?;
         let passed = left_over.passed();
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
-        // Where the lanes cannot be read again, all stays as it was found.
-        let in_order =
-            exchange::keys_in_order(&outcomes, &self.rules, &self.scope, &mut log).unwrap_or_default();
-        outcomes.retain(|entry| match exchange::out_of_order(entry) {
-            Some((key, pair)) if in_order.contains(&key) => {
-                sink.matched(pair);
-                false
+        let orders = exchange::orders(&outcomes, &self.rules, &self.scope, &mut log)?;
+        let mut undecided = Vec::new();
+        outcomes.retain(|entry| {
+            let Some((key, pair)) = exchange::out_of_order(entry) else { return true };
+            match orders.get(&key) {
+                Some(KeyOrder::Kept) => sink.matched(pair),
+                Some(KeyOrder::Undecided) => undecided.extend(exchange::undecided(entry)),
+                None => return true,
             }
-            _ => true,
+            false
         });
+        outcomes.append(&mut undecided);
         outcomes.sort_by_key(|entry| {
             let place = |lane: Option<usize>, item: Option<&Item>| {
                 (lane.unwrap_or(usize::MAX), item.map_or(i64::MAX, |item| item.offset))
@@ -271,8 +290,8 @@ impl KeyedAligner {
         let [source, target] = &sides;
         let ordered = self.grouping.orders(&group[0].1);
         let solution = match ordered {
-            true => solve::ordered([source, target], &self.rules, &self.tuning),
-            false => solve::multiset([source, target], &self.rules),
+            true => solve::ordered([source, target], &self.rules, &self.tuning, &self.barrier),
+            false => solve::multiset([source, target], &self.rules, &self.barrier),
         };
         for &(s, t) in &solution.matched {
             sink.matched(LanePair {
@@ -289,6 +308,14 @@ struct Counting<'a> {
     records: u64,
 }
 
+/// Counts what is visited.
+fn counting(records: &mut u64, visit: &mut dyn FnMut(&Item) -> bool) -> impl FnMut(&Item) -> bool {
+    move |item| {
+        *records += 1;
+        visit(item)
+    }
+}
+
 impl LaneLog for Counting<'_> {
     fn read(
         &mut self,
@@ -297,10 +324,16 @@ impl LaneLog for Counting<'_> {
         range: OffsetRange,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
-        let records = &mut self.records;
-        self.log.read(side, lane, range, &mut |item| {
-            *records += 1;
-            visit(item)
-        })
+        self.log.read(side, lane, range, &mut counting(&mut self.records, visit))
+    }
+
+    fn read_left(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        self.log.read_left(side, lane, range, &mut counting(&mut self.records, visit))
     }
 }

@@ -9,43 +9,111 @@ use super::{LaneLog, LaneOutcome, LanePair};
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
 
-/// A key with more records than this is left as it was found.
+/// Of a key with more records than this on a side, it is not decided.
 const RECORDS_OF_KEY_MAX: usize = 1 << 14;
-/// With more records than this together, all are.
+/// With more records than this together, of none.
 const RECORDS_MAX: usize = 1 << 18;
 /// So many choices are looked at for a key.
 const CHOICES_MAX: usize = 1 << 16;
 
-/// The keys among `outcomes` of which records were found out of order, although another choice among equal ones puts
-/// all in order. `scope`: by side and lane. Where each side is one lane there is no choice.
-pub(super) fn keys_in_order(
+/// What is known of a key of which records were found out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyOrder {
+    /// Another choice among equal records puts all in order.
+    Kept,
+    /// There may be such a choice, but there are too many records or choices to tell.
+    Undecided,
+}
+
+/// The records of a key.
+#[derive(Default)]
+struct Records {
+    sides: [Placed; 2],
+    /// By side: the lane of the first one, and whether there are others in another lane.
+    lane: [Option<usize>; 2],
+    several: [bool; 2],
+    /// Where they are too many: they are not kept.
+    too_many: bool,
+}
+
+impl Records {
+    fn add(&mut self, side: Side, lane: usize, item: &Item) {
+        let at = side as usize;
+        self.several[at] |= *self.lane[at].get_or_insert(lane) != lane;
+        if !self.too_many {
+            self.sides[at].push(lane, *item);
+        }
+        if self.sides[at].len() > RECORDS_OF_KEY_MAX {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.sides = Default::default();
+        self.too_many = true;
+    }
+
+    fn kept(&self) -> usize {
+        self.sides.iter().map(Placed::len).sum()
+    }
+
+    /// Whether equal records of a side are in more than one lane, as far as that is known.
+    fn leave_a_choice(&self, side: Side) -> bool {
+        match self.too_many {
+            true => self.several[side as usize],
+            false => in_several_lanes(&self.sides[side as usize]),
+        }
+    }
+}
+
+/// The keys among `outcomes` of which records were found out of order, although another choice among equal ones puts all in
+/// order, or may do so; the others are out of order. `scope`: by side and lane. Where each side is one lane there is no
+/// choice.
+pub(super) fn orders(
     outcomes: &[LaneOutcome],
     rules: &Rules,
     scope: &[Vec<Option<OffsetRange>>; 2],
     log: &mut dyn LaneLog,
-) -> Result<HashSet<NonZeroU64>, LogError> {
+) -> Result<HashMap<NonZeroU64, KeyOrder>, LogError> {
     let several = [0, 1].map(|side: usize| scope[side].len() > 1);
     if several == [false, false] {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
-    let mut keys: HashMap<NonZeroU64, [Placed; 2]> =
-        outcomes.iter().filter_map(out_of_order).map(|(key, _)| (key, Default::default())).collect();
+    let mut keys: HashMap<NonZeroU64, Records> =
+        outcomes.iter().filter_map(out_of_order).map(|(key, _)| (key, Records::default())).collect();
     for side in Side::BOTH {
         collect(&mut keys, side, &scope[side as usize], log)?;
         if side == Side::Source && !several[1] {
-            keys.retain(|_, [source, _]| in_several_lanes(source));
+            keys.retain(|_, records| records.leave_a_choice(side));
         }
     }
     // What compaction has removed meanwhile cannot be put in order.
     for (key, pair) in outcomes.iter().filter_map(out_of_order) {
-        let still_there =
-            |[source, target]: &[Placed; 2]| source.holds(pair.source) && target.holds(pair.target);
+        let still_there = |Records { sides: [source, target], too_many, .. }: &Records| {
+            *too_many || source.holds(pair.source) && target.holds(pair.target)
+        };
         if !keys.get(&key).is_none_or(still_there) {
             keys.remove(&key);
         }
     }
-    keys.retain(|_, sides| sides.iter().any(in_several_lanes) && can_be_in_order(sides, rules));
-    Ok(keys.into_keys().collect())
+    keys.retain(|_, records| Side::BOTH.iter().any(|&side| records.leave_a_choice(side)));
+    let known = |records: &Records| match records.too_many {
+        true => Some(KeyOrder::Undecided),
+        false => order(&records.sides, rules),
+    };
+    Ok(keys.iter().filter_map(|(key, records)| Some((*key, known(records)?))).collect())
+}
+
+/// The two records of an outcome, each for itself and neither solved.
+pub(super) fn undecided(entry: &LaneOutcome) -> impl Iterator<Item = LaneOutcome> {
+    let records = [entry.outcome.source(), entry.outcome.target()];
+    Side::BOTH.into_iter().zip(records).filter_map(move |(side, record)| {
+        Some(LaneOutcome {
+            source_lane: entry.source_lane.filter(|_| side == Side::Source),
+            target_lane: entry.target_lane.filter(|_| side == Side::Target),
+            outcome: Outcome::Unsolved { side, record: *record? },
+        })
+    })
 }
 
 /// The key of two equal records that were found out of order, and where they are.
@@ -56,29 +124,26 @@ pub(super) fn out_of_order(entry: &LaneOutcome) -> Option<(NonZeroU64, LanePair)
     Some((source.key?, pair))
 }
 
-/// Reads the records of `keys`; forgets the keys that have too many.
+/// Reads the records of `keys`.
 fn collect(
-    keys: &mut HashMap<NonZeroU64, [Placed; 2]>,
+    keys: &mut HashMap<NonZeroU64, Records>,
     side: Side,
     scope: &[Option<OffsetRange>],
     log: &mut dyn LaneLog,
 ) -> Result<(), LogError> {
-    let mut records: usize = keys.values().flatten().map(Placed::len).sum();
+    let mut kept: usize = keys.values().map(Records::kept).sum();
     for (lane, range) in scope.iter().enumerate() {
         let Some(range) = range.filter(|_| !keys.is_empty()) else { continue };
         log.read(side, lane, range, &mut |item| {
-            if let Some((key, placed)) = item.key.and_then(|key| Some((key, keys.get_mut(&key)?))) {
-                placed[side as usize].push(lane, *item);
-                records += 1;
-                if placed[side as usize].len() > RECORDS_OF_KEY_MAX {
-                    records -= placed.iter().map(Placed::len).sum::<usize>();
-                    keys.remove(&key);
-                }
-                if records > RECORDS_MAX {
-                    keys.clear();
-                }
+            let Some(records) = item.key.and_then(|key| keys.get_mut(&key)) else { return true };
+            kept -= records.kept();
+            records.add(side, lane, item);
+            kept += records.kept();
+            if kept > RECORDS_MAX {
+                keys.values_mut().for_each(Records::give_up);
+                kept = 0;
             }
-            !keys.is_empty()
+            true
         })?;
     }
     Ok(())
@@ -90,11 +155,10 @@ fn in_several_lanes(side: &Placed) -> bool {
     side.iter().any(|(lane, item)| *lane_of.entry(item.identity).or_insert(lane) != lane)
 }
 
-/// Whether all that both sides hold can be taken from the fronts of their lanes, two equal records at a time. No, too,
-/// where one side has fewer of some records than the other, or too many choices lead nowhere.
-fn can_be_in_order(sides: &[Placed; 2], rules: &Rules) -> bool {
-    let Some(lanes) = in_common(sides) else { return false };
-    let [source, target] = &lanes;
+/// Whether all that both sides hold can be taken from the fronts of their lanes, two equal records at a time; `None` where
+/// it cannot, and where one side has fewer of some records than the other.
+fn order(sides: &[Placed; 2], rules: &Rules) -> Option<KeyOrder> {
+    let [source, target] = &in_common(sides)?;
     let mut seen: HashSet<Vec<u32>> = HashSet::new();
     let mut to_look_at = vec![vec![0_u32; source.len() + target.len()]];
     while let Some(taken) = to_look_at.pop() {
@@ -117,13 +181,13 @@ fn can_be_in_order(sides: &[Placed; 2], rules: &Rules) -> bool {
             }
         }
         if !left {
-            return true;
+            return Some(KeyOrder::Kept);
         }
         if seen.len() > CHOICES_MAX {
-            return false;
+            return Some(KeyOrder::Undecided);
         }
     }
-    false
+    None
 }
 
 /// By side and lane, the records that both sides have; `None` where one has more of some than the other.
@@ -159,7 +223,7 @@ mod tests {
         words.split(' ').map(|lane| lane.chars().enumerate().map(item).collect()).collect()
     }
 
-    fn in_order(source: &str, target: &str) -> bool {
+    fn order_of(source: &str, target: &str) -> Option<KeyOrder> {
         let mut log = InMemoryLanes([side(source), side(target)]);
         let scope = [0, 1].map(|side: usize| {
             let lanes = log.0[side].iter();
@@ -171,8 +235,8 @@ mod tests {
             target_lane: Some(0),
             outcome: Outcome::Reordered { source, target, key_order_broken: true },
         };
-        let keys = keys_in_order(&[reordered], &Rules::default(), &scope, &mut log).expect("in memory");
-        !keys.is_empty()
+        let orders = orders(&[reordered], &Rules::default(), &scope, &mut log).expect("in memory");
+        orders.into_values().next()
     }
 
     #[test]
@@ -195,7 +259,8 @@ mod tests {
             ("ab cd", "acbd", false),
             ("xxy", "xxy", false),
         ] {
-            assert_eq!(in_order(source, target), expected, "{source} -> {target}");
+            let expected = expected.then_some(KeyOrder::Kept);
+            assert_eq!(order_of(source, target), expected, "{source} -> {target}");
         }
     }
 
@@ -214,19 +279,21 @@ mod tests {
         };
         let outcomes = [reordered(0), reordered(5)];
         let mut keys = |outcomes: &[LaneOutcome]| {
-            keys_in_order(outcomes, &Rules::default(), &scope, &mut log).expect("in memory").len()
+            orders(outcomes, &Rules::default(), &scope, &mut log).expect("in memory").len()
         };
         assert_eq!([keys(&outcomes[..1]), keys(&outcomes)], [1, 0]);
     }
 
     #[test]
-    fn too_many_records_or_choices_are_left_as_they_were_found() {
+    fn with_too_many_records_or_choices_it_is_not_decided() {
+        let [kept, undecided] = [Some(KeyOrder::Kept), Some(KeyOrder::Undecided)];
         let many = "xy".repeat(RECORDS_OF_KEY_MAX / 2 + 1);
-        assert!(!in_order(&format!("{many} x"), &format!("x{many}")));
+        assert_eq!(order_of(&format!("{many} x"), &format!("x{many}")), undecided);
+        assert_eq!(order_of(&format!("{many} "), &many), None, "of one lane there is no choice");
         let fits = "xy".repeat(RECORDS_OF_KEY_MAX / 4);
-        assert!(in_order(&format!("{fits} x"), &format!("{fits}x")));
+        assert_eq!(order_of(&format!("{fits} x"), &format!("{fits}x")), kept);
         // Each x has many places to come from, and nothing fits in the end.
         let lane = "x".repeat(300);
-        assert!(!in_order(&format!("{lane}ab {lane}cd"), &format!("{lane}{lane}badc")));
+        assert_eq!(order_of(&format!("{lane}ab {lane}cd"), &format!("{lane}{lane}badc")), undecided);
     }
 }

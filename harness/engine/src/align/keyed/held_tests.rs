@@ -103,6 +103,24 @@ fn between_two_lanes_a_group_is_put_aside_as_soon_as_its_first_records_differ() 
 }
 
 #[test]
+fn each_open_group_is_remembered_once_until_all_is_put_aside() {
+    let mut unit = Unit::new(BY_KEY, [1, 1], KeyedTuning::default());
+    for key in 1..=5 {
+        unit.source(0, key, 1);
+        assert_eq!(unit.target(0, key, 2), (0, 2 * key as usize));
+        assert_eq!(unit.aligner.open_groups(), key as usize);
+    }
+    unit.source(0, 5, 3);
+    unit.source(0, 6, 1);
+    assert_eq!(unit.target(0, 6, 1), (0, 11), "they have met");
+    assert_eq!(unit.aligner.open_groups(), 5);
+    unit.aligner.spill().expect("memory holds it");
+    unit.source(0, 7, 1);
+    unit.target(0, 7, 2);
+    assert_eq!(unit.aligner.open_groups(), 0);
+}
+
+#[test]
 fn among_several_lanes_a_group_on_both_sides_waits_up_to_its_limit() {
     let tuning = KeyedTuning { waiting_max: 4, ..KeyedTuning::default() };
     let before = |unit: &mut Unit| {
@@ -309,6 +327,129 @@ fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
     assert_eq!(alignment.records_read_again, 7);
 }
 
+/// Outcomes and pairs, where what lies before offset 1 of the first source lane and 2 of the second is judged, with all put
+/// aside or not. `lanes`: two of the source and one of the target; letters are records of one key.
+fn judged_in_part(grouping: Grouping, aside: bool, lanes: [&str; 3]) -> (KeyedAlignment, Vec<LanePair>) {
+    let mut unit = Unit::new(grouping, [2, 1], KeyedTuning::default());
+    if aside {
+        unit.aligner.spill().expect("memory holds it");
+    }
+    let (judged, behind) = lanes[0].split_at(1);
+    let [source, target] = Side::BOTH;
+    // What lies behind the barrier is read when all else was.
+    let parts = [(source, 0, judged), (source, 1, lanes[1]), (target, 0, lanes[2]), (source, 0, behind)];
+    for (side, lane, letters) in parts {
+        for letter in letters.bytes() {
+            unit.push(side, lane, 1, letter.into());
+        }
+    }
+    unit.aligner.list([1, 2].map(|end| OffsetRange { start: 0, end }).to_vec(), usize::MAX);
+    let (alignment, mut pairs) = unit.finish();
+    pairs.sort_unstable();
+    (alignment, pairs)
+}
+
+#[test]
+fn the_original_of_a_further_copy_is_one_that_is_judged_if_there_is_one() {
+    for (grouping, aside) in [(BY_KEY, false), (BY_KEY, true), (Grouping::Multiset, true)] {
+        let (alignment, pairs) = judged_in_part(grouping, aside, ["ax", "xb", "axxxb"]);
+        assert_eq!((alignment.outcomes.len(), pairs.len()), (1, 4));
+        let LaneOutcome { source_lane, outcome, .. } = &alignment.outcomes[0];
+        assert!(
+            matches!(outcome, Outcome::Duplicate { original, .. } if original.offset == 0),
+            "{outcome:?}"
+        );
+        assert_eq!(*source_lane, Some(1), "{grouping:?}, {aside}");
+        // Where there is none, it is the one that is not.
+        let (alignment, _) = judged_in_part(grouping, aside, ["ax", "cb", "axxcb"]);
+        let originals = alignment.outcomes.iter().map(|entry| entry.outcome.source().map(|item| item.offset));
+        assert_eq!(originals.collect::<Vec<_>>(), [Some(1)]);
+    }
+}
+
+#[test]
+fn what_lies_behind_the_barrier_takes_no_copy_from_another_lane() {
+    let pair = |source, target| LanePair { source, target: (0, target) };
+    for (grouping, aside) in [(BY_KEY, false), (BY_KEY, true), (Grouping::Multiset, true)] {
+        // The second record of the first lane is not copied yet.
+        let (alignment, pairs) = judged_in_part(grouping, aside, ["ax", "xw", "axw"]);
+        assert_eq!(pairs, [pair((0, 0), 0), pair((1, 0), 1), pair((1, 1), 2)], "{grouping:?}, {aside}");
+        let missing = alignment.outcomes.iter().filter(|entry| entry.source_lane == Some(1)).count();
+        assert_eq!(missing, 0);
+    }
+}
+
+#[test]
+fn what_lies_behind_the_barrier_is_still_out_of_order_before_what_lies_before_it() {
+    let (alignment, pairs) = judged_in_part(BY_KEY, true, ["ab", "c", "bac"]);
+    let pair = |source, target| LanePair { source, target: (0, target) };
+    assert_eq!(pairs, [pair((0, 0), 1), pair((1, 0), 2)]);
+    let outcomes: Vec<&Outcome> = alignment.outcomes.iter().map(|entry| &entry.outcome).collect();
+    assert!(
+        matches!(outcomes[..], [Outcome::Reordered { source, .. }] if source.offset == 1),
+        "{outcomes:?}"
+    );
+}
+
+/// Two source lanes and a target lane, of one key, whose order is broken as far as the first choice tells.
+fn out_of_order(lanes: [&str; 3]) -> Unit {
+    let mut unit = Unit::new(BY_KEY, [2, 1], KeyedTuning::default());
+    let [source, target] = Side::BOTH;
+    for (letters, (side, lane)) in lanes.into_iter().zip([(source, 0), (source, 1), (target, 0)]) {
+        for letter in letters.bytes() {
+            unit.push(side, lane, 1, letter.into());
+        }
+    }
+    unit
+}
+
+#[test]
+fn where_too_many_choices_could_put_a_key_in_order_none_of_it_is_called_out_of_order() {
+    let lane = "x".repeat(300);
+    let lanes = [format!("{lane}ab"), format!("{lane}cd"), format!("{lane}{lane}badc")];
+    let (alignment, pairs) = out_of_order(lanes.each_ref().map(String::as_str)).finish();
+    assert_eq!(pairs.len(), 602);
+    let places = |entry: &LaneOutcome| match &entry.outcome {
+        Outcome::Unsolved { side, record } => {
+            assert_eq!(
+                [entry.source_lane.is_some(), entry.target_lane.is_some()],
+                match side {
+                    Side::Source => [true, false],
+                    Side::Target => [false, true],
+                }
+            );
+            (*side, record.value)
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut found: Vec<(Side, u64)> = alignment.outcomes.iter().map(places).collect();
+    found.sort_by_key(|(side, value)| (*side as usize, *value));
+    let [b, d] = [b'b', b'd'].map(u64::from);
+    let [source, target] = Side::BOTH;
+    assert_eq!(found, [(source, b), (source, d), (target, b), (target, d)]);
+}
+
+struct Unreadable;
+
+impl LaneLog for Unreadable {
+    fn read(
+        &mut self,
+        _: Side,
+        _: usize,
+        _: OffsetRange,
+        _: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        Err(LogError("gone".into()))
+    }
+}
+
+#[test]
+fn where_nobody_can_look_for_another_choice_nothing_is_called_out_of_order() {
+    let Unit { aligner, mut pairs, .. } = out_of_order(["ab", "c", "bac"]);
+    let error = aligner.finish(&[0, 0], &mut Unreadable, &mut pairs).expect_err("it has to be read again");
+    assert_eq!(error, KeyedError::Log(LogError("gone".into())));
+}
+
 #[test]
 fn what_is_put_aside_waits_for_its_own_copies_and_not_for_whatever_else_the_target_brings() {
     let mut unit = Unit::new(BY_KEY, [1, 1], KeyedTuning::default());
@@ -376,7 +517,7 @@ fn source_records_out_of_scope_of_which_the_target_has_nothing_are_only_counted(
         unit
     };
     let mut unit = filled();
-    unit.aligner.list(scope(10, 15), 6);
+    unit.aligner.list(scope(10, 15), 8);
     let (alignment, pairs) = unit.finish();
     assert_eq!(pairs.len(), 1);
     let offsets: Vec<Option<i64>> =
@@ -388,8 +529,47 @@ fn source_records_out_of_scope_of_which_the_target_has_nothing_are_only_counted(
     assert_eq!(alignment.passed, Passed { records: out.count() as u64, sum });
 
     let Unit { mut aligner, mut lanes, mut pairs, .. } = filled();
-    aligner.list(scope(10, 15), 5);
-    let error =
-        aligner.finish(&[0], &mut lanes, &mut pairs).expect_err("five in scope, and one that was altered");
-    assert_eq!(error, KeyedError::LeftOver { max: 5 });
+    aligner.list(scope(10, 15), 7);
+    let error = aligner
+        .finish(&[0], &mut lanes, &mut pairs)
+        .expect_err("five in scope, one that was altered on both sides, and one of nothing");
+    assert_eq!(error, KeyedError::LeftOver { max: 7 });
+}
+
+/// Whether a unit fits, with so many records kept at most. `records`: side, key or 0, value.
+fn fits(grouping: Grouping, tuning: KeyedTuning, records: &[(Side, u64, u64)], left_over_max: usize) -> bool {
+    let mut unit = Unit::new(grouping, [1, 1], tuning);
+    for &(side, key, value) in records {
+        unit.push(side, 0, key, value);
+    }
+    let Unit { mut aligner, mut lanes, mut pairs, .. } = unit;
+    // Nothing of the source is in scope.
+    aligner.list(vec![OffsetRange { start: 100, end: 200 }], left_over_max);
+    match aligner.finish(&[0], &mut lanes, &mut pairs) {
+        Ok(_) => true,
+        Err(KeyedError::LeftOver { max }) if max == left_over_max => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn whatever_is_kept_of_either_side_counts() {
+    let [source, target] = Side::BOTH;
+    let tuning = KeyedTuning::default;
+    let keyed = [1, 2, 3].map(|n| (target, n, n));
+    let unordered = [1, 2, 3].map(|n| (target, 0, n));
+    let kept =
+        [(BY_KEY, keyed), (BY_KEY, unordered), (Grouping::Key, unordered), (Grouping::Multiset, keyed)];
+    for (grouping, records) in kept {
+        let all = [2, 3].map(|max| fits(grouping, tuning(), &records, max));
+        assert_eq!(all, [false, true], "of the target, {grouping:?}");
+        let of_source = records.map(|(_, key, value)| (source, key, value));
+        let passed = grouping == BY_KEY && records == keyed;
+        let all = [2, 3].map(|max| fits(grouping, tuning(), &of_source, max));
+        assert_eq!(all, [passed, true], "of the source out of scope, {grouping:?}");
+    }
+    let [own, others] = [[1, 2, 3].map(|n| (source, 0, n)), [1, 3, 4].map(|n| (target, 0, n))];
+    let unsolved = [own, others].concat();
+    let all = [3, 4].map(|max| fits(Grouping::Key, solves_nothing(), &unsolved, max));
+    assert_eq!(all, [false, true], "what is not solved");
 }

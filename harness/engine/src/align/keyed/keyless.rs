@@ -1,8 +1,8 @@
 //! The records without a key of one lane on each side as a sequence of their own, where their order is promised:
 //! one [`PairAligner`] over the two lanes with all other records left out.
 
-use super::{KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
-use crate::align::{Item, Log, LogError, Outcome, PairAligner, Rules};
+use super::{KeyedError, KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
+use crate::align::{Counted, Item, Log, LogError, Outcome, PairAligner, Rules};
 use crate::record::{OffsetRange, Side};
 
 /// Stands for the first offset of a lane, which is known only when its first record arrives.
@@ -30,21 +30,28 @@ impl Keyless {
         if self.aligner.waits_for_target() { self.aligner.held()[0] as u64 } else { 0 }
     }
 
-    /// `starts`: the first offset of the scope on each side, if there is any.
+    /// `starts`: the first offset of the scope on each side, if there is any. `left_over_max`: how many outcomes there may
+    /// be.
     pub fn finish(
         self,
         history_start: i64,
         starts: [i64; 2],
+        left_over_max: usize,
         log: &mut dyn LaneLog,
         sink: &mut dyn PairSink,
-    ) -> Result<Vec<LaneOutcome>, LogError> {
+    ) -> Result<Vec<LaneOutcome>, KeyedError> {
         let mut log = KeylessLog { log, starts };
-        let alignment = self.aligner.finish_from([history_start, starts[0]], &mut log)?;
+        let source_start = starts[0].max(history_start);
+        let alignment = self.aligner.finish_from([history_start, source_start], &mut log)?;
         for run in alignment.runs.as_slice() {
             for n in 0..run.count as i64 {
                 let (source, target) = ((0, run.source_offset + n), (0, run.target_offset + n));
                 sink.matched(LanePair { source, target });
             }
+        }
+        let unsolved: u64 = alignment.unsolved.iter().map(Counted::records).sum();
+        if alignment.outcomes.len() as u64 + unsolved > left_over_max as u64 {
+            return Err(KeyedError::LeftOver { max: left_over_max });
         }
         let mut outcomes: Vec<LaneOutcome> = alignment.outcomes.into_iter().map(in_only_lanes).collect();
         for side in Side::BOTH {

@@ -28,9 +28,9 @@ pub(super) struct LeftOver {
     listed: Vec<OffsetRange>,
     /// Those that have none.
     passed: Passed,
-    /// How many source records there are in the rest that need an outcome, and may be.
-    source_records: usize,
-    source_records_max: usize,
+    /// How many records are kept in the rest, of both sides, and may be.
+    kept: usize,
+    kept_max: usize,
     outcomes: Vec<LaneOutcome>,
     /// Target records of groups that have none left over on the source.
     target_only: Placed,
@@ -39,20 +39,23 @@ pub(super) struct LeftOver {
     multiset: [Placed; 2],
 }
 
-/// Where originals are looked for, in every source lane: the scope, then what lies before it.
+/// Where originals are looked for, in every source lane: what was read up to the barrier, then what lies before it, then
+/// what was read behind the barrier; nothing before `history_start`.
 pub(super) struct Scope {
     pub history_start: i64,
     pub start: i64,
+    pub barrier: i64,
     pub end: i64,
 }
 
 impl LeftOver {
-    pub fn new(listed: Vec<OffsetRange>, source_records_max: usize) -> Self {
+    /// `kept`: how many records have an outcome elsewhere already; `kept_max`: how many may have one altogether.
+    pub fn new(listed: Vec<OffsetRange>, kept: usize, kept_max: usize) -> Self {
         Self {
             listed,
             passed: Passed::default(),
-            source_records: 0,
-            source_records_max,
+            kept,
+            kept_max,
             outcomes: Vec::new(),
             target_only: Placed::default(),
             contested: Vec::new(),
@@ -64,15 +67,14 @@ impl LeftOver {
     pub fn add_alone(&mut self, side: Side, lane: usize, item: Item) {
         match side {
             Side::Target => self.target_only.push(lane, item),
-            Side::Source if self.is_listed(lane, &item) => {
-                self.outcomes.push(missing(lane, item));
-                self.source_records += 1;
-            }
+            Side::Source if self.is_listed(lane, &item) => self.outcomes.push(missing(lane, item)),
             Side::Source => {
                 self.passed.records += 1;
                 self.passed.sum = self.passed.sum.wrapping_add(item.identity);
+                return;
             }
         }
+        self.kept += 1;
     }
 
     fn is_listed(&self, lane: usize, item: &Item) -> bool {
@@ -86,8 +88,8 @@ impl LeftOver {
 
     /// Whether all that was added is not too much.
     pub fn check(&self) -> Result<(), KeyedError> {
-        match self.source_records > self.source_records_max {
-            true => Err(KeyedError::LeftOver { max: self.source_records_max }),
+        match self.kept > self.kept_max {
+            true => Err(KeyedError::LeftOver { max: self.kept_max }),
             false => Ok(()),
         }
     }
@@ -95,7 +97,7 @@ impl LeftOver {
     /// A record to which order does not matter, and that matches none on the other side.
     pub fn add_unordered(&mut self, side: Side, lane: usize, item: Item) {
         self.multiset[side as usize].push(lane, item);
-        self.source_records += usize::from(side == Side::Source && self.is_listed(lane, &item));
+        self.kept += 1;
     }
 
     /// What the solution of a group leaves over. `order_counts`: whether records have a place within it.
@@ -120,9 +122,9 @@ impl LeftOver {
                 });
             }
         }
-        self.source_records += reordered.len() + unsolved[0].len();
+        self.kept += reordered.len() + unsolved.iter().map(Vec::len).sum::<usize>();
         if order_counts && left_over.iter().all(|indices| !indices.is_empty()) {
-            self.source_records += left_over[0].len();
+            self.kept += left_over.iter().map(Vec::len).sum::<usize>();
             self.contested.push(Contested::new(sides, matched, left_over));
             return;
         }
@@ -209,7 +211,8 @@ fn write(
 }
 
 /// For each record of `targets`, one after the other: the first source record, by lane and offset, that it is a copy
-/// of, with its lane; in scope, or else before it.
+/// of, with its lane; in scope, or else before it, or else behind the barrier: what is judged does not hide behind what is
+/// not.
 fn find_originals(
     targets: &[&Placed],
     rules: &Rules,
@@ -222,16 +225,19 @@ fn find_originals(
     for (t, item) in targets.iter().enumerate() {
         wanted.entry(item.identity).or_default().push(t);
     }
-    let in_scope = scopes.iter().map(|scope| OffsetRange { start: scope.start, end: scope.end });
-    let before = scopes.iter().map(|scope| OffsetRange { start: scope.history_start, end: scope.start });
-    for (lane, range) in in_scope.enumerate().chain(before.enumerate()) {
+    let range = |start: i64, end: i64| OffsetRange { start, end };
+    let start = |scope: &Scope| scope.start.max(scope.history_start);
+    let in_scope = scopes.iter().map(|scope| range(start(scope), scope.end.min(scope.barrier)));
+    let before = scopes.iter().map(|scope| range(scope.history_start, scope.start));
+    let behind = scopes.iter().map(|scope| range(start(scope).max(scope.barrier), scope.end));
+    for (lane, range) in in_scope.enumerate().chain(before.enumerate()).chain(behind.enumerate()) {
         if wanted.is_empty() {
             break;
         }
         if range.start >= range.end {
             continue;
         }
-        log.read(Side::Source, lane, range, &mut |item| {
+        log.read_left(Side::Source, lane, range, &mut |item| {
             if let Some(copies) = wanted.get_mut(&item.identity) {
                 copies.retain(|&t| {
                     let found = rules.matches(item, targets[t]);

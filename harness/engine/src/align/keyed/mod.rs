@@ -13,7 +13,8 @@
 //!
 //! Where equal records lie in several lanes of one side, each record has one outcome all the same, but which of the
 //! equal records is matched with which may depend on their arrival; what a choice among them puts in order is matched.
-//! Everywhere else nothing depends on arrival.
+//! Of several source lanes, records read behind the barrier get what is left when all others had their turn. Everywhere
+//! else nothing depends on arrival.
 //!
 //! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
 //! is *open* from there on and goes to an [`OpenStore`]; at the end `solve` solves the open groups one bucket at a
@@ -116,6 +117,18 @@ pub trait LaneLog {
         range: OffsetRange,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError>;
+
+    /// The same, for what can do without records that were deleted since they were pushed: a log that knows them passes
+    /// over them.
+    fn read_left(
+        &mut self,
+        side: Side,
+        lane: usize,
+        range: OffsetRange,
+        visit: &mut dyn FnMut(&Item) -> bool,
+    ) -> Result<(), LogError> {
+        self.read(side, lane, range, visit)
+    }
 }
 
 /// What became of a record, and in which lanes that is.
@@ -159,9 +172,9 @@ pub enum KeyedError {
     /// The store of open groups failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// More source records than allowed are without a match in order.
+    /// More records than allowed are without a match in order.
     #[error(
-        "more than {max} source records are not on the target, or not in their place there, and do not fit into \
+        "more than {max} records are on one side only, or not in the same place on both, and do not fit into \
          limits.memory; allow more, or run again when replication has caught up"
     )]
     LeftOver {
@@ -170,5 +183,7 @@ pub enum KeyedError {
     },
 }
 
+#[cfg(test)]
+mod gone_tests;
 #[cfg(test)]
 mod held_tests;

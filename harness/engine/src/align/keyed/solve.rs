@@ -1,7 +1,7 @@
 //! Solves one group of records that are all in memory: who is matched in order, who is reordered, who is left over.
 //! Pure; knows no duplicates, for which the history counts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::KeyedTuning;
@@ -74,23 +74,51 @@ pub(super) struct Solution {
     pub left_over: [Vec<usize>; 2],
 }
 
-/// A group in which order does not count.
-pub(super) fn multiset(sides: [&Placed; 2], rules: &Rules) -> Solution {
-    let matched = first_free(&sides[0].items, &sides[1].items, rules);
+/// By source index: whether a record takes only what all others leave, for it lies behind the barrier of its lane. Of one
+/// lane alone that follows from the order. `barrier`: by lane; empty where there is none.
+fn late(source: &Placed, barrier: &[i64]) -> Vec<bool> {
+    let several = source.lanes.first() != source.lanes.last();
+    let behind = |(lane, item): (usize, Item)| barrier.get(lane).is_some_and(|&end| item.offset >= end);
+    source.iter().map(|record| several && behind(record)).collect()
+}
+
+/// Index pairs: each source record in turn, late ones last, with the first target record that is equal and free.
+fn in_turn(source: &[Item], late: &[bool], target: &[Item], rules: &Rules) -> Vec<(usize, usize)> {
+    let mut turn: Vec<usize> = (0..source.len()).collect();
+    turn.sort_by_key(|&at| late[at]);
+    let items: Vec<Item> = turn.iter().map(|&at| source[at]).collect();
+    let mut pairs: Vec<(usize, usize)> =
+        first_free(&items, target, rules).into_iter().map(|(s, t)| (turn[s], t)).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+/// A group in which order does not count. `barrier`: by source lane, what lies behind it takes no copy from the others.
+pub(super) fn multiset(sides: [&Placed; 2], rules: &Rules, barrier: &[i64]) -> Solution {
+    let matched = in_turn(&sides[0].items, &late(sides[0], barrier), &sides[1].items, rules);
     let mut solution = Solution { matched, ..Solution::default() };
     solution.left_over = [0, 1].map(|side| free(sides[side].len(), &solution.matched, side, &[]));
     solution
 }
 
-/// A group in which order counts.
-pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning) -> Solution {
+/// A group in which order counts. `barrier`: by source lane, what lies behind it takes no copy from the others.
+pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning, barrier: &[i64]) -> Solution {
     let mut solution = Solution::default();
     let mut taken = [vec![false; sides[0].len()], vec![false; sides[1].len()]];
-    for (_, source) in sides[0].by_lane() {
-        for (_, target) in sides[1].by_lane() {
-            let indices = [source.clone(), target];
+    let late = late(sides[0], barrier);
+    // By source and target lane: one past the last target record that is matched.
+    let mut next: HashMap<(usize, usize), usize> = HashMap::new();
+    let turns = [false, true].into_iter().filter(|turn| late.contains(turn));
+    let lanes = sides[0].by_lane();
+    let lanes_in_turn = turns.flat_map(|turn| lanes.iter().cloned().map(move |lane| (turn, lane)));
+    for (turn, (source_lane, source)) in lanes_in_turn {
+        for (target_lane, target) in sides[1].by_lane() {
+            // What is late comes after all that is not, on the target, too.
+            let start = next.get(&(source_lane, target_lane)).copied().unwrap_or(target.start);
+            let indices = [source.clone(), start..target.end];
+            let fits = |side: usize, at: usize| !taken[side][at] && (side == 1 || late[at] == turn);
             let indices = [0, 1].map(|side: usize| -> Vec<usize> {
-                indices[side].clone().filter(|&at| !taken[side][at]).collect()
+                indices[side].clone().filter(|&at| fits(side, at)).collect()
             });
             let items = [0, 1].map(|side: usize| -> Vec<Item> {
                 indices[side].iter().map(|&at| sides[side].items[at]).collect()
@@ -99,6 +127,7 @@ pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning) 
             for (s, t) in pairs {
                 let (s, t) = (indices[0][s], indices[1][t]);
                 (taken[0][s], taken[1][t]) = (true, true);
+                next.insert((source_lane, target_lane), t + 1);
                 solution.matched.push((s, t));
             }
             for side in [0, 1] {
@@ -112,8 +141,11 @@ pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning) 
     solution.unsolved.iter_mut().for_each(|indices| indices.sort_unstable());
     let rest = [0, 1].map(|side| free(sides[side].len(), &solution.matched, side, &solution.unsolved[side]));
     let items = [0, 1].map(|side: usize| sides[side].select(&rest[side]).items);
-    let reordered: Vec<(usize, usize)> =
-        first_free(&items[0], &items[1], rules).into_iter().map(|(s, t)| (rest[0][s], rest[1][t])).collect();
+    let late: Vec<bool> = rest[0].iter().map(|&at| late[at]).collect();
+    let reordered: Vec<(usize, usize)> = in_turn(&items[0], &late, &items[1], rules)
+        .into_iter()
+        .map(|(s, t)| (rest[0][s], rest[1][t]))
+        .collect();
     let placed: Vec<(usize, usize)> = solution.matched.iter().chain(&reordered).copied().collect();
     solution.left_over = [0, 1].map(|side| free(sides[side].len(), &placed, side, &solution.unsolved[side]));
     solution.reordered = reordered;

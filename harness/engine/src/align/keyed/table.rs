@@ -191,6 +191,8 @@ pub(super) struct Table {
     one_lane_each: bool,
     waiting_max: usize,
     groups: HashMap<u64, Group, PassThrough>,
+    /// How many of them are open.
+    open: usize,
     nodes: Nodes,
     held: [Vec<usize>; 2],
 }
@@ -202,6 +204,7 @@ impl Table {
             one_lane_each: lanes == [1, 1],
             waiting_max,
             groups: HashMap::default(),
+            open: 0,
             nodes: Nodes { nodes: Vec::new(), free: NONE },
             held: lanes.map(|lanes| vec![0; lanes]),
         }
@@ -210,6 +213,11 @@ impl Table {
     /// Records that wait, by lane.
     pub fn held(&self, side: Side) -> &[usize] {
         &self.held[side as usize]
+    }
+
+    /// Groups that are open; each is remembered, at about the cost of a record.
+    pub fn open_groups(&self) -> usize {
+        self.open
     }
 
     /// The next record of `lane`, which belongs to `group`.
@@ -269,7 +277,9 @@ impl Table {
         group: u64,
         mut give: impl FnMut(Lane, &Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        match self.groups.insert(group, Group::Open) {
+        let before = self.groups.insert(group, Group::Open);
+        self.open += usize::from(!matches!(before, Some(Group::Open)));
+        match before {
             Some(Group::Waiting(waiting)) => self.give_up(&waiting, &mut give),
             Some(Group::Open) | None => Ok(()),
         }
@@ -297,6 +307,7 @@ impl Table {
             }
         }
         self.nodes = Nodes { nodes: Vec::new(), free: NONE };
+        self.open = 0;
         Ok(())
     }
 

@@ -37,8 +37,12 @@ fn item(word: &str) -> Item {
 
 impl Case {
     fn judge(self) -> Vec<Standing> {
+        self.judge_from(LogStarts::default())
+    }
+
+    fn judge_from(self, starts: LogStarts) -> Vec<Standing> {
         let (mut pair, mut log) = self.classified();
-        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, [0, 0], &mut log).expect("in memory");
+        judge_compacted(&mut pair, &Rules::default(), &self.cleaning, starts, &mut log).expect("in memory");
         pair.standings
     }
 
@@ -226,7 +230,47 @@ fn what_was_not_judged_is_not_called_compacted() {
     for standing in [Standing::Unverifiable, Standing::Beyond] {
         let (mut pair, mut log) = case().classified();
         pair.standings.fill(standing);
-        judge_compacted(&mut pair, &Rules::default(), &case().cleaning, [0, 0], &mut log).expect("in memory");
+        judge_compacted(&mut pair, &Rules::default(), &case().cleaning, LogStarts::default(), &mut log)
+            .expect("in memory");
         assert_eq!(pair.standings, [standing]);
     }
+}
+
+#[test]
+fn where_the_beginning_of_a_log_is_gone_no_tombstone_proves_that_it_held_no_older_value() {
+    let judge = |planned: i64, now: i64| {
+        let case = Case { start: [5, 5], ..case("5:a=x@2 6:b=3", "6:b=3", [7, 7]) };
+        case.judge_from(LogStarts { planned: [0, planned], now: [0, now] })
+    };
+    assert_eq!(judge(0, 0), [Standing::Compacted]);
+    assert_eq!(judge(3, 3), [Standing::Compacted], "gone before the run");
+    assert_eq!(judge(0, 3), [Standing::CompactedOrDropped]);
+}
+
+#[test]
+fn what_has_its_place_in_a_part_that_is_gone_is_unverifiable_and_the_rest_is_judged() {
+    // More matches than are looked back over.
+    let matched: Vec<String> = (1..=100).map(|n| format!("{n}:k={n}")).collect();
+    let [source, target] = [
+        format!("0:a=1 {} 101:c=1 102:c=2 103:a=2", matched.join(" ")),
+        format!("{} 102:c=2 103:a=2", matched.join(" ")),
+    ]
+    .map(|log| -> &'static str { log.leak() });
+    let judge =
+        |now: i64| case(source, target, [104, 104]).judge_from(LogStarts { planned: [0, 0], now: [0, now] });
+    assert_eq!(judge(0), [Standing::Compacted; 2]);
+    assert_eq!(judge(30), [Standing::Unverifiable, Standing::Compacted]);
+    assert_eq!(judge(60), [Standing::Unverifiable; 2]);
+}
+
+#[test]
+fn whether_an_offset_before_the_beginning_of_the_log_was_free_cannot_be_told() {
+    let judge = |source: &'static str, target_log_start: i64| {
+        let case = Case { start: [5, 6], ..case(source, "6:b=2 7:a=3", [8, 8]) };
+        let starts = [5, target_log_start];
+        case.judge_from(LogStarts { planned: starts, now: starts })
+    };
+    assert_eq!(judge("5:a=1 6:b=2 7:a=3", 5), [Standing::Compacted]);
+    assert_eq!(judge("5:a=1 6:b=2 7:a=3", 6), [Standing::CompactedOrDropped]);
+    assert_eq!(judge("5:c=1 6:b=2 7:a=3", 6), [MISSING], "compaction leaves a last value");
 }

@@ -3,19 +3,27 @@
 
 use std::collections::HashSet;
 
-use super::shape::{Field, Kind, Shape};
+use super::shape::{Field, Kind, MAX_DEPTH, Shape, ShapeError, Type};
 use crate::decode::paths::{Paths, Step};
 
-/// Notes every difference. Two named types that were compared once are not compared again, so recursion ends.
-pub(super) fn compare<'a>(source: &'a Shape, target: &'a Shape, paths: &mut Paths<'a>) {
-    let mut walk = Walk { source, target, seen: HashSet::new() };
+/// Notes every difference. Two named types that were compared once are not compared again, so recursion ends; where it
+/// would go too deep before that and nothing differs, it fails.
+pub(super) fn compare<'a>(
+    source: &'a Shape,
+    target: &'a Shape,
+    paths: &mut Paths<'a>,
+) -> Result<(), ShapeError> {
+    let mut walk = Walk { source, target, seen: HashSet::new(), depth: 0, cut_short: false };
     walk.types(source.root, target.root, paths);
+    if walk.cut_short && paths.is_empty() { Err(ShapeError::Deep) } else { Ok(()) }
 }
 
 struct Walk<'a> {
     source: &'a Shape,
     target: &'a Shape,
     seen: HashSet<(usize, usize)>,
+    depth: usize,
+    cut_short: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -23,6 +31,11 @@ impl<'a> Walk<'a> {
         if !self.seen.insert((a, b)) {
             return;
         }
+        if self.depth > MAX_DEPTH {
+            self.cut_short = true;
+            return;
+        }
+        self.depth += 1;
         let (x, y) = (self.source.of(a), self.target.of(b));
         let (label_x, label_y) = (self.source.label(a), self.target.label(b));
         if label_x != label_y {
@@ -34,6 +47,11 @@ impl<'a> Walk<'a> {
         if x.aliases != y.aliases {
             paths.differ("aliases of the type");
         }
+        self.parts(x, y, paths);
+        self.depth -= 1;
+    }
+
+    fn parts(&mut self, x: &'a Type, y: &'a Type, paths: &mut Paths<'a>) {
         match (&x.kind, &y.kind) {
             (Kind::Array(a), Kind::Array(b)) => paths.within(Step::Items, |p| self.types(*a, *b, p)),
             (Kind::Map(a), Kind::Map(b)) => paths.within(Step::Entry, |p| self.types(*a, *b, p)),
@@ -98,7 +116,7 @@ mod tests {
     fn differences(source: &str, target: &str) -> Vec<String> {
         let (a, b) = (Shape::parse(source, &[]).unwrap(), Shape::parse(target, &[]).unwrap());
         let mut paths = Paths::new();
-        compare(&a, &b, &mut paths);
+        compare(&a, &b, &mut paths).unwrap();
         paths.into_list()
     }
 
@@ -117,6 +135,32 @@ mod tests {
         assert_eq!(differences(&a, &b), Vec::<String>::new());
         let list = r#"{"type":"record","name":"N","fields":[{"name":"next","type":["null","N"]}]}"#;
         assert_eq!(differences(list, list), Vec::<String>::new());
+    }
+
+    #[test]
+    fn types_that_nest_too_deep_to_be_compared_are_an_error_value_unless_something_differs_before() {
+        let holds = |name: &str, of: &str| {
+            let list = format!(r#"{{"type":"array","items":{of}}}"#);
+            format!(r#"{{"type":"record","name":"{name}","fields":[{{"name":"x","type":{list}}}]}}"#)
+        };
+        let chain = |length: usize, last: &str| {
+            let of = |n: usize| if n == 0 { last.to_owned() } else { format!("\"R{}\"", n - 1) };
+            let texts: Vec<String> = (0..length).map(|n| holds(&format!("R{n}"), &of(n))).collect();
+            Shape::parse(&format!("\"R{}\"", length - 1), &texts).unwrap()
+        };
+        let compared = |a: &Shape, b: &Shape| {
+            let mut paths = Paths::new();
+            compare(a, b, &mut paths).map(|()| paths.into_list().is_empty())
+        };
+        let [short, long, other] =
+            [(20, "\"int\""), (2_000, "\"int\""), (2_000, "\"long\"")].map(|(n, last)| chain(n, last));
+        assert_eq!(compared(&short, &short), Ok(true));
+        assert_eq!(compared(&long, &long), Err(ShapeError::Deep));
+        assert_eq!(compared(&long, &other), Err(ShapeError::Deep), "too deep to be seen");
+        assert_eq!(compared(&short, &long), Ok(false));
+        // One that holds itself is compared with each type of the other.
+        let itself = Shape::parse(&holds("R1999", "\"R1999\""), &[]).unwrap();
+        assert_eq!(compared(&itself, &long), Ok(false));
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+/// Types within types: a schema that nests deeper is not read, nor is deeper data judged. Whatever goes from a type into
+/// its parts would overflow its stack somewhere, and through references types nest deeper than any one text.
+pub(super) const MAX_DEPTH: usize = 200;
+
 /// A schema with its references resolved.
 #[derive(Clone, Debug)]
 pub(in crate::decode) struct Shape {
@@ -100,6 +104,8 @@ pub(in crate::decode) enum ShapeError {
     Twice(String),
     #[error("{of} has two fields or symbols of the name {name}")]
     Members { of: String, name: String },
+    #[error("it nests deeper than {max} types", max = MAX_DEPTH)]
+    Deep,
 }
 
 impl Shape {
@@ -118,39 +124,45 @@ impl Shape {
     }
 
     /// The same layout for an Avro library: one text without references, with plain names for types, fields and
-    /// symbols (libraries refuse names that others let pass) and without logical types (they alter values).
-    pub(super) fn plain_layout(&self) -> Value {
-        self.plain(self.root, &mut BTreeSet::new())
+    /// symbols (libraries refuse names that others let pass) and without logical types (they alter values). Fails where
+    /// it nests too deep.
+    pub(super) fn plain_layout(&self) -> Result<Value, ShapeError> {
+        self.plain(self.root, 0, &mut BTreeSet::new())
     }
 
-    fn plain(&self, index: usize, defined: &mut BTreeSet<usize>) -> Value {
+    fn plain(&self, index: usize, depth: usize, defined: &mut BTreeSet<usize>) -> Result<Value, ShapeError> {
+        if depth > MAX_DEPTH {
+            return Err(ShapeError::Deep);
+        }
         let kind = &self.of(index).kind;
         let named = matches!(kind, Kind::Record { .. } | Kind::Enum { .. } | Kind::Fixed { .. });
         let name = format!("T{index}");
         if named && !defined.insert(index) {
-            return Value::String(name);
+            return Ok(Value::String(name));
         }
         let numbered = |letter: &str, i: usize| format!("{letter}{i}");
-        match kind {
+        let mut part = |index: usize| self.plain(index, depth + 1, defined);
+        Ok(match kind {
             Kind::Primitive(primitive) => Value::String(primitive.as_str().to_owned()),
-            Kind::Array(items) => json!({"type": "array", "items": self.plain(*items, defined)}),
-            Kind::Map(values) => json!({"type": "map", "values": self.plain(*values, defined)}),
+            Kind::Array(items) => json!({"type": "array", "items": part(*items)?}),
+            Kind::Map(values) => json!({"type": "map", "values": part(*values)?}),
             Kind::Union(branches) => {
-                Value::Array(branches.iter().map(|branch| self.plain(*branch, defined)).collect())
+                let branches = branches.iter().map(|branch| part(*branch));
+                Value::Array(branches.collect::<Result<Vec<Value>, ShapeError>>()?)
             }
             Kind::Record { fields, .. } => {
-                let fields = fields.iter().enumerate();
-                let fields: Vec<Value> = fields
-                    .map(|(i, f)| json!({"name": numbered("f", i), "type": self.plain(f.of, defined)}))
-                    .collect();
-                json!({"type": "record", "name": name, "fields": fields})
+                let mut plain = Vec::new();
+                for (i, field) in fields.iter().enumerate() {
+                    plain.push(json!({"name": numbered("f", i), "type": part(field.of)?}));
+                }
+                json!({"type": "record", "name": name, "fields": plain})
             }
             Kind::Enum { symbols, .. } => {
                 let symbols: Vec<String> = (0..symbols.len()).map(|i| numbered("s", i)).collect();
                 json!({"type": "enum", "name": name, "symbols": symbols})
             }
             Kind::Fixed { size, .. } => json!({"type": "fixed", "name": name, "size": size}),
-        }
+        })
     }
 
     /// What a person calls the type: `string`, `record orders.Line`.
@@ -403,6 +415,32 @@ mod tests {
     }
 
     #[test]
+    fn types_that_nest_deeper_than_is_read_through_references_are_an_error_value() {
+        let record = |name: usize, of: &str| {
+            format!(r#"{{"type":"record","name":"R{name}","fields":[{{"name":"x","type":{of}}}]}}"#)
+        };
+        // Each in a text of its own, and each holds the one before it.
+        let chain = |length: usize| {
+            let of =
+                |name: usize| if name == 0 { "\"int\"".to_owned() } else { format!("\"R{}\"", name - 1) };
+            let texts: Vec<String> = (0..length).map(|name| record(name, &of(name))).collect();
+            Shape::parse(&format!("\"R{}\"", length - 1), &texts).unwrap().plain_layout()
+        };
+        assert!(chain(MAX_DEPTH / 2).is_ok());
+        assert!(chain(MAX_DEPTH).is_ok());
+        assert_eq!(chain(MAX_DEPTH + 1).unwrap_err(), ShapeError::Deep);
+        assert_eq!(chain(50 * MAX_DEPTH).unwrap_err().to_string(), "it nests deeper than 200 types");
+        // Side by side in one text they are many and not deep.
+        let fields = (0..1_000).map(|n| match n {
+            0 => format!(r#"{{"name":"f0","type":{}}}"#, record(0, "\"int\"")),
+            n => format!(r#"{{"name":"f{n}","type":{}}}"#, record(n, &format!("\"R{}\"", n - 1))),
+        });
+        let fields: Vec<String> = fields.collect();
+        let wide = format!(r#"{{"type":"record","name":"All","fields":[{}]}}"#, fields.join(","));
+        assert!(shape(&wide).plain_layout().is_ok());
+    }
+
+    #[test]
     fn the_plain_layout_is_what_an_avro_library_reads_out_of_the_original_text() {
         let text = r#"{"type":"record","name":"Order","namespace":"shop","doc":"d","fields":[
             {"name":"id","type":"long","default":0},
@@ -412,7 +450,7 @@ mod tests {
             {"name":"state","type":{"type":"enum","name":"State","symbols":["NEW","OLD"],"default":"NEW"}},
             {"name":"last","type":["null","Line"],"default":null}]}"#;
         let theirs = apache_avro::Schema::parse_str(text).unwrap().canonical_form();
-        let ours = apache_avro::Schema::parse(&shape(text).plain_layout()).unwrap().canonical_form();
+        let ours = apache_avro::Schema::parse(&shape(text).plain_layout().unwrap()).unwrap().canonical_form();
         let strip = |text: &str| {
             let text = regex::Regex::new(r#""name":"[^"]*""#).unwrap().replace_all(text, "N").into_owned();
             regex::Regex::new(r#""(T\d+|shop\.\w+|s\d|NEW|OLD)""#)

@@ -1,11 +1,10 @@
 //! Walks one Avro datum strictly: every byte accounted for, bounded in depth and in items. Builds no value, so that
 //! `decode: all` costs one pass. Its faults name a path and a reason, never a value.
 
-use super::shape::{Kind, Primitive, Shape};
-use crate::decode::paths::{Step, render};
+use std::collections::HashSet;
 
-/// Types within types; deeper data is not judged. A decoder that recurses would overflow its stack somewhere.
-pub(super) const MAX_DEPTH: usize = 200;
+use super::shape::{Kind, MAX_DEPTH, Primitive, Shape};
+use crate::decode::paths::{Step, render};
 
 /// Items that take no bytes (nulls, empty records) could otherwise be claimed without end.
 const MAX_EMPTY_ITEMS: u64 = 65_536;
@@ -21,12 +20,18 @@ pub(in crate::decode) enum Fault {
 
 /// Walks `bytes` from the first to the last.
 pub(super) fn walk(shape: &Shape, bytes: &[u8]) -> Result<(), Fault> {
-    let mut walk = Walk { shape, bytes, at: 0, items_without_bytes: 0 };
+    let mut walk = Walk::new(shape, bytes, false);
     walk.any(shape.root, 0).map_err(|stop| stop.fault())?;
     match bytes.len() - walk.at {
         0 => Ok(()),
         left => Err(Fault::Broken(format!("{left} bytes are left over after the value"))),
     }
+}
+
+/// Whether a map anywhere in `bytes`, which are one datum, holds a key twice.
+pub(super) fn repeats_a_key(shape: &Shape, bytes: &[u8]) -> bool {
+    let mut walk = Walk::new(shape, bytes, true);
+    walk.any(shape.root, 0).is_ok() && walk.repeats_a_key
 }
 
 struct Walk<'a> {
@@ -35,6 +40,8 @@ struct Walk<'a> {
     at: usize,
     /// Of all arrays and maps together.
     items_without_bytes: u64,
+    watches_keys: bool,
+    repeats_a_key: bool,
 }
 
 /// A fault on its way out: steps from the inside.
@@ -67,6 +74,10 @@ impl<'a> Stop<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(shape: &'a Shape, bytes: &'a [u8], watches_keys: bool) -> Self {
+        Self { shape, bytes, at: 0, items_without_bytes: 0, watches_keys, repeats_a_key: false }
+    }
+
     fn any(&mut self, index: usize, depth: usize) -> Result<(), Stop<'a>> {
         if depth > MAX_DEPTH {
             return Err(Stop::beyond(format!("it nests deeper than {MAX_DEPTH} types")));
@@ -76,9 +87,13 @@ impl<'a> Walk<'a> {
             Kind::Array(items) => self.blocks(|walk, index| {
                 walk.any(*items, depth + 1).map_err(|stop| stop.under(Step::Item(index)))
             }),
-            Kind::Map(values) => self.blocks(|walk, _| {
-                walk.string().and_then(|()| walk.any(*values, depth + 1)).map_err(|s| s.under(Step::Entry))
-            }),
+            Kind::Map(values) => {
+                let mut keys = HashSet::new();
+                self.blocks(|walk, _| {
+                    let entry = walk.key(&mut keys).and_then(|()| walk.any(*values, depth + 1));
+                    entry.map_err(|stop| stop.under(Step::Entry))
+                })
+            }
             Kind::Union(branches) => {
                 let branch = self.long()?;
                 let branch = usize::try_from(branch).ok().and_then(|n| branches.get(n));
@@ -111,7 +126,7 @@ impl<'a> Walk<'a> {
             Primitive::Float => self.take(4).map(|_| ()),
             Primitive::Double => self.take(8).map(|_| ()),
             Primitive::Bytes => self.sized().map(|_| ()),
-            Primitive::String => self.string(),
+            Primitive::String => self.string().map(|_| ()),
         }
     }
 
@@ -161,11 +176,15 @@ impl<'a> Walk<'a> {
         self.take(length)
     }
 
-    fn string(&mut self) -> Result<(), Stop<'a>> {
-        match std::str::from_utf8(self.sized()?) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Stop::because("a string is not UTF-8")),
-        }
+    fn string(&mut self) -> Result<&'a str, Stop<'a>> {
+        std::str::from_utf8(self.sized()?).map_err(|_| Stop::because("a string is not UTF-8"))
+    }
+
+    /// The key of a map's entry; `keys`: those of the map so far.
+    fn key(&mut self, keys: &mut HashSet<&'a str>) -> Result<(), Stop<'a>> {
+        let key = self.string()?;
+        self.repeats_a_key |= self.watches_keys && !keys.insert(key);
+        Ok(())
     }
 
     fn int(&mut self) -> Result<i32, Stop<'a>> {
@@ -241,6 +260,20 @@ mod tests {
         let list = r#"{"type":"record","name":"N","fields":[{"name":"next","type":["null","N"]}]}"#;
         assert_eq!(walk_text(list, &[2, 2, 2, 0]), Ok(()));
         assert!(matches!(walk_text(list, &vec![2; 1 << 20]), Err(Fault::Beyond(_))));
+    }
+
+    #[test]
+    fn a_key_that_a_map_holds_twice_is_seen_wherever_the_map_is() {
+        let maps =
+            r#"{"type":"array","items":{"type":"map","values":["null",{"type":"map","values":"int"}]}}"#;
+        let shape = Shape::parse(maps, &[]).unwrap();
+        // Two maps with the key `a`; in one of them, a map within it with `b` in two blocks.
+        let inner = |second: u8| [&[2, 2, b'a', 2, 2, 2, b'b', 4][..], &[2, 2, second, 6, 0, 0]].concat();
+        for (second, twice) in [(b'b', true), (b'c', false)] {
+            let bytes = [&[4, 2, 2, b'a', 0, 0][..], &inner(second), &[0]].concat();
+            assert_eq!(walk(&shape, &bytes), Ok(()));
+            assert_eq!(repeats_a_key(&shape, &bytes), twice);
+        }
     }
 
     #[test]

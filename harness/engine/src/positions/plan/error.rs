@@ -30,6 +30,17 @@ pub enum PlanError {
         /// What to do.
         hint: String,
     },
+    /// Topics that are written out, or that a pattern matches, and that the source does not describe.
+    #[error(
+        "source \"{alias}\" does not describe {}, which topics.include names: see that the names are right, that the topics \
+         are there and that this client may describe them, or take them out", topics.join(", ")
+    )]
+    TopicNotShown {
+        /// Alias of the source.
+        alias: String,
+        /// Their names.
+        topics: Vec<String>,
+    },
     /// The group patterns match nothing that has a position.
     #[error(
         "no consumer group on source \"{alias}\" matches groups.include [{patterns}] and has a committed offset on \
@@ -139,6 +150,7 @@ impl PlanError {
         match self {
             Self::SameCluster { .. }
             | Self::NoTopic { .. }
+            | Self::TopicNotShown { .. }
             | Self::NoGroup { .. }
             | Self::TargetTopicAbsent { .. }
             | Self::FewerPartitions { .. }

@@ -1,5 +1,5 @@
-//! All that is read about groups before anything is said about them: commits on both sides, checkpoints, offset-syncs,
-//! the CSV file, who is active. Decides no position.
+//! All that is read about groups before anything is said about them: where they stand, checkpoints, offset-syncs,
+//! the CSV file. Decides no position.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,24 +11,10 @@ use super::internal::{self, Checkpoints, Expected, OffsetSyncs};
 use super::lookups::LookUps;
 use super::origins::Rule;
 use super::resume::{Known, Syncs};
-use super::types::{Ignored, PairPlan, UnitPlan};
-use super::view::ListedGroup;
+use super::standings::{Standing, standings};
+use super::types::{PairPlan, UnitPlan};
 use super::{PlanError, pairs};
 use crate::record::{Isolation, Side, TopicPartition};
-
-/// A group with a commit on the source.
-#[derive(Debug)]
-pub(super) struct Standing {
-    pub group: String,
-    /// On the source, by pair.
-    pub committed: Vec<Option<i64>>,
-    /// On the target, by pair.
-    pub on_target: Vec<Option<i64>>,
-    /// On source and target, by unit and there by lane.
-    pub on_units: Vec<[Vec<Option<i64>>; 2]>,
-    /// Somebody consumes with it on the target.
-    pub active: bool,
-}
 
 /// What was read.
 #[derive(Debug)]
@@ -66,8 +52,7 @@ impl Evidence {
             true => Some(read_syncs(context, pairs, &checkpoints, notes)?),
             false => None,
         };
-        let names = candidates(context, &checkpoints, &csv, notes)?;
-        let standings = standings(context, rule, (pairs, units), names, notes)?;
+        let standings = standings(context, rule, (pairs, units), (&checkpoints, &csv), notes)?;
         Ok(Self { standings, csv, checkpoints, syncs })
     }
 
@@ -99,7 +84,7 @@ impl Evidence {
             target_bounds,
             ends: None,
             target_commit: standing.on_target[index],
-            active: standing.active,
+            active: standing.is_active(),
             checkpoint: self.checkpoints.by_key.get(&key),
             syncs: self.syncs_of(&pair.source),
             csv,
@@ -141,6 +126,28 @@ impl Evidence {
             pair.target_end = pair.target_end.max(target_end);
         }
         Ok(out)
+    }
+
+    /// The same for units: the ends of a side where a group has committed behind one of them.
+    pub fn refresh_units(&self, context: &Context<'_>, units: &mut [UnitPlan]) -> Result<(), PlanError> {
+        for (at, unit) in units.iter_mut().enumerate() {
+            let UnitPlan { sources, targets, contract } = unit;
+            let behind = |side: Side, ends: Vec<i64>| {
+                let mut commits = self.standings.iter().map(|standing| &standing.on_units[at][side as usize]);
+                commits.any(|commits| commits.iter().zip(&ends).any(|(commit, end)| *commit > Some(*end)))
+            };
+            if behind(Side::Source, sources.iter().map(|lane| lane.end).collect()) {
+                let partitions: Vec<_> = sources.iter().map(|lane| lane.partition.clone()).collect();
+                let bounds = context.source.bounds(&partitions, contract.isolation)?;
+                sources.iter_mut().zip(bounds).for_each(|(lane, now)| lane.end = lane.end.max(now.end));
+            }
+            if behind(Side::Target, targets.iter().map(|lane| lane.end).collect()) {
+                let partitions: Vec<_> = targets.iter().map(|lane| lane.partition.clone()).collect();
+                let bounds = context.target.bounds(&partitions, contract.isolation)?;
+                targets.iter_mut().zip(bounds).for_each(|(lane, now)| lane.end = lane.end.max(now.end));
+            }
+        }
+        Ok(())
     }
 
     fn is_doubtful(&self, pair: &PairPlan, at: usize) -> bool {
@@ -220,94 +227,4 @@ fn read_syncs(
         notes.remarks.append(&mut found.remarks);
     }
     Ok(found)
-}
-
-/// Groups listed by the source, named in checkpoints or the CSV file, or written out in the configuration.
-fn candidates(
-    context: &Context<'_>,
-    checkpoints: &Checkpoints,
-    csv: &CsvPositions,
-    notes: &mut Notes,
-) -> Result<BTreeSet<String>, PlanError> {
-    let filter = &context.config.groups;
-    let mut out: BTreeSet<String> = filter.literal_names().into_iter().collect();
-    out.extend(checkpoints.by_key.keys().map(|key| key.group.clone()));
-    out.extend(csv.keys().map(|(group, _)| group.clone()));
-    match context.source.groups()? {
-        Some(listed) => {
-            notes.listed = true;
-            out.extend(listed.into_iter().map(|group| group.name));
-        }
-        None => notes.remarks.push(format!(
-            "source \"{}\" does not list its groups: only those in checkpoints, in the CSV file or written out in \
-             groups.include are known",
-            context.source.alias()
-        )),
-    }
-    out.retain(|group| filter.matches(group));
-    Ok(out)
-}
-
-/// Where the groups stand on both sides. Those without a commit on a planned partition are left out.
-fn standings(
-    context: &Context<'_>,
-    rule: Rule,
-    (pairs, units): (&[PairPlan], &[UnitPlan]),
-    names: BTreeSet<String>,
-    notes: &mut Notes,
-) -> Result<Vec<Standing>, PlanError> {
-    // Those of the pairs, then those of the units, so that each group is asked about once.
-    let of = |side| {
-        let of_units = units.iter().flat_map(|unit| unit.partitions(side));
-        pairs.iter().map(|pair| pair.partition(side)).chain(of_units).cloned().collect::<Vec<_>>()
-    };
-    let names: Vec<String> = names.into_iter().collect();
-    let committed = context.source.committed(&names, &of(Side::Source))?;
-    let literal: BTreeSet<String> = context.config.groups.literal_names().into_iter().collect();
-    let mut here: Vec<(String, Vec<Option<i64>>)> = Vec::new();
-    for (group, committed) in names.into_iter().zip(committed) {
-        if committed.iter().any(Option::is_some) {
-            here.push((group, committed));
-        } else if literal.contains(&group) {
-            let reason = "has no committed offset on a planned topic of the source".to_owned();
-            notes.ignored.push(Ignored { name: group, reason });
-        }
-    }
-    let names: Vec<String> = here.iter().map(|(group, _)| group.clone()).collect();
-    let on_target = match rule.reads(Origin::GroupCommits) {
-        true => context.target.committed(&names, &of(Side::Target))?,
-        false => vec![vec![None; of(Side::Target).len()]; names.len()],
-    };
-    let listed: BTreeMap<String, Option<bool>> = match rule.noise_floor {
-        true => BTreeMap::new(),
-        false => {
-            let listed = context.target.groups()?.unwrap_or_default();
-            listed.into_iter().map(|ListedGroup { name, active }| (name, active)).collect()
-        }
-    };
-    let mut out = Vec::new();
-    for ((group, committed), on_target) in here.into_iter().zip(on_target) {
-        let active = match listed.get(&group) {
-            None => false,
-            Some(Some(active)) => *active,
-            Some(None) => context.target.has_members(&group)?,
-        };
-        let ((committed, source), (on_target, target)) =
-            (split(committed, pairs.len()), split(on_target, pairs.len()));
-        let (mut source, mut target) = (source.into_iter(), target.into_iter());
-        let on_units = units
-            .iter()
-            .map(|unit| {
-                let [sources, targets] = [unit.sources.len(), unit.targets.len()];
-                [source.by_ref().take(sources).collect(), target.by_ref().take(targets).collect()]
-            })
-            .collect();
-        out.push(Standing { group, committed, on_target, on_units, active });
-    }
-    Ok(out)
-}
-
-fn split<T>(mut all: Vec<T>, at: usize) -> (Vec<T>, Vec<T>) {
-    let rest = all.split_off(at);
-    (all, rest)
 }

@@ -10,9 +10,9 @@ use super::evidence::Evidence;
 use super::lookups::{self, LookUps};
 use super::origins::Rule;
 use super::resume::{Resume, resume};
-use super::types::{GroupPlan, GroupPosition, Ignored, PairPlan, UnitPlan};
-use super::units;
+use super::types::{GroupPlan, GroupPosition, PairPlan, UnitPlan};
 use super::view::ClusterView;
+use super::{units, words};
 use crate::config::{OriginChoice, ProofConfig, ReplicationKind};
 use crate::positions::Origin;
 use crate::record::TopicPartition;
@@ -36,9 +36,10 @@ pub(super) struct Context<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub remarks: Vec<String>,
-    pub ignored: Vec<Ignored>,
     /// Whether the source could list its groups.
     pub listed: bool,
+    /// Groups of which the target does not tell whether somebody consumes with them there.
+    pub members_unknown: usize,
     /// Records that were read for positions, each counted once.
     pub records_read: u64,
     /// Positions by the origin that is judged.
@@ -85,12 +86,12 @@ impl Notes {
     }
 }
 
-/// The groups with a source commit on a planned partition, by name. Moves the ends of pairs forward where a position
-/// read after them lies behind them: a log grows while it is asked for.
+/// The groups with a commit on a planned partition and those that the configuration names, by name. Moves the ends of
+/// pairs and units forward where a position read after them lies behind them: a log grows while it is asked for.
 pub(super) fn groups(
     context: &Context<'_>,
     pairs: &mut [PairPlan],
-    units: &[UnitPlan],
+    units: &mut [UnitPlan],
 ) -> Result<(Vec<GroupPlan>, Notes), PlanError> {
     let config = context.config;
     let rule = Rule {
@@ -102,6 +103,8 @@ pub(super) fn groups(
     let mut notes = Notes::default();
     let evidence = Evidence::read(context, rule, (pairs, units), &mut notes)?;
     let ends = evidence.refresh_ends(context, pairs)?;
+    evidence.refresh_units(context, units)?;
+    let units = &*units;
     check_csv(context, &evidence.csv, (pairs, units), &mut notes)?;
     let looked_up = look_up(context, rule, pairs, &evidence, &mut notes)?;
     let on_units = units::positions(context, rule, &evidence, units)?;
@@ -112,16 +115,21 @@ pub(super) fn groups(
     let mut out = Vec::new();
     for standing in &evidence.standings {
         let mut positions = Vec::new();
-        for (index, committed) in standing.committed.iter().enumerate() {
-            let Some(committed) = *committed else { continue };
+        let commits = standing.committed.iter().zip(&standing.on_target);
+        for (index, (committed, on_target)) in commits.enumerate() {
             let pair = &pairs[index];
+            let Some(committed) = *committed else {
+                let alone = on_target.map(|offset| on_target_only(index, pair, offset, standing.is_active()));
+                positions.extend(alone);
+                continue;
+            };
             let mut known = evidence.known(pair, standing, index, committed, &looked_up);
             known.ends = ends[index];
             known.now_ms = context.now_ms;
             let Resume { offset, origin, also, state, detail } = resume(rule, &known);
             positions.push(GroupPosition {
                 pair: index,
-                committed,
+                committed: Some(committed),
                 resume: offset,
                 origin,
                 also,
@@ -131,7 +139,7 @@ pub(super) fn groups(
             });
             notes.count(rule, origin, known.is_explained());
         }
-        if standing.active {
+        if standing.is_active() {
             notes.remarks.push(format!(
                 "group {} is consuming on target \"{}\" already: its commits there may move",
                 standing.group,
@@ -143,6 +151,20 @@ pub(super) fn groups(
     }
     notes.conclude(rule);
     Ok((out, notes))
+}
+
+/// A commit on the target without one on the source: the group would resume there, from where nobody knows.
+fn on_target_only(index: usize, pair: &PairPlan, offset: i64, active: bool) -> GroupPosition {
+    GroupPosition {
+        pair: index,
+        committed: None,
+        resume: Some(offset),
+        origin: Origin::GroupCommits,
+        also: Vec::new(),
+        state: PositionState::NoSourceCommit,
+        detail: words::uncommitted(&pair.source.to_string(), Some(offset), active),
+        records_read_to_locate: 0,
+    }
 }
 
 /// Reads records around the commits, for the origins that need them.
@@ -230,11 +252,12 @@ fn check_csv(
 pub(super) fn outside_range(mut groups: Vec<GroupPlan>, pairs: &[PairPlan]) -> Vec<GroupPlan> {
     for position in groups.iter_mut().flat_map(|group| &mut group.positions) {
         let start = pairs[position.pair].source_start;
-        if position.state.stands() && position.committed < start {
+        let before = position.committed.filter(|&committed| committed < start);
+        if let Some(committed) = before.filter(|_| position.state.stands()) {
             position.state = PositionState::NotLocated;
             position.detail = format!(
-                "{}; the range starts at {start}, after the commit at {}: start it at positions to judge the group",
-                position.detail, position.committed
+                "{}; the range starts at {start}, after the commit at {committed}: start it at positions to judge the group",
+                position.detail
             );
         }
     }

@@ -53,7 +53,13 @@ pub(super) fn checkpoints(
                     out.by_key.remove(&key);
                 }
             }
-            Err(error) => unreadable.note(record.offset, &error),
+            Err(error) => {
+                // An older one is no longer what a client would be given.
+                if let Ok(key) = mm2::parse_checkpoint_key(record.key.as_deref()) {
+                    out.by_key.remove(&key);
+                }
+                unreadable.note(record.offset, &error);
+            }
         }
     })?;
     out.remarks.extend(unreadable.remark(cluster.alias(), &partition, "checkpoints"));

@@ -13,11 +13,13 @@ mod origins;
 mod pairs;
 mod resume;
 mod sharing;
+mod standings;
 mod start;
 mod state;
 mod times;
 mod types;
 mod units;
+mod unmatched;
 mod view;
 mod words;
 
@@ -31,11 +33,13 @@ pub use types::{
     GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
     UnitPosition,
 };
+pub(crate) use units::{below_log_start, commit_state};
 
 use super::names::TopicNames;
 use crate::config::{ProofConfig, RangeStart};
 use crate::kafka::Cluster;
 use crate::monitor::Monitor;
+use crate::record::Side;
 use view::ClusterView;
 
 /// Plans a run. Reads topics, offsets, groups and, where an origin needs them, MirrorMaker 2's own topics.
@@ -80,20 +84,28 @@ fn plan_from(
         out.remarks.push("noise floor: the source is compared with itself; this proves nothing about the target, which is not read".into());
     }
     let context = groups::Context { config, names, source, target, source_topics, target_topics, now_ms };
-    let (groups, notes) = groups::groups(&context, &mut out.pairs, &out.units)?;
-    let records_read_to_locate = notes.records_read;
+    let (groups, notes) = groups::groups(&context, &mut out.pairs, &mut out.units)?;
+    let (records_read_to_locate, members_unknown) = (notes.records_read, notes.members_unknown);
     out.remarks.extend(notes.remarks);
-    out.ignored.extend(notes.ignored);
     pairs::set_starts(config, source, now_ms, &mut out.pairs, &groups)?;
     units::set_starts(config, source, now_ms, &mut out.units, &groups)?;
     out.remarks.extend(units::remarks(&out.units));
     let groups = units::outside_range(groups::outside_range(groups, &out.pairs), &out.units);
     out.remarks.extend(cleanup::remarks([source, target], &out.pairs)?);
+    let of_pairs = out.pairs.iter().map(|pair| pair.source.topic.as_str());
+    let of_units = out.units.iter().flat_map(|unit| unit.topics(Side::Source));
+    let chosen: Vec<&str> = of_pairs.chain(of_units).collect();
+    out.remarks.extend(unmatched::remarks(config, &context.source_topics, &chosen, &groups));
     for remark in &out.remarks {
         monitor.warn(remark);
     }
-    if groups.is_empty() && config.range.start == RangeStart::Positions {
+    let unproved: Vec<String> = groups.iter().filter_map(GroupPlan::without_position).collect();
+    if !groups.iter().any(GroupPlan::stands_on_source) && config.range.start == RangeStart::Positions {
         return Err(groups::no_group(&context, notes.listed));
+    }
+    // No remarks: a run's verdict says so itself.
+    for sentence in &unproved {
+        monitor.warn(sentence);
     }
     let pairs::Paired { pairs, units, ignored, remarks } = out;
     Ok(Plan {
@@ -102,6 +114,7 @@ fn plan_from(
         pairs,
         units,
         groups,
+        members_unknown,
         ignored,
         remarks,
         records_read_to_locate,

@@ -6,7 +6,7 @@ use super::super::locate::LogBounds;
 use super::super::names::TopicNames;
 use super::types::{GroupPlan, Ignored, PairPlan, UnitPlan};
 use super::view::ClusterView;
-use super::{PlanError, start, units};
+use super::{PlanError, start, units, unmatched};
 use crate::config::ProofConfig;
 use crate::record::{Isolation, Partitioning, TopicPartition};
 
@@ -42,13 +42,11 @@ pub(super) fn pair(
             }
         }
     }
-    for name in literal.iter().filter(|name| !source_topics.contains_key(*name)) {
-        out.remarks
-            .push(format!("topics.include names {name}, which source \"{}\" does not show", source.alias()));
-    }
     if chosen.is_empty() {
         return Err(no_topic(config, source, source_topics.len(), &out.ignored));
     }
+    let with_partitions = chosen.iter().map(|(topic, partitions, _)| (*topic, *partitions));
+    unmatched::refuse_unshown(config, source.alias(), source_topics, with_partitions)?;
     refuse_absent(target, target_topics, &chosen)?;
     refuse_merged(config, target, &chosen)?;
     out.units = units::units(config, (source, target), target_topics, &chosen)?;
@@ -128,11 +126,11 @@ pub(super) fn set_starts(
             let of_pair = move |g: &'_ GroupPlan| g.positions.iter().find(|p| p.pair == index).cloned();
             groups.iter().filter_map(move |g| of_pair(g).map(|p| (g, p)))
         };
-        let lowest = here().min_by_key(|(_, p)| p.committed);
-        let lowest = lowest.as_ref().map(|(group, p)| (p.committed, group.group.as_str()));
+        let commits = here().filter_map(|(group, p)| Some((p.committed?, group.group.as_str())));
+        let lowest = commits.min_by_key(|(committed, _)| *committed);
         let log = LogBounds { start: pair.source_log_start, end: pair.source_end };
         (pair.source_start, pair.start_reason) = start::start(config.range.start, log, lowest, at_time);
-        let resumes = here().filter(|(_, p)| p.committed == pair.source_start);
+        let resumes = here().filter(|(_, p)| p.committed == Some(pair.source_start));
         pair.target_hint = resumes.filter_map(|(_, p)| p.resume).min();
     }
     Ok(())

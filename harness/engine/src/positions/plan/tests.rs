@@ -25,6 +25,8 @@ struct Fake {
     topics: BTreeMap<String, Vec<(i64, i64)>>,
     commits: BTreeMap<(String, TopicPartition), i64>,
     lists_groups: bool,
+    /// Whether it says who consumes.
+    tells_members: bool,
     active: BTreeSet<String>,
     records: BTreeMap<TopicPartition, Vec<Record>>,
     /// Topic to `cleanup.policy`.
@@ -40,11 +42,16 @@ struct Fake {
     records_given: std::cell::Cell<u64>,
     /// How often offsets of times were asked for.
     time_requests: std::cell::Cell<usize>,
+    /// Whose commits were asked for, one after the other, where both clusters share the list.
+    commits_of: std::rc::Rc<std::cell::RefCell<Vec<String>>>,
+    /// How often it was asked who is in a group.
+    member_requests: std::cell::Cell<usize>,
 }
 
 impl Fake {
     fn new(alias: &str, id: &str) -> Self {
-        Self { alias: alias.into(), id: id.into(), lists_groups: true, ..Self::default() }
+        let (alias, id) = (alias.into(), id.into());
+        Self { alias, id, lists_groups: true, tells_members: true, ..Self::default() }
     }
 
     fn topic(mut self, name: &str, bounds: &[(i64, i64)]) -> Self {
@@ -112,8 +119,8 @@ impl ClusterView for Fake {
     }
     fn groups(&self) -> Result<Option<Vec<ListedGroup>>, KafkaError> {
         let names = self.commits.keys().map(|(group, _)| group).chain(&self.active);
-        let listed =
-            names.map(|name| ListedGroup { name: name.clone(), active: Some(self.active.contains(name)) });
+        let is_active = |name: &String| self.tells_members.then(|| self.active.contains(name));
+        let listed = names.map(|name| ListedGroup { name: name.clone(), active: is_active(name) });
         Ok(self.lists_groups.then(|| listed.collect()))
     }
     fn topic_configs(&self, topics: &[&str]) -> Result<Option<BTreeMap<String, TopicConfig>>, KafkaError> {
@@ -153,14 +160,18 @@ impl ClusterView for Fake {
         };
         Ok(wanted.iter().map(of).collect())
     }
-    fn has_members(&self, group: &str) -> Result<bool, KafkaError> {
-        Ok(self.active.contains(group))
+    fn has_members(&self, group: &str) -> Result<Option<bool>, KafkaError> {
+        self.member_requests.set(self.member_requests.get() + 1);
+        Ok(self.tells_members.then(|| self.active.contains(group)))
     }
     fn committed(
         &self,
         groups: &[String],
         partitions: &[TopicPartition],
     ) -> Result<Vec<Vec<Option<i64>>>, KafkaError> {
+        if !groups.is_empty() {
+            self.commits_of.borrow_mut().push(self.alias.clone());
+        }
         let of = |group: &String, p: &TopicPartition| self.commits.get(&(group.clone(), p.clone())).copied();
         Ok(groups.iter().map(|group| partitions.iter().map(|p| of(group, p)).collect()).collect())
     }
@@ -223,8 +234,9 @@ fn refusal(rest: &str, source: &Fake, target: &Fake) -> String {
 fn positions(plan: &Plan) -> Vec<String> {
     let line = |group: &GroupPlan, p: &GroupPosition| {
         let pair = &plan.pairs[p.pair];
-        let resume = p.resume.map_or("-".to_owned(), |r| r.to_string());
-        format!("{} {} {} {resume} {:?} {:?}", group.group, pair.source, p.committed, p.origin, p.state)
+        let [committed, resume] =
+            [p.committed, p.resume].map(|offset| offset.map_or("-".to_owned(), |offset| offset.to_string()));
+        format!("{} {} {committed} {resume} {:?} {:?}", group.group, pair.source, p.origin, p.state)
     };
     plan.groups.iter().flat_map(|g| g.positions.iter().map(move |p| line(g, p))).collect()
 }
@@ -346,6 +358,17 @@ fn a_checkpoint_that_was_deleted_counts_no_more_and_an_unreadable_one_is_remarke
 }
 
 #[test]
+fn an_unreadable_checkpoint_takes_the_older_one_of_its_key_along() {
+    let mut target =
+        target().checkpoint("g", "src.orders", 0, 400, 300).checkpoint("g", "src.orders", 0, 500, 400);
+    let log =
+        target.records.get_mut(&TopicPartition::new("src.checkpoints.internal", 0)).expect("checkpoints");
+    log[1].value = Some(vec![0, 9, 1]);
+    let plan = planned("", &source().commit("g", "orders", 0, 500), &target).expect("a plan");
+    assert_eq!(plan.groups[0].positions[0].resume, None, "{:?}", plan.groups);
+}
+
+#[test]
 fn an_absent_checkpoints_topic_is_remarked() {
     let plan = planned("", &source().commit("g", "orders", 0, 500), &target()).expect("a plan");
     assert!(
@@ -364,9 +387,37 @@ fn groups_are_also_known_from_checkpoints_and_from_the_configuration() {
         target().checkpoint("noted", "src.orders", 0, 600, 500).checkpoint("gone", "src.orders", 0, 1, 1);
     let plan = planned("groups: { include: ['named', 'n.*', 'absent'] }", &source, &target).expect("a plan");
     let names: Vec<_> = plan.groups.iter().map(|g| g.group.as_str()).collect();
-    assert_eq!(names, ["named", "noted"], "`gone` has no commit on the source, `unknown` is not listed");
+    assert_eq!(names, ["absent", "named", "noted"], "`gone` is not included, `unknown` is not listed");
     assert!(plan.remarks.iter().any(|r| r.contains("does not list its groups")), "{:?}", plan.remarks);
-    assert!(plan.ignored.iter().any(|i| i.name == "absent"), "{:?}", plan.ignored);
+}
+
+#[test]
+fn a_group_that_is_named_and_has_committed_nothing_is_in_the_plan_and_one_that_a_pattern_matches_is_not() {
+    let source = source().commit("billing", "orders", 0, 500).commit("elsewhere", "other", 0, 1);
+    let with = |groups: &str, more: &str| {
+        let monitor = Remembering::default();
+        let config = config(&format!("groups: {{ include: [{groups}] }}\n{more}"));
+        let plan = plan_from(&config, &source, &target(), 40_000, &monitor);
+        (plan, monitor.warnings.into_inner().expect("not poisoned"))
+    };
+    let unproved = |plan: &Plan| -> Vec<(String, bool)> {
+        plan.groups.iter().map(|g| (g.group.clone(), g.without_position().is_some())).collect()
+    };
+    let (plan, warnings) = with("billing, ghost, 'else.*'", "");
+    let plan = plan.expect("a plan");
+    assert_eq!(unproved(&plan), [("billing".to_owned(), false), ("ghost".to_owned(), true)]);
+    assert!(warnings.iter().any(|w| w.contains("group ghost is named in groups.include")), "{warnings:?}");
+    assert!(!warnings.iter().any(|w| w.contains("elsewhere")), "{warnings:?}");
+    assert!(plan.ignored.is_empty(), "{:?}", plan.ignored);
+    // Alone it is nothing to start a range at.
+    let refused = with("ghost", "").0.expect_err("no position").to_string();
+    assert!(refused.contains("no consumer group") && refused.contains("[ghost]"), "{refused}");
+    let (plan, _) = with("ghost", "range: { start: earliest }");
+    assert_eq!(unproved(&plan.expect("a plan")), [("ghost".to_owned(), true)]);
+    // Unless the configuration leaves it out.
+    let excluded = "groups: { include: [billing, ghost], exclude: [ghost] }";
+    let plan = planned(excluded, &source, &target()).expect("a plan");
+    assert_eq!(unproved(&plan), [("billing".to_owned(), false)]);
 }
 
 #[test]
@@ -589,4 +640,44 @@ fn a_contract_that_does_not_fit_how_the_topic_is_cleaned_is_remarked() {
     assert!(neither.contains("compacted on neither side"), "{neither}");
     let [unread] = &remarks([compact, None], "compacted")[..] else { panic!("one remark") };
     assert!(unread.contains("src.orders on the target cannot be read"), "{unread}");
+}
+
+#[test]
+fn the_target_s_commits_are_asked_for_before_the_source_s_so_that_a_live_group_does_not_seem_to_skip() {
+    let [source, target] = [source(), target()].map(|cluster| cluster.commit("g", "orders", 0, 500));
+    let target = Fake { commits_of: source.commits_of.clone(), ..target.commit("g", "src.orders", 0, 400) };
+    planned("topics: { include: [orders] }\nreplication: { kind: none }", &source, &target).expect("a plan");
+    assert_eq!(*source.commits_of.borrow(), ["dst", "src"]);
+}
+
+#[test]
+fn a_topic_that_is_written_out_and_not_described_is_refused_and_patterns_that_apply_to_nothing_are_remarked()
+{
+    let source = source().commit("g", "orders", 0, 500).topic("odd", &[]);
+    let target = target();
+    let said = refusal("topics: { include: [orders, 'paymnets', 'typo-x'] }", &source, &target);
+    assert!(said.contains("does not describe paymnets, typo-x, which"), "{said}");
+    let said = refusal(
+        "topics: { include: [orders, 'o.*'] }\nreplication: { policy: identity, topic_map: \
+                        { orders: src.orders, odd: src.payments } }",
+        &source,
+        &target,
+    );
+    assert!(said.contains("does not describe odd, which"), "{said}");
+
+    let rest = "topics: { include: ['orders', 'paymnets-.*'] }\ngroups: { include: ['g', 'h-.*'] }\n\
+                replication: { topic_map: { order: x } }\n\
+                contracts: [{ topics: ['ord.*'] }, { topics: [orders], decode: all }]";
+    let plan = planned(rest, &source, &target).expect("a plan");
+    let idle = [
+        "`paymnets-.*` matches no topic",
+        "`h-.*` matches no group",
+        "contracts[1] (orders)",
+        "names order,",
+    ];
+    for words in idle {
+        assert!(plan.remarks.iter().any(|remark| remark.contains(words)), "{words} in {:?}", plan.remarks);
+    }
+    let plan = planned("topics: { include: [orders] }", &source, &target).expect("a plan");
+    assert!(!plan.remarks.iter().any(|remark| remark.contains("matches no")), "{:?}", plan.remarks);
 }

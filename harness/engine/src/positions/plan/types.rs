@@ -14,9 +14,11 @@ pub struct Plan {
     pub pairs: Vec<PairPlan>,
     /// Topics with `partitions: by_key`, by target topic.
     pub units: Vec<UnitPlan>,
-    /// By group id. Only groups with a source commit on a planned partition.
+    /// By group id. Groups with a commit on a planned partition of either side, and those that the configuration names.
     pub groups: Vec<GroupPlan>,
-    /// Topics and groups that the patterns match, but that the plan leaves out.
+    /// Groups of which the target does not tell whether somebody consumes with them there.
+    pub members_unknown: usize,
+    /// Topics that the patterns match, but that the plan leaves out.
     pub ignored: Vec<Ignored>,
     /// Sentences for people: what was assumed, what looks odd.
     pub remarks: Vec<String>,
@@ -181,7 +183,8 @@ pub struct TargetLane {
 pub struct UnitPosition {
     /// Index into [`Plan::units`].
     pub unit: usize,
-    /// By source lane: the committed offset; `None` where the group has none.
+    /// By source lane: the committed offset; `None` where the group has none, in all lanes where it has committed on the
+    /// target only.
     pub committed: Vec<Option<i64>>,
     /// By source lane: what speaks against judging it, and why.
     pub commit_states: Vec<(PositionState, String)>,
@@ -211,10 +214,31 @@ pub struct LaneResume {
 pub struct GroupPlan {
     /// Group id; the same on both sides.
     pub group: String,
-    /// One entry for each planned partition that it has committed on the source, by pair.
+    /// One entry for each pair of which it has committed a partition, by pair.
     pub positions: Vec<GroupPosition>,
-    /// One entry for each unit of which it has committed a source partition.
+    /// One entry for each unit of which it has committed a partition.
     pub units: Vec<UnitPosition>,
+}
+
+impl GroupPlan {
+    /// Whether it has committed on the source.
+    pub fn stands_on_source(&self) -> bool {
+        let of_pairs = self.positions.iter().map(|position| position.committed);
+        let of_units = self.units.iter().flat_map(|position| position.committed.iter().copied());
+        of_pairs.chain(of_units).any(|committed| committed.is_some())
+    }
+
+    /// Why nothing is proved of the group, as a sentence: it is here only because the configuration names it. `None`
+    /// where it has a position.
+    pub fn without_position(&self) -> Option<String> {
+        (self.positions.is_empty() && self.units.is_empty()).then(|| {
+            format!(
+                "group {} is named in groups.include, but has no committed offset on a planned topic: nothing is proved \
+                 of it; see that the name is right and that it commits there, or take it out",
+                self.group
+            )
+        })
+    }
 }
 
 /// One group on one pair.
@@ -222,8 +246,9 @@ pub struct GroupPlan {
 pub struct GroupPosition {
     /// Index into [`Plan::pairs`].
     pub pair: usize,
-    /// The group's committed offset on the source: the next record that it would read.
-    pub committed: i64,
+    /// The group's committed offset on the source: the next record that it would read. `None` where it has committed on
+    /// the target only: then `resume` is that commit, and nothing is counted.
+    pub committed: Option<i64>,
     /// Where it would resume on the target; `None` where no origin says so.
     pub resume: Option<i64>,
     /// Where `resume` came from.
@@ -242,7 +267,7 @@ pub struct GroupPosition {
 /// A name that a pattern matches, but that is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
-    /// Topic or group.
+    /// Topic.
     pub name: String,
     /// Why, as a sentence.
     pub reason: String,

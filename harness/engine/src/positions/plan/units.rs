@@ -63,7 +63,8 @@ pub(super) fn units(
     Ok(units)
 }
 
-/// Where each group stands on the units of which it has committed anything, in the order of `evidence.standings`.
+/// Where each group stands on the units of which it has committed anything, on either side, in the order of
+/// `evidence.standings`.
 pub(super) fn positions(
     context: &Context<'_>,
     rule: Rule,
@@ -79,6 +80,9 @@ pub(super) fn positions(
         for (standing, found) in evidence.standings.iter().zip(&mut out) {
             let [committed, on_target] = &standing.on_units[unit];
             if committed.iter().all(Option::is_none) {
+                if on_target.iter().any(Option::is_some) {
+                    found.push(on_target_only(unit, plan, on_target, standing.is_active()));
+                }
                 continue;
             }
             let (by_timestamp, read) = match &mut reader {
@@ -98,7 +102,7 @@ pub(super) fn positions(
                     csv: evidence.csv.get(&key).copied(),
                     by_timestamp: by_timestamp.get(at),
                     same_partition: same.and_then(|at| committed[at]),
-                    active: standing.active,
+                    active: standing.is_active(),
                 };
                 resume(rule, &known)
             };
@@ -119,6 +123,25 @@ pub(super) fn positions(
         }
     }
     Ok(out)
+}
+
+/// Commits on the target without any on the source: the group would resume there, from where nobody knows.
+fn on_target_only(unit: usize, plan: &UnitPlan, on_target: &[Option<i64>], active: bool) -> UnitPosition {
+    let sources = plan.source_topics();
+    let resume = |offset: &Option<i64>| LaneResume {
+        offset: *offset,
+        origin: if offset.is_some() { Origin::GroupCommits } else { Origin::None },
+        also: Vec::new(),
+        state: PositionState::NoSourceCommit,
+        detail: words::uncommitted(&sources, *offset, active),
+    };
+    UnitPosition {
+        unit,
+        committed: vec![None; plan.sources.len()],
+        commit_states: vec![(PositionState::Judged, String::new()); plan.sources.len()],
+        resumes: on_target.iter().map(resume).collect(),
+        records_read_to_locate: 0,
+    }
 }
 
 /// What is known of one group at one target partition.
@@ -200,11 +223,7 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
         );
         (PositionState::BeyondTargetEnd, text)
     } else if offset < *log_start {
-        let text = format!(
-            "; {offset} is below the target's log start {log_start}: retention deleted it; a client would reset by \
-             its auto.offset.reset"
-        );
-        (PositionState::BelowTargetLogStart, text)
+        (PositionState::BelowTargetLogStart, below_log_start(offset, *log_start))
     } else if is_active {
         (PositionState::TargetGroupActive, String::new())
     } else {
@@ -213,7 +232,16 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
     LaneResume { offset: Some(offset), origin, also, state, detail: format!("{why}{trouble}{active}") }
 }
 
-fn commit_state(lane: &SourceLane, committed: Option<i64>) -> (PositionState, String) {
+/// For people: what is wrong with a resume offset that the target's log no longer reaches back to.
+pub(crate) fn below_log_start(offset: i64, log_start: i64) -> String {
+    format!(
+        "; {offset} is below the target's log start {log_start}: retention deleted it; a client would reset by its \
+         auto.offset.reset"
+    )
+}
+
+/// What speaks against judging a commit by the bounds of its log.
+pub(crate) fn commit_state(lane: &SourceLane, committed: Option<i64>) -> (PositionState, String) {
     match committed {
         Some(committed) if committed > lane.end => {
             let text = format!(

@@ -87,8 +87,8 @@ pub(super) trait ClusterView {
     ) -> Result<Vec<Option<i64>>, KafkaError>;
     /// The same with a time for each partition, which is asked for once at most.
     fn offsets_at_times(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<Option<i64>>, KafkaError>;
-    /// Whether somebody consumes with a group now, where the list does not say.
-    fn has_members(&self, group: &str) -> Result<bool, KafkaError>;
+    /// Whether somebody consumes with a group now, where the list does not say; `None` where the brokers do not tell.
+    fn has_members(&self, group: &str) -> Result<Option<bool>, KafkaError>;
     /// Committed offsets, by group and partition in the order asked.
     fn committed(&self, groups: &[String], partitions: &[TopicPartition])
     -> Result<Vec<Commits>, KafkaError>;
@@ -156,8 +156,8 @@ impl ClusterView for Cluster {
         Ok(wanted.iter().map(|(partition, _)| found.get(partition).copied().flatten()).collect())
     }
 
-    fn has_members(&self, group: &str) -> Result<bool, KafkaError> {
-        Ok(self.group_members(group)?.is_some_and(|members| members.is_active()))
+    fn has_members(&self, group: &str) -> Result<Option<bool>, KafkaError> {
+        Ok(self.group_members(group)?.map(|members| members.is_active()))
     }
 
     fn committed(

@@ -13,6 +13,23 @@ use crate::config::{OriginChoice, ReplicationKind};
 pub(super) const ACTIVE: &str = "the group is active on the target: its position there moves while it is judged, no \
                                  replicator syncs it, and it cannot be reset: stop its consumers there and run again";
 
+/// Why a position is not judged where the group has no commit on `source`, a partition or topics. `offset`: its
+/// commit on the target.
+pub(super) fn uncommitted(source: &str, offset: Option<i64>, active: bool) -> String {
+    let Some(offset) = offset else {
+        return format!(
+            "the group has no commit on {source} of the source, and none on this partition of the target"
+        );
+    };
+    let members = if active { "; it has live members there" } else { "" };
+    format!(
+        "the group has no commit on {source} of the source, but would resume on the target at its own commit there, \
+         {offset}: what it has processed is not known, so nothing is proved of it; if it is to move, commit on the \
+         source where it starts, or delete the commit on the target; if it is the target's own, leave it out with \
+         groups.exclude{members}"
+    )
+}
+
 /// Where a position came from.
 pub(super) fn why(origin: Origin, rule: Rule, known: &Known<'_>) -> String {
     match origin {

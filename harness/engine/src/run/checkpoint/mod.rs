@@ -33,7 +33,7 @@ use crate::record::{Side, TopicPartition};
 use saved::{Header, PairToSave, SavedPair, SavedRun};
 
 /// Raise it with every change of what is written.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 7;
 /// The next checkpoint waits at least so many times as long as the last one took: 2 % of the time at most.
 const REST: u32 = 50;
 

@@ -46,6 +46,7 @@ pub(super) struct SavedRun {
     ignored: Vec<(String, String)>,
     remarks: Vec<String>,
     records_read_to_locate: u64,
+    members_unknown: usize,
 }
 
 /// A pair's plan without its contract, which the configuration gives.
@@ -74,7 +75,7 @@ type SavedHole = (i64, i64, String);
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct SavedPosition {
     pair: usize,
-    committed: i64,
+    committed: Option<i64>,
     resume: Option<i64>,
     origin: Origin,
     also: Vec<OtherPosition>,
@@ -93,6 +94,7 @@ impl SavedRun {
             pairs,
             units,
             groups,
+            members_unknown,
             ignored,
             remarks,
             records_read_to_locate,
@@ -130,6 +132,7 @@ impl SavedRun {
             ignored: ignored.iter().map(name).collect(),
             remarks: remarks.clone(),
             records_read_to_locate: *records_read_to_locate,
+            members_unknown: *members_unknown,
         }
     }
 
@@ -168,6 +171,7 @@ impl SavedRun {
             pairs: self.pairs.into_iter().map(|pair| pair.plan(config)).collect(),
             units: self.units.into_iter().map(|unit| unit.plan(config)).collect(),
             groups: self.groups.into_iter().map(group).collect(),
+            members_unknown: self.members_unknown,
             ignored: self.ignored.into_iter().map(|(name, reason)| Ignored { name, reason }).collect(),
             remarks: self.remarks,
             records_read_to_locate: self.records_read_to_locate,

@@ -41,7 +41,7 @@ fn plan(contract: Contract) -> Plan {
     };
     let position = GroupPosition {
         pair: 1,
-        committed: 8,
+        committed: Some(8),
         resume: Some(9),
         origin: Origin::GroupCommits,
         also: vec![OtherPosition { origin: Origin::Checkpoints, offset: 10 }],
@@ -79,6 +79,7 @@ fn plan(contract: Contract) -> Plan {
         pairs: vec![pair(0), pair(1)],
         units: vec![unit],
         groups: vec![GroupPlan { group: "billing".into(), positions: vec![position], units: vec![on_unit] }],
+        members_unknown: 1,
         ignored: vec![Ignored { name: "logs".into(), reason: "none".into() }],
         remarks: vec!["remark".into()],
         records_read_to_locate: 20,

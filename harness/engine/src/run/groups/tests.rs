@@ -14,7 +14,7 @@ fn plan(committed: i64, resume: i64) -> Plan {
     let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
     let position = GroupPosition {
         pair: 0,
-        committed,
+        committed: Some(committed),
         resume: Some(resume),
         origin: Origin::Checkpoints,
         also: Vec::new(),
@@ -28,6 +28,7 @@ fn plan(committed: i64, resume: i64) -> Plan {
         pairs: vec![PairPlan::unbounded(source, target, Contract::default())],
         units: Vec::new(),
         groups: vec![GroupPlan { group: "billing".into(), positions: vec![position], units: Vec::new() }],
+        members_unknown: 0,
         ignored: Vec::new(),
         remarks: Vec::new(),
         records_read_to_locate: 0,
@@ -100,7 +101,8 @@ fn with_a_record_moved(positions: [Option<(i64, i64)>; 2]) -> Vec<PositionSummar
     plan.pairs.push(plan.pairs[0].clone());
     for (pair, at) in positions.into_iter().enumerate() {
         let Some((committed, resume)) = at else { continue };
-        let own = GroupPosition { pair, committed, resume: Some(resume), ..position.clone() };
+        let own =
+            GroupPosition { pair, committed: Some(committed), resume: Some(resume), ..position.clone() };
         plan.groups[0].positions.push(own);
     }
     let records = items(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 1);
@@ -129,4 +131,18 @@ fn a_copy_in_another_partition_counts_where_the_group_resumes_there() {
     assert_eq!((told[first].skip_records, told[first].state), (None, PositionState::NotLocated));
     let told = with_a_record_moved([Some((6, 6)), None]);
     assert_eq!((told[first].skip_records, told[first].state), (Some(0), PositionState::Judged));
+}
+
+#[test]
+fn nothing_is_counted_of_a_position_without_a_commit_on_the_source() {
+    let mut plan = plan(0, 2);
+    let position = &mut plan.groups[0].positions[0];
+    (position.committed, position.state) = (None, PositionState::NoSourceCommit);
+    let records = items(&[1, 2, 3, 4], 1);
+    let judgement = judged(&[records.clone(), records], Tuning::default(), None);
+    let (judgements, leads, remarks) = ([Some(judgement)], [LeadIn::None], [Vec::new()]);
+    let known = Known { judgements: &judgements, leads: &leads, remarks: &remarks, misplaced: &[] };
+    let told = summaries(&plan, &known).remove(0).positions.remove(0);
+    assert_eq!((numbers(&told), told.state), ([None; 4], PositionState::NoSourceCommit));
+    assert_eq!((told.source_offset, told.target_offset), (None, Some(2)));
 }

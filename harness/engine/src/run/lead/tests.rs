@@ -3,7 +3,6 @@
 use super::*;
 use crate::align::Item;
 use crate::classify::any_pair::{items, reading, with_all_kept};
-use crate::record::{Contract, TopicPartition};
 
 fn known(lists: &[Vec<Item>; 2], pairs_max: usize, whole_source: bool) -> LeadIn {
     let tuning = Tuning { pairs_max, ..Tuning::default() };
@@ -48,14 +47,9 @@ fn a_target_record_of_which_the_source_knows_nothing_leaves_no_number_unless_the
 
 #[test]
 fn a_source_keeps_all_where_its_log_begins_at_zero_and_is_never_compacted() {
-    let pair = |source_log_start: i64, log: LogKind| {
-        let [source, target] = ["orders", "src.orders"].map(|topic| TopicPartition::new(topic, 0));
-        let contract = Contract { log, ..Contract::default() };
-        PairPlan { source_log_start, ..PairPlan::unbounded(source, target, contract) }
-    };
-    assert!(keeps_all(&pair(0, LogKind::Retained)));
-    assert!(!keeps_all(&pair(1, LogKind::Retained)));
-    assert!(!keeps_all(&pair(0, LogKind::Compacted)));
+    assert!(keeps_all(0, LogKind::Retained));
+    assert!(!keeps_all(1, LogKind::Retained));
+    assert!(!keeps_all(0, LogKind::Compacted));
 }
 
 #[test]
@@ -66,4 +60,23 @@ fn both_sides_are_read_in_turn_each_to_its_end() {
         [(Side::Source, 10, 10 + TURN), (Side::Target, 0, 7), (Side::Source, 10 + TURN, 10 + TURN + 5)];
     assert_eq!(parts, expected);
     assert_eq!(in_turn([3, 3], [3, 2]).count(), 0);
+}
+
+#[test]
+fn a_lead_in_that_differs_more_than_memory_allows_is_given_up() {
+    let budget = Budget { memory: 8 << 20 };
+    let most = budget.held_by_lead_in().max(TURN as usize);
+    let letters: Vec<u64> = (0..most as u64 + 1).collect();
+    let strangers = items(&letters, 1);
+    for side in Side::BOTH {
+        let mut aligner = PairAligner::new(Default::default(), Tuning::default(), [0, 0]);
+        aligner.push(side, &strangers[..most]);
+        assert_eq!(too_much(&aligner, budget), None);
+        aligner.push(side, &strangers[most..]);
+        let why = too_much(&aligner, budget).expect("too much");
+        assert!(why.contains("limits.memory") && why.contains(&(most + 1).to_string()), "{why}");
+        // Where the other side has the same records, nothing waits.
+        aligner.push(side.other(), &strangers);
+        assert_eq!(too_much(&aligner, budget), None);
+    }
 }

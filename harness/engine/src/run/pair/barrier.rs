@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use super::super::RunError;
 use super::super::holes;
 use super::super::phases::{ASK_AGAIN, Phase, Reached, Standing};
+use super::super::reading::ends_of_each;
 use super::super::shared::{LOOK_AGAIN, Shared};
 use super::super::stable::{Awaited, await_transactions};
 use super::super::unread::unread;
-use super::ends;
 use super::noting::Noting;
 use super::state::PairState;
 use crate::align::Item;
 use crate::consume::{Batch, Command};
 use crate::positions::PairPlan;
-use crate::record::Side;
+use crate::record::{Side, TopicPartition};
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source
 /// on as far as it is needed to explain the target's tail.
@@ -28,6 +28,8 @@ pub(super) struct Barrier<'a, 'c> {
     held_max: usize,
     target_ends_at: time::OffsetDateTime,
     rounds: u32,
+    /// Whether all targets were asked for their ends once more after t0: from then on only those that are waited for.
+    asked_all: bool,
     awaited: Awaited,
     /// When the target's ends were last asked for, and last grew, while the source was paused for them.
     asked_at: Instant,
@@ -52,6 +54,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
             held_max,
             target_ends_at: time::OffsetDateTime::now_utc(),
             rounds: 0,
+            asked_all: false,
             awaited: Awaited::default(),
             asked_at: now,
             grew_at: now,
@@ -93,6 +96,10 @@ impl<'a, 'c> Barrier<'a, 'c> {
             self.looked_at = Instant::now();
             self.wait_for_target(&phase, states)?;
             self.relieve(states);
+            // Not only as batches come: of a pair that is paused none would, also where the other side was given up.
+            for (at, state) in states.iter_mut().enumerate() {
+                self.balance(at, state);
+            }
             if states.iter().all(PairState::at_rest) {
                 if matches!(phase, Phase::Read) {
                     // Read up to t0: waiting for the target may take long.
@@ -127,28 +134,10 @@ impl<'a, 'c> Barrier<'a, 'c> {
 
     /// Pauses the side that is far ahead, lets it go on when the other has caught up.
     fn balance(&self, at: usize, state: &mut PairState) {
-        let held = state.aligner.held();
         for side in Side::BOTH {
-            let (own, other) = (held[side as usize], held[1 - side as usize]);
-            // The source waits for a target that has reached its end: it may grow. Nothing else grows.
-            let hopeless = match side {
-                Side::Source => {
-                    state.target_ended || (state.ended[1].is_some() && !state.reached(Side::Target))
-                }
-                Side::Target => state.ended[0].is_some(),
-            };
-            if state.paused[side as usize] {
-                if own < self.held_max / 2 || own <= other || hopeless {
-                    state.paused[side as usize] = false;
-                    self.send(side, Command::Resume { at });
-                }
-            } else if !hopeless
-                && state.ended[side as usize].is_none()
-                && own > self.held_max
-                && own > 2 * other
-            {
-                state.paused[side as usize] = true;
-                self.send(side, Command::Pause { at });
+            if let Some(pause) = state.changes_pace(side, self.held_max) {
+                state.paused[side as usize] = pause;
+                self.send(side, if pause { Command::Pause { at } } else { Command::Resume { at } });
             }
         }
     }
@@ -156,16 +145,15 @@ impl<'a, 'c> Barrier<'a, 'c> {
     /// A source that is paused because the target has reached its end waits for the target to grow. Where that
     /// stands still, or nothing more of it is read, the target ends there, and the rest of the source needs not be held.
     fn wait_for_target(&mut self, phase: &Phase, states: &mut [PairState]) -> Result<(), RunError> {
-        let waits = |state: &PairState| state.paused[0] && state.reached(Side::Target);
         let grows = phase.target_may_grow();
-        if !states.iter().any(waits) || (grows && self.asked_at.elapsed() < ASK_AGAIN) {
+        if !states.iter().any(PairState::source_waits) || (grows && self.asked_at.elapsed() < ASK_AGAIN) {
             return Ok(());
         }
         self.asked_at = Instant::now();
-        if grows && self.extend(Side::Target, states)? {
+        if grows && self.extend(Side::Target, states, PairState::source_waits)? {
             self.grew_at = Instant::now();
         } else if !grows || self.grew_at.elapsed() > self.shared.settle {
-            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| waits(state)) {
+            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| state.source_waits()) {
                 state.target_ended = true;
                 state.aligner.end_target();
                 state.paused[0] = false;
@@ -188,16 +176,14 @@ impl<'a, 'c> Barrier<'a, 'c> {
             }
         }
         let left_over = |state: &PairState| state.aligner.left_over().iter().sum::<usize>();
-        let max = self.shared.budget.left_over_max();
-        if states.iter().map(left_over).sum::<usize>() <= max {
-            return;
-        }
-        let most =
-            states.iter_mut().enumerate().filter(|(_, s)| !s.at_rest()).max_by_key(|(_, s)| left_over(s));
-        if let Some((at, state)) = most {
+        let budget = self.shared.budget;
+        let all = states.iter().map(|state| (left_over(state), state.at_rest()));
+        if let Some(at) = budget.to_give_up(all) {
+            let state = &mut states[at];
             let detail = format!(
-                "limits.memory is used up by records that differ: {} of this pair; more than {max} in all are not held",
-                left_over(state)
+                "limits.memory is used up by records that differ: {} of this pair; more than {} in all are not held",
+                left_over(state),
+                budget.left_over_max()
             );
             self.give_up(at, state, &detail);
         }
@@ -227,25 +213,44 @@ impl<'a, 'c> Barrier<'a, 'c> {
                 let partitions = with_tail.map(|(pair, _)| pair.source.clone()).collect();
                 self.awaited = await_transactions(self.shared, partitions)?;
             }
-            self.extend(side, states)
+            let all = side == Side::Source || !std::mem::replace(&mut self.asked_all, true);
+            self.extend(side, states, |state| all || !state.settled())
         })
     }
 
-    /// Asks for the ends of one side again; pairs that still wait are read on. Whether any grew.
-    fn extend(&mut self, side: Side, states: &mut [PairState]) -> Result<bool, RunError> {
-        let ends = ends(self.shared, side, self.pairs)?;
+    /// Asks for the ends of one side again, of pairs that were read to theirs and are `wanted`: those that grew are read
+    /// on. One whose end is not told is given up, and the others go on. Whether any grew.
+    fn extend(
+        &mut self,
+        side: Side,
+        states: &mut [PairState],
+        wanted: impl Fn(&PairState) -> bool,
+    ) -> Result<bool, RunError> {
+        let asked = (0..states.len()).filter(|&at| states[at].may_read_on(side) && wanted(&states[at]));
+        let asked: Vec<usize> = asked.collect();
+        let partitions: Vec<TopicPartition> =
+            asked.iter().map(|&at| self.pairs[at].partition(side).clone()).collect();
+        let ends = ends_of_each(self.shared, side, &partitions)?;
         if side == Side::Target {
             self.target_ends_at = time::OffsetDateTime::now_utc();
             self.rounds += 1;
         }
         let mut grew = false;
-        for (at, state) in states.iter_mut().enumerate() {
-            let ended = side == Side::Target && state.target_ended;
-            if state.reached(side) && !ended && ends[at] > state.end[side as usize] {
-                state.end[side as usize] = ends[at];
-                state.ended[side as usize] = None;
-                self.send(side, Command::Extend { at, end: ends[at] });
-                grew = true;
+        for ((at, partition), end) in asked.into_iter().zip(&partitions).zip(ends) {
+            let state = &mut states[at];
+            match end {
+                Ok(end) if end > state.end[side as usize] => {
+                    state.end[side as usize] = end;
+                    state.ended[side as usize] = None;
+                    self.send(side, Command::Extend { at, end });
+                    grew = true;
+                }
+                Ok(_) => {}
+                Err(detail) => {
+                    state.give_up(side, detail);
+                    let why = state.unread(side, partition);
+                    why.iter().for_each(|why| self.shared.monitor.warn(why));
+                }
             }
         }
         Ok(grew)

@@ -5,6 +5,8 @@ mod barrier;
 mod edges;
 mod noting;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -12,7 +12,7 @@ use crate::classify::PairReading;
 use crate::consume::{Batch, Hole, ReadEnd};
 use crate::ledger::Intake;
 use crate::positions::PairPlan;
-use crate::record::{Contract, LogKind, Side};
+use crate::record::{Contract, LogKind, Side, TopicPartition};
 
 /// Lets `aligner`, one of so many, hold on disk what is too much for memory.
 fn give_stores(aligner: &mut PairAligner, shared: &Shared<'_>, pairs: usize) {
@@ -92,9 +92,22 @@ impl PairState {
         self.ended[side as usize] == Some(ReadEnd::ReachedEnd)
     }
 
+    /// Read to its end, so that more can be read where the log has grown.
+    pub fn may_read_on(&self, side: Side) -> bool {
+        self.reached(side) && !(side == Side::Target && self.target_ended)
+    }
+
+    /// For people: why `partition` of one side was not read to its end.
+    pub fn unread(&self, side: Side, partition: &TopicPartition) -> Option<String> {
+        let at = side as usize;
+        unread(side, partition, self.ended[at].as_ref(), self.next[at], self.end[at])
+    }
+
     /// The target has records that source records after the barrier may explain.
     pub fn has_target_tail(&self) -> bool {
-        self.reached(Side::Source) && self.aligner.held()[1] > 0
+        // Also further up: a batch that was copied before earlier ones.
+        let unmatched = self.aligner.held()[1] + self.aligner.left_over()[1];
+        self.reached(Side::Source) && unmatched > 0
     }
 
     /// Read as far as the readers go now, or given up.
@@ -115,8 +128,31 @@ impl PairState {
         Progress { matched: self.aligner.matched(), waiting: waiting as u64 }
     }
 
+    /// The source is paused because the target has reached its end: it may grow.
+    pub fn source_waits(&self) -> bool {
+        self.paused[0] && self.ended[0].is_none() && self.reached(Side::Target)
+    }
+
+    /// Whether one side is to be paused (`true`), because it is far ahead, or read on (`false`); `None`: as it is.
+    /// `held_max`: records that may wait.
+    pub fn changes_pace(&self, side: Side, held_max: usize) -> Option<bool> {
+        let held = self.aligner.held();
+        let (own, other) = (held[side as usize], held[1 - side as usize]);
+        // The source waits for a target that has reached its end: it may grow. Nothing else grows.
+        let hopeless = match side {
+            Side::Source => self.target_ended || (self.ended[1].is_some() && !self.reached(Side::Target)),
+            Side::Target => self.ended[0].is_some(),
+        };
+        let far_ahead = own > held_max && own > 2 * other;
+        match self.paused[side as usize] {
+            true => (own < held_max / 2 || own <= other || hopeless).then_some(false),
+            false => (!hopeless && self.ended[side as usize].is_none() && far_ahead).then_some(true),
+        }
+    }
+
     /// Reads no more of one side.
     pub fn give_up(&mut self, side: Side, detail: String) {
+        self.paused[side as usize] = false;
         self.ended[side as usize] = Some(ReadEnd::Failed { at: self.next[side as usize], detail });
     }
 
@@ -130,14 +166,15 @@ impl PairState {
         self.aligner.push(batch.side, &batch.items);
         if let Some(end) = batch.end {
             self.ended[side] = Some(end);
+            // A reader at its end heeds no pause that was on its way.
+            self.paused[side] = false;
         }
     }
 
     pub fn finish(self, pair: &PairPlan) -> PairRead {
         let mut remarks = Vec::new();
         for side in Side::BOTH {
-            let (ended, next) = (&self.ended[side as usize], self.next[side as usize]);
-            remarks.extend(unread(side, pair.partition(side), ended.as_ref(), next, self.end[side as usize]));
+            remarks.extend(self.unread(side, pair.partition(side)));
         }
         let reading = PairReading {
             name: name(pair),

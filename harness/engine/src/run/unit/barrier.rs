@@ -1,22 +1,25 @@
 //! When the lanes of a set of units are read to: the ends at t0, the target's while it catches up, the source's as far as
 //! they explain the target's tail. Judges nothing.
 
+use std::slice::from_ref;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::align::Item;
 use crate::consume::{Batch, Command, ReadEnd};
-use crate::record::Side;
+use crate::record::{Side, TopicPartition};
 
 use super::super::RunError;
 use super::super::holes;
 use super::super::phases::{Phase, Reached, Standing};
+use super::super::reading::ends_of_each;
+use super::super::retained::Retained;
 use super::super::shared::{LOOK_AGAIN, Shared};
 use super::super::stable::{Awaited, await_transactions};
 use super::super::unread::unread;
 use super::Unit;
-use super::drive::ends;
 use super::state::State;
+use super::turns::pause_newer_than;
 
 /// Drives the readers: first to the ends at t0, then the target on while what waits for it shrinks, then the source on
 /// as far as it is needed to explain the target's tail.
@@ -71,10 +74,15 @@ impl<'a> Barrier<'a> {
                 Ok(batch) => {
                     let (side, (at, lane)) = (batch.side, self.lanes[batch.side as usize][batch.at]);
                     let state = &mut states[at];
-                    self.tell(&batch, at, lane, state);
+                    let left_from = self.left_from(&batch, at, lane, state);
+                    self.tell(&batch, at, lane, state, left_from);
                     let before = state.lanes[side as usize][lane].next;
-                    let records = batch.items.len() as u64;
+                    let (range, records) = (batch.at, batch.items.len() as u64);
                     state.take(lane, batch);
+                    if let Some(to) = left_from {
+                        state.pass_over(side, lane, to);
+                        self.send(side as usize, Command::Skip { at: range, to });
+                    }
                     let passed = (state.lanes[side as usize][lane].next - before).max(0).unsigned_abs();
                     self.shared.monitor.read(side, records, passed);
                     self.balance(state);
@@ -91,6 +99,8 @@ impl<'a> Barrier<'a> {
             }
             self.looked_at = Instant::now();
             self.relieve(states);
+            // Not only as batches come: of a unit whose lanes are all paused none would.
+            states.iter_mut().for_each(|state| self.balance(state));
             if states.iter().all(State::at_rest) {
                 phase = self.next_phase(phase, states)?;
                 if matches!(phase, Phase::Done) {
@@ -102,12 +112,31 @@ impl<'a> Barrier<'a> {
         Ok(Reached { target_ends_at, rounds, awaited })
     }
 
-    /// A partition that gives up is named at once: the others may go on for hours.
-    fn tell(&self, batch: &Batch<Item>, at: usize, lane: usize, state: &State) {
+    /// Where a lane goes on whose next offsets are deleted; `None` where they are not, or nothing that is wanted is left.
+    fn left_from(&self, batch: &Batch<Item>, at: usize, lane: usize, state: &State) -> Option<i64> {
+        let Some(ReadEnd::OutOfRange { asked, .. }) = &batch.end else { return None };
+        let (side, partition) = (batch.side, self.units[at].plan.partition(batch.side, lane));
+        let cluster = [self.shared.source, self.shared.target][side as usize];
+        let now = Retained::of(side, cluster, from_ref(partition)).start(side, partition, *asked);
+        (now > *asked && now < state.lanes[side as usize][lane].end).then_some(now)
+    }
+
+    /// A partition that gives up, or has lost what was to be read, is named at once: the others may go on for hours.
+    /// `left_from`: where it goes on.
+    fn tell(&self, batch: &Batch<Item>, at: usize, lane: usize, state: &State, left_from: Option<i64>) {
         let (side, partition) = (batch.side, self.units[at].plan.partition(batch.side, lane));
         let end = state.lanes[side as usize][lane].end;
-        let ended =
-            batch.end.as_ref().and_then(|ended| unread(side, partition, Some(ended), batch.next_offset, end));
+        let ended = match left_from {
+            Some(to) => Some(format!(
+                "{partition} of the {side}: retention has deleted offsets {} to {} before they were read",
+                batch.next_offset,
+                to - 1
+            )),
+            None => batch
+                .end
+                .as_ref()
+                .and_then(|ended| unread(side, partition, Some(ended), batch.next_offset, end)),
+        };
         ended.iter().for_each(|why| self.shared.monitor.warn(why));
         batch.holes.iter().for_each(|hole| self.shared.monitor.warn(&holes::remark(side, partition, hole)));
     }
@@ -117,18 +146,14 @@ impl<'a> Barrier<'a> {
         let _ = self.commands[side].send(command);
     }
 
-    /// While much is held, only the lanes that are farthest behind in time are read: what waits, waits for them.
+    /// Pauses the lanes of a unit that are far ahead, and resumes those that are waited for.
     fn balance(&self, state: &mut State) {
-        let held = state.held();
-        let all_run = held < self.held_max / 2;
-        if !all_run && held < self.held_max {
-            return;
-        }
-        let farthest_behind =
-            state.all().filter(|lane| lane.ended.is_none()).map(|lane| lane.last_timestamp).min();
+        let running = state.all().filter(|lane| lane.ended.is_none());
+        let running: Vec<(bool, i64)> = running.map(|lane| (lane.paused, lane.last_timestamp)).collect();
+        let Some(limit) = pause_newer_than(state.held(), self.held_max, &running) else { return };
         for (side, lanes) in state.lanes.iter_mut().enumerate() {
             for lane in lanes.iter_mut().filter(|lane| lane.ended.is_none()) {
-                let pause = !all_run && Some(lane.last_timestamp) > farthest_behind;
+                let pause = lane.last_timestamp > limit;
                 if pause != lane.paused {
                     lane.paused = pause;
                     let at = lane.range;
@@ -141,8 +166,8 @@ impl<'a> Barrier<'a> {
     /// Over the budget the unit that holds most puts its records on disk. Where that cannot be, or is not enough,
     /// nothing more is read of it.
     fn relieve(&self, states: &mut [State]) {
-        let held: usize = states.iter().map(State::held).sum();
-        let largest = states.iter().enumerate().max_by_key(|(_, state)| state.held()).map(|(at, _)| at);
+        let held: usize = states.iter().map(State::in_memory).sum();
+        let largest = states.iter().enumerate().max_by_key(|(_, state)| state.in_memory()).map(|(at, _)| at);
         for (at, state) in states.iter_mut().enumerate() {
             let too_much =
                 held > self.shared.budget.held_by_units() && largest == Some(at) && !state.at_rest();
@@ -184,21 +209,35 @@ impl<'a> Barrier<'a> {
         })
     }
 
-    /// Asks for the ends of one side again; lanes that have grown are read on. Whether any has.
+    /// Asks for the ends of one side again; lanes that have grown are read on. One whose end is not told is given up, and
+    /// the others go on. Whether any has grown.
     fn extend(&mut self, side: Side, states: &mut [State]) -> Result<bool, RunError> {
-        let ends = ends(self.shared, self.units, side, &self.lanes[side as usize])?;
+        let all = self.lanes[side as usize].iter().copied().enumerate();
+        let asked: Vec<(usize, (usize, usize))> =
+            all.filter(|&(_, (at, lane))| states[at].lanes[side as usize][lane].reached()).collect();
+        let partitions: Vec<TopicPartition> =
+            asked.iter().map(|&(_, (at, lane))| self.units[at].plan.partition(side, lane).clone()).collect();
+        let ends = ends_of_each(self.shared, side, &partitions)?;
         if side == Side::Target {
             self.target_ends_at = time::OffsetDateTime::now_utc();
             self.rounds += 1;
         }
         let mut grew = false;
-        for (range, (&(at, lane), end)) in self.lanes[side as usize].iter().zip(ends).enumerate() {
+        for (((range, (at, lane)), partition), end) in asked.into_iter().zip(&partitions).zip(ends) {
             let lane = &mut states[at].lanes[side as usize][lane];
-            if lane.reached() && end > lane.end {
-                (lane.end, lane.ended, lane.paused) = (end, None, false);
-                self.send(side as usize, Command::Resume { at: range });
-                self.send(side as usize, Command::Extend { at: range, end });
-                grew = true;
+            match end {
+                Ok(end) if end > lane.end => {
+                    (lane.end, lane.ended, lane.paused) = (end, None, false);
+                    self.send(side as usize, Command::Resume { at: range });
+                    self.send(side as usize, Command::Extend { at: range, end });
+                    grew = true;
+                }
+                Ok(_) => {}
+                Err(detail) => {
+                    lane.ended = Some(ReadEnd::Failed { at: lane.next, detail });
+                    let why = unread(side, partition, lane.ended.as_ref(), lane.next, lane.end);
+                    why.iter().for_each(|why| self.shared.monitor.warn(why));
+                }
             }
         }
         Ok(grew)

@@ -20,6 +20,7 @@ use super::Unit;
 use super::barrier::Barrier;
 use super::state::State;
 use super::store::SpillStore;
+use super::times::LaneTimes;
 
 /// A unit that was read up to the barrier.
 pub(in crate::run) struct UnitRead {
@@ -27,12 +28,14 @@ pub(in crate::run) struct UnitRead {
     pub aligner: Option<KeyedAligner>,
     pub cells: Cells,
     pub intake: UnitIntake,
+    /// Where each lane began: nothing before it could be read, by side and lane.
+    pub read_from: [Vec<i64>; 2],
     /// One past the last offset read, by side and lane.
     pub read_to: [Vec<i64>; 2],
     /// The ends when reading began, by side and lane; those of the source are the barrier.
     pub first_ends: [Vec<i64>; 2],
-    /// By source lane, see [`SourceReading`](crate::classify::SourceReading).
-    pub deleted_up_to: Vec<Option<i64>>,
+    /// By side and lane.
+    pub times: [Vec<LaneTimes>; 2],
     pub complete: [bool; 2],
     /// Why it was not read to its end; empty where it was.
     pub remarks: Vec<String>,
@@ -104,7 +107,7 @@ fn lanes(units: &[&Unit], side: Side) -> Vec<(usize, usize)> {
 }
 
 /// The present end of each lane of one side.
-pub(super) fn ends(
+fn ends(
     shared: &Shared<'_>,
     units: &[&Unit],
     side: Side,

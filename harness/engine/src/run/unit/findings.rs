@@ -36,15 +36,15 @@ pub(in crate::run) fn explain(
         rows[lane].mismatched_are_equal(1);
     }
     let mut undecided = Undecided::default();
-    for draft in none.undecided.into_iter().map(|at| &drafts[at]) {
-        let Some((lane, _)) = draft.source else { continue };
+    for (at, doubt) in none.undecided {
+        let Some((lane, _)) = drafts[at].source else { continue };
         rows[lane].mismatched_are_unverifiable(1);
-        undecided.note(&pairs, draft);
+        undecided.note(&pairs, &drafts[at], doubt);
     }
     for row in rows {
         row.check(&judged.reading.name)?;
     }
-    judged.remarks.extend(undecided.remark());
+    judged.remarks.extend(undecided.remarks());
     Ok(())
 }
 

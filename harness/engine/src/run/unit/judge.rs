@@ -3,25 +3,27 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
-use crate::align::{Item, LogError, Outcome};
+use crate::align::{LogError, Outcome};
 use crate::classify::{
-    Cleaning, SourceReading, Standing, TargetReading, UnitReading, UnitRules, classify_unit,
-    judge_compacted_unit, take_apart,
+    Cleaning, SourceReading, Standing, Taken, TargetReading, UnitReading, UnitRules, classify_unit,
+    judge_compacted_unit, take_apart, withhold_taken,
 };
-use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
 use crate::ledger::{
-    Cells, Intake, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake,
+    Cells, Intake, Place, Repeated, UnitIntake, UnitLedger, account_unit, check_unit_intake, places,
 };
 use crate::positions::UnitPlan;
-use crate::record::{DecodeMode, LogKind, OffsetRange, OrderPromise, Side, TimestampRule, TopicPartition};
+use crate::record::{DecodeMode, LogKind, OffsetRange, OrderPromise, Side, TimestampRule};
 
 use super::super::RunError;
-use super::super::again::Readers;
-use super::super::compacted::{TopicCleaning, compacted_meanwhile, reach_to_the_ends};
-use super::super::item::{item, rules};
-use super::{Unit, UnitRead, scope};
+use super::super::again::{Readers, changed_meanwhile};
+use super::super::compacted::TopicCleaning;
+use super::super::item::rules;
+use super::super::retained::Retained;
+use super::log::{FirstReading, LaneHoles, UnitLog};
+use super::times::LaneTimes;
+use super::{Unit, UnitRead, scope, untold};
 
 /// A unit that was read.
 pub(in crate::run) struct JudgedUnit {
@@ -32,6 +34,8 @@ pub(in crate::run) struct JudgedUnit {
     /// Why it was not judged, or not to its end.
     pub remarks: Vec<String>,
     pub schema_ids: BTreeSet<u32>,
+    /// What could not be read when the unit was read, by side and lane.
+    pub holes: LaneHoles,
 }
 
 impl JudgedUnit {
@@ -49,69 +53,22 @@ pub(in crate::run) struct UnitResult {
     pub standings: Vec<Standing>,
     /// Where the originals of duplicates are matched in order.
     pub in_order: HashMap<Place, Place>,
+    /// Whether that is not known for all of them: some of the records are gone.
+    pub unpaired: bool,
     pub ledger: UnitLedger,
-}
-
-/// The logs of a unit's lanes, as far as the run has read them.
-struct UnitLog<'r, 'a> {
-    readers: &'r mut Readers<'a>,
-    plan: &'r UnitPlan,
-    fingerprinter: Fingerprinter,
-    read_to: [Vec<i64>; 2],
-}
-
-impl UnitLog<'_, '_> {
-    /// From now on, what was written since the run has read the lanes is seen, too.
-    fn reach_to_the_ends(&mut self, clusters: [&Cluster; 2]) -> Result<(), LogError> {
-        for side in Side::BOTH {
-            let partitions: Vec<TopicPartition> = self.plan.partitions(side).into_iter().cloned().collect();
-            let read_to = &mut self.read_to[side as usize];
-            reach_to_the_ends(clusters[side as usize], &partitions, self.plan.contract.isolation, read_to)?;
-        }
-        Ok(())
-    }
-}
-
-impl LaneLog for UnitLog<'_, '_> {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let partition = self.plan.partition(side, lane);
-        let range = OffsetRange { start: range.start, end: range.end.min(self.read_to[side as usize][lane]) };
-        if range.start >= range.end {
-            return Ok(());
-        }
-        let fingerprinter = &self.fingerprinter;
-        let end = self
-            .readers
-            .read(side, self.plan.contract.isolation, partition, range, |view| {
-                visit(&item(fingerprinter, view))
-            })
-            .map_err(|error| LogError(error.to_string()))?;
-        match end {
-            _ if self.readers.stopped() => Err(LogError("stopped".to_owned())),
-            ReadEnd::ReachedEnd => Ok(()),
-            other => Err(LogError(format!(
-                "{partition} of the {side} could not be read again from offset {} to {}: {other:?}",
-                range.start, range.end
-            ))),
-        }
-    }
 }
 
 /// What judging needs apart from the unit.
 pub(in crate::run) struct Judging<'r, 'a> {
     pub readers: &'r mut Readers<'a>,
     pub clusters: [&'r Cluster; 2],
+    /// How far back the logs still reach.
+    pub retained: &'r Retained,
     /// How the topics under a compacted contract are cleaned.
     pub cleaning: &'r TopicCleaning,
     /// Of the run's identities.
     pub seed: u64,
-    /// How many source records may be without a match in order.
+    /// How many records may be without a match in order.
     pub left_over_max: usize,
     pub both_registries: bool,
 }
@@ -122,132 +79,178 @@ pub(in crate::run) fn judge(
     read: UnitRead,
     judging: Judging<'_, '_>,
 ) -> Result<JudgedUnit, RunError> {
-    let Judging { readers, clusters, cleaning, seed, left_over_max, both_registries } = judging;
+    let Judging { readers, clusters, retained, cleaning, seed, left_over_max, both_registries } = judging;
     let UnitRead {
         aligner,
         mut cells,
         mut intake,
+        read_from,
         read_to,
         first_ends,
-        deleted_up_to,
+        times,
         complete,
         mut remarks,
         schema_ids,
-        holes: _,
+        holes: met,
         stalled: _,
     } = read;
+    remarks.extend(unit.gone.remarks.iter().cloned());
     let plan = &unit.plan;
+    let mut holes: LaneHoles = plan.log_starts().map(|lanes| vec![Vec::new(); lanes.len()]);
+    for (side, lane, hole) in met {
+        holes[side as usize][lane].push(hole.range);
+    }
+    remarks.extend(cleaning.remarks(&plan.contract));
     let name = format!("{} -> {}", plan.source_topics(), plan.target_topic());
     let fingerprinter = Fingerprinter::new(&plan.contract, seed);
-    let mut log = UnitLog { readers, plan, fingerprinter, read_to: read_to.clone() };
-    let log_starts = plan.log_starts();
+    let first = FirstReading { from: &read_from, to: &read_to, holes: &holes };
+    let mut log = UnitLog::new(readers, clusters, (plan, fingerprinter), first, retained);
+    let history_start = log.left_from(Side::Source);
     let scope = plan.sources.iter().zip(&first_ends[0]);
     let scope = scope.map(|(lane, &end)| OffsetRange { start: lane.start.min(end), end }).collect();
     let aligned = aligner.map(|mut aligner| {
         aligner.list(scope, left_over_max);
-        aligner.finish(&log_starts[0], &mut log, &mut cells)
+        aligner.finish(&history_start, &mut log, &mut cells)
     });
     cells.close();
-    let mut reading = reading(plan, name, &cells, [&read_to, &first_ends], &deleted_up_to, complete);
+    let mut reading = reading(plan, name, &cells, [&read_from, &read_to, &first_ends], &times, complete);
     reading.meanings = both_registries && plan.contract.decode != DecodeMode::None;
     let KeyedAlignment { mut outcomes, passed, .. } = match aligned {
         Some(Ok(alignment)) => alignment,
         failed => {
             remarks.extend(failed.and_then(Result::err).map(|error| error.to_string()));
-            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids, holes });
         }
     };
     intake.passed = Intake { records: passed.records, sum: passed.sum };
     take_apart(&reading, &mut outcomes);
-    let in_order = match partners(&outcomes, plan, &mut log) {
+    let in_order = match partners(&outcomes, &mut log) {
         Ok(in_order) => in_order,
         Err(LogError(why)) => {
             remarks.push(why);
-            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids, holes });
         }
     };
+    reading.taken =
+        Taken { from_source: log.taken(Side::Source, &times), from_target: unread_on_target(unit, &times) };
+    let unpaired = may_be_unpaired(&outcomes, &reading, log.taken(Side::Target, &times));
     scope::set(&mut reading, &cells, &outcomes);
-    let mut standings: Vec<Standing> = outcomes.iter().map(|entry| classify_unit(&reading, entry)).collect();
-    remarks.extend(not_told_from_deleted(plan, &reading, &outcomes, &standings));
+    let standing = |entry: &LaneOutcome| {
+        let original_at = places(entry).0.and_then(|source| in_order.get(&source));
+        classify_unit(&reading, entry, original_at.copied())
+    };
+    let mut standings: Vec<Standing> = outcomes.iter().map(standing).collect();
+    let left_from = log.left_from(Side::Source);
+    remarks.extend(untold::not_told_from_deleted(plan, &reading, &left_from, &outcomes, &standings));
+    remarks.extend(untold::perhaps_copied(unit, &reading, &outcomes, &standings));
+    let left_from = [left_from, log.left_from(Side::Target)];
+    let outcomes_in_order = (outcomes.as_slice(), standings.as_slice(), &in_order);
+    remarks.extend(untold::perhaps_copied_in_scope(plan, &reading, &left_from, outcomes_in_order));
     if plan.contract.log == LogKind::Compacted {
         let judged = check_unit_intake(&reading.name, &outcomes, &intake)
-            .map_err(|_| compacted_meanwhile(&reading.name))
-            .and_then(|()| log.reach_to_the_ends(clusters))
+            .map_err(|_| changed_meanwhile(&reading.name))
+            .and_then(|()| log.reach_to_the_ends())
             .and_then(|()| {
-                judge_compacted(plan, cleaning.of_unit(plan), &reading, &outcomes, &mut standings, &mut log)
+                judge_compacted(cleaning.of_unit(plan), &reading, &outcomes, &mut standings, &mut log)
             });
         if let Err(LogError(why)) = judged {
             remarks.push(why);
-            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids });
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids, holes });
         }
+        remarks.extend(withhold_what_is_gone(&reading, &outcomes, &mut standings, (&log, &times)));
     }
-    let ledger = account_unit(&reading, &cells, &outcomes, &standings, &intake)?;
-    let result = UnitResult { cells, outcomes, standings, in_order, ledger };
-    Ok(JudgedUnit { reading, intake, result: Some(result), remarks, schema_ids })
+    let ledger = match account_unit(&reading, &cells, &outcomes, &standings, &intake) {
+        Err(_) if log.read_again => {
+            remarks.push(changed_meanwhile(&reading.name).0);
+            return Ok(JudgedUnit { reading, intake, result: None, remarks, schema_ids, holes });
+        }
+        ledger => ledger?,
+    };
+    let result = UnitResult { cells, outcomes, standings, in_order, unpaired, ledger };
+    Ok(JudgedUnit { reading, intake, result: Some(result), remarks, schema_ids, holes })
 }
 
-/// What to say of target records that may copy what retention has deleted from the source.
-fn not_told_from_deleted(
-    plan: &UnitPlan,
-    reading: &UnitReading,
-    outcomes: &[LaneOutcome],
-    standings: &[Standing],
-) -> Option<String> {
-    let untold = outcomes.iter().zip(standings).filter(|(entry, standing)| {
-        let alone = matches!(entry.outcome, Outcome::Extraneous { .. } | Outcome::Duplicate { .. });
-        alone && **standing == Standing::Unverifiable
-    });
-    let untold = untold.count();
-    (reading.complete[0] && untold > 0).then(|| {
-        format!(
-            "{untold} records of {} on the target may be copies of source records that retention has deleted: not judged",
-            plan.target_topic()
-        )
+/// How new the target records can be that retention took between the plan and the reading; `None` where it took none.
+fn unread_on_target(unit: &Unit, times: &[Vec<LaneTimes>; 2]) -> Option<i64> {
+    let slack = goes_back(times);
+    let gone = unit.gone.targets.iter().map(|&lane| times[1][lane]);
+    gone.map(|lane| lane.before_first_by(slack).unwrap_or(i64::MAX)).max()
+}
+
+/// By how much timestamps go back at most, in any lane.
+fn goes_back(times: &[Vec<LaneTimes>; 2]) -> u64 {
+    times.iter().flatten().map(LaneTimes::goes_back).max().unwrap_or(0)
+}
+
+/// Whether a duplicated record, or the copy that it is matched with, may be gone since it was read. `from_target`: how new
+/// copies that are gone can be.
+fn may_be_unpaired(outcomes: &[LaneOutcome], reading: &UnitReading, from_target: Option<i64>) -> bool {
+    let Some(last) = reading.taken.from_source.max(from_target) else { return false };
+    outcomes.iter().any(|entry| match &entry.outcome {
+        Outcome::Duplicate { original, .. } => !reading.is_newer(original, last),
+        _ => false,
     })
 }
 
 /// Takes from the findings what compaction may explain.
 fn judge_compacted(
-    plan: &UnitPlan,
     cleaning: Cleaning,
     reading: &UnitReading,
     outcomes: &[LaneOutcome],
     standings: &mut [Standing],
     log: &mut UnitLog<'_, '_>,
 ) -> Result<(), LogError> {
+    let plan = log.plan;
     let rules = UnitRules {
         rules: rules(&plan.contract),
         ordered: plan.contract.order != OrderPromise::None,
         timestamps_exact: plan.contract.timestamps == TimestampRule::Exact,
         cleaning,
-        log_starts: &plan.log_starts(),
+        log_starts: &Side::BOTH.map(|side| log.left_from(side)),
     };
     judge_compacted_unit(outcomes, standings, reading, &rules, log)
+}
+
+/// Under the compacted contract, what is left to be found may be explained by records that are gone since they were read.
+/// Returns what to say of it.
+fn withhold_what_is_gone(
+    reading: &UnitReading,
+    outcomes: &[LaneOutcome],
+    standings: &mut [Standing],
+    (log, times): (&UnitLog<'_, '_>, &[Vec<LaneTimes>; 2]),
+) -> Option<String> {
+    let last = Side::BOTH.into_iter().filter_map(|side| log.taken(side, times)).max()?;
+    // By so much a record that explains another one may seem to be the older one.
+    let slack = goes_back(times);
+    let exact = log.plan.contract.timestamps == TimestampRule::Exact;
+    let withheld = withhold_taken(outcomes, standings, reading, exact, last.saturating_add_unsigned(slack));
+    untold::not_told_from_compacted(log.plan, withheld, &Side::BOTH.map(|side| log.left_from(side)))
 }
 
 fn reading(
     plan: &UnitPlan,
     name: String,
     cells: &Cells,
-    [read_to, first_ends]: [&[Vec<i64>; 2]; 2],
-    deleted_up_to: &[Option<i64>],
+    [read_from, read_to, first_ends]: [&[Vec<i64>; 2]; 3],
+    times: &[Vec<LaneTimes>; 2],
     complete: [bool; 2],
 ) -> UnitReading {
+    let slack = goes_back(times);
     let sources = plan.sources.iter().enumerate().map(|(at, lane)| {
         let end = first_ends[0][at];
         let below = cells.sum(|source, _| source.0 == at && source.1 < end);
         SourceReading {
-            log_start: lane.log_start,
+            log_start: read_from[0][at],
             start: lane.start.min(end),
             end,
             read_to: read_to[0][at],
-            deleted_up_to: deleted_up_to[at],
+            deleted_up_to: times[0][at].before_first_by(slack),
             highest_matched: below.highest_source,
             matched_in_all: None,
         }
     });
-    let targets = plan.targets.iter().enumerate().map(|(at, lane)| TargetReading {
-        start: lane.log_start,
+    let targets = (0..plan.targets.len()).map(|at| TargetReading {
+        start: read_from[1][at],
         cut: read_to[1][at],
         end: first_ends[1][at],
         follows_shortened: None,
@@ -267,23 +270,20 @@ fn reading(
             TimestampRule::Ignore => None,
         },
         meanings: false,
+        taken: Taken::default(),
     }
 }
 
-/// Where the originals of duplicates are matched in order. Reads the lanes again where there are duplicates.
-fn partners(
-    outcomes: &[LaneOutcome],
-    plan: &UnitPlan,
-    log: &mut UnitLog<'_, '_>,
-) -> Result<HashMap<Place, Place>, LogError> {
+/// Where the originals of duplicates are matched in order. Reads what is left of the lanes where there are duplicates.
+fn partners(outcomes: &[LaneOutcome], log: &mut UnitLog<'_, '_>) -> Result<HashMap<Place, Place>, LogError> {
     let mut repeated = Repeated::among(outcomes);
     if repeated.is_empty() {
         return Ok(HashMap::new());
     }
-    let log_starts = plan.log_starts();
+    let plan = log.plan;
     for side in Side::BOTH {
-        for (lane, &start) in log_starts[side as usize].iter().enumerate() {
-            log.read(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+        for lane in 0..plan.partitions(side).len() {
+            log.read_left(side, lane, OffsetRange { start: 0, end: i64::MAX }, &mut |item| {
                 repeated.see(side, lane, item);
                 true
             })?;

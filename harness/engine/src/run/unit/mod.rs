@@ -2,11 +2,13 @@
 //! stages of a run for them; the decisions are made in `align::keyed`, `classify` and `ledger`.
 
 mod barrier;
+mod begin;
 mod decode;
 mod drive;
 mod edges;
 mod findings;
 mod judge;
+mod log;
 mod positions;
 mod rows;
 mod scope;
@@ -16,6 +18,9 @@ mod state;
 #[cfg(test)]
 mod state_tests;
 mod store;
+mod times;
+mod turns;
+mod untold;
 
 use super::meaning::{self, Agreement};
 use crate::decode::Decoder;
@@ -25,6 +30,7 @@ use crate::align::keyed::Grouping;
 use crate::positions::{LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan, UnitPosition};
 use crate::record::{Contract, OrderPromise, Partitioning, TopicPartition};
 
+use begin::Gone;
 pub(super) use decode::decode_matched;
 pub(super) use drive::{UnitRead, drive_units};
 pub(super) use edges::{edges, withdraw_other_logs};
@@ -46,6 +52,8 @@ pub(super) struct Unit {
     pub grouping: Grouping,
     /// The groups that read it, by their index in the plan.
     pub positions: Vec<(usize, UnitPosition)>,
+    /// What retention has taken since the plan.
+    pub gone: Gone,
 }
 
 /// Whether a pair is aligned as a unit: no order holds between its records' keys.
@@ -61,6 +69,7 @@ pub(super) fn units(plan: &Plan) -> Vec<Unit> {
             plan: of_pair(pair),
             grouping: grouping(&pair.contract),
             positions: positions_of_pair(plan, at),
+            gone: Gone::default(),
         });
     let units = plan.units.iter().enumerate().map(|(at, unit)| {
         let positions = plan.groups.iter().enumerate().flat_map(|(group, found)| {
@@ -75,6 +84,7 @@ pub(super) fn units(plan: &Plan) -> Vec<Unit> {
             plan: unit.clone(),
             grouping: grouping(&unit.contract),
             positions: positions.collect(),
+            gone: Gone::default(),
         }
     });
     pairs.chain(units).collect()
@@ -122,14 +132,14 @@ fn positions_of_pair(plan: &Plan, at: usize) -> Vec<(usize, UnitPosition)> {
                     (state, position.detail.clone())
                 }
                 // What is missing before the range is not judged.
-                _ if position.committed < plan.pairs[at].source_start => {
+                _ if position.committed.is_some_and(|committed| committed < plan.pairs[at].source_start) => {
                     (PositionState::NotLocated, position.detail.clone())
                 }
                 _ => (PositionState::Judged, String::new()),
             };
             let position = UnitPosition {
                 unit: 0,
-                committed: vec![Some(position.committed)],
+                committed: vec![position.committed],
                 commit_states: vec![commit_state],
                 resumes: vec![resume],
                 records_read_to_locate: position.records_read_to_locate,

@@ -3,6 +3,7 @@
 use cutproof_reports::{GroupSummary, Origin, PositionState, PositionSummary};
 
 use crate::align::Outcome;
+use crate::align::keyed::LaneOutcome;
 use crate::classify::Standing;
 use crate::ledger::{LaneCounts, UnitCopies};
 use crate::positions::UnitPosition;
@@ -65,7 +66,7 @@ impl Rows<'_> {
             rows.push(row);
         }
         let counts = self.counts();
-        let uncommitted = self.uncommitted(false);
+        let uncommitted = self.uncommitted(false).filter(|_| !self.is_on_target_only());
         for (at, lane) in self.unit.plan.targets.iter().enumerate() {
             let resume = &self.position.resumes[at];
             let mut row = PositionSummary {
@@ -179,8 +180,17 @@ impl Rows<'_> {
         self.copies.map(|copies| copies.judge(&self.position.committed, &resumes))
     }
 
+    /// Whether the group has committed nothing of the unit on the source.
+    fn is_on_target_only(&self) -> bool {
+        self.position.committed.iter().all(Option::is_none)
+    }
+
     /// What stands against every number of this group at this unit.
     fn trouble(&self) -> Option<Trouble> {
+        if self.is_on_target_only() {
+            // Of every number; the rows have a state and a detail of their own.
+            return Some(Trouble { state: PositionState::NoSourceCommit, detail: String::new() });
+        }
         let not_located = |detail: String| Some(Trouble { state: PositionState::NotLocated, detail });
         let Some(copies) = self.copies.filter(|_| self.judged.reading.complete == [true, true]) else {
             let why = self.judged.remarks.first().cloned();
@@ -193,6 +203,9 @@ impl Rows<'_> {
                 "the sides differ in too many equal records at once: {unsolved} could not be matched; allow more with \
                  limits.memory"
             ));
+        }
+        if let Some(why) = self.perhaps_deleted() {
+            return not_located(why.to_owned());
         }
         let states = self.position.commit_states.iter();
         if let Some((state, detail)) = states.clone().find(|(state, _)| *state != PositionState::Judged) {
@@ -216,16 +229,39 @@ impl Rows<'_> {
         })
     }
 
+    /// Why skip and image are not known where retention has taken records while the run went on.
+    fn perhaps_deleted(&self) -> Option<&'static str> {
+        let result = self.judged.result.as_ref()?;
+        let perhaps_copied = |(entry, standing): (&LaneOutcome, &Standing)| {
+            matches!(entry.outcome, Outcome::Missing { .. }) && *standing == Standing::Unverifiable
+        };
+        if result.outcomes.iter().zip(&result.standings).any(perhaps_copied) {
+            return Some(
+                "copies of source records may be among those that retention has deleted from the target while the run \
+                 went on",
+            );
+        }
+        result.unpaired.then_some(
+            "retention has deleted records while the run went on that may be the first copies of others, or have more \
+             than one copy",
+        )
+    }
+
     /// Whether a record that nothing is known of, at or after `resume`, may be the copy of a source record that is gone.
     fn may_replay_deleted(&self, lane: usize, resume: i64) -> bool {
-        let deleted = self.unit.plan.sources.iter().any(|lane| lane.log_start > 0);
-        let removed = deleted || self.unit.plan.contract.log == LogKind::Compacted;
-        let Some(result) = self.judged.result.as_ref().filter(|_| removed) else { return false };
+        let shortened = self.judged.reading.shortened().next().is_some();
+        let removed = shortened || self.unit.plan.contract.log == LogKind::Compacted;
+        let Some(result) = &self.judged.result else { return false };
         result.outcomes.iter().zip(&result.standings).any(|(entry, standing)| {
+            let unverifiable = *standing == Standing::Unverifiable;
             let unknown = match (&entry.outcome, standing) {
                 (_, Standing::Finding(_)) => None,
-                (Outcome::Extraneous { target }, _) => Some(target.offset),
-                (Outcome::Duplicate { target, .. }, Standing::Unverifiable) => Some(target.offset),
+                (Outcome::Extraneous { target }, _) if removed || unverifiable => Some(target.offset),
+                (Outcome::Duplicate { target, .. } | Outcome::Mismatched { target, .. }, _)
+                    if unverifiable =>
+                {
+                    Some(target.offset)
+                }
                 (outcome, Standing::Compacted | Standing::CompactedOrDropped) => {
                     outcome.target().map(|target| target.offset)
                 }

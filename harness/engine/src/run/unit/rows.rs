@@ -72,5 +72,7 @@ fn notes(unit: &Unit, judged: &JudgedUnit, why: &str) -> Vec<String> {
     let ranges: Vec<String> = lanes
         .map(|(lane, reading)| format!("{} [{}, {})", lane.partition, reading.start, reading.cut))
         .collect();
-    vec![format!("compared with {}", ranges.join(", ")), format!("no offset map: {why}")]
+    let mut notes = vec![format!("compared with {}", ranges.join(", ")), format!("no offset map: {why}")];
+    notes.extend(unit.gone.notes.iter().cloned());
+    notes
 }

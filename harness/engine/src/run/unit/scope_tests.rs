@@ -3,7 +3,7 @@
 use super::scope;
 use crate::align::keyed::{LaneOutcome, LanePair, PairSink};
 use crate::align::{Item, Outcome};
-use crate::classify::{SourceReading, Standing, TargetReading, UnitReading, classify_unit};
+use crate::classify::{SourceReading, Standing, Taken, TargetReading, UnitReading, classify_unit};
 use crate::ledger::Cells;
 use crate::record::FindingKind;
 
@@ -46,6 +46,7 @@ fn reading(log_start: i64, read_to: i64) -> UnitReading {
         compacted: false,
         timestamps_within: Some(0),
         meanings: false,
+        taken: Taken::default(),
     }
 }
 
@@ -70,7 +71,7 @@ fn stranger(reading: &UnitReading, offset: i64) -> Standing {
         target_lane: Some(0),
         outcome: Outcome::Extraneous { target: item(offset) },
     };
-    classify_unit(reading, &entry)
+    classify_unit(reading, &entry, None)
 }
 
 #[test]

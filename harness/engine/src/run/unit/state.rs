@@ -6,7 +6,7 @@ use crate::align::Item;
 use crate::align::keyed::{KeyedAligner, KeyedTuning};
 use crate::consume::{Batch, Hole, ReadEnd};
 use crate::ledger::{Cells, SourceIntake, UnitIntake};
-use crate::record::{OffsetRange, Side};
+use crate::record::{LogKind, OffsetRange, Side};
 
 use super::super::holes;
 use super::super::item::rules;
@@ -15,33 +15,26 @@ use super::super::unread::unread;
 use super::Unit;
 use super::drive::UnitRead;
 use super::store::SpillStore;
+use super::times::LaneTimes;
 
 /// One lane of a unit while it is read.
 pub(super) struct LaneState {
     /// Index among the ranges of the side's reader.
     pub range: usize,
+    /// Where the log began as far as what was read is concerned: nothing before it is left to be read.
+    from: i64,
     pub next: i64,
     pub end: i64,
     pub ended: Option<ReadEnd>,
     pub paused: bool,
-    first_timestamp: Option<i64>,
     pub last_timestamp: i64,
-    /// Whether it is a source lane that has lost its beginning; only then it matters how far timestamps go back.
-    shortened: bool,
-    newest: i64,
-    /// By how much timestamps go back at most, in milliseconds.
-    goes_back: u64,
+    times: LaneTimes,
     holes: Vec<Hole>,
 }
 
 impl LaneState {
     pub fn reached(&self) -> bool {
         self.ended == Some(ReadEnd::ReachedEnd)
-    }
-
-    /// See [`SourceReading::deleted_up_to`](crate::classify::SourceReading).
-    fn deleted_up_to(&self) -> Option<i64> {
-        self.first_timestamp.map(|first| first.saturating_add_unsigned(self.goes_back))
     }
 }
 
@@ -66,18 +59,20 @@ impl State {
     pub fn new(unit: &Unit, ends: [Vec<i64>; 2], store: SpillStore) -> Self {
         let plan = &unit.plan;
         let log_starts = plan.log_starts();
+        // Where a record of one lane is gone, its copy in another tells how new it can have been.
+        let times_matter = plan.contract.log == LogKind::Compacted
+            || !unit.gone.targets.is_empty()
+            || log_starts.iter().flatten().any(|&start| start > 0);
         let lanes = [0, 1].map(|side: usize| {
             let lane = |(&start, &end): (&i64, &i64)| LaneState {
                 range: 0,
+                from: start,
                 next: start,
                 end: end.max(start),
                 ended: None,
                 paused: false,
-                first_timestamp: None,
                 last_timestamp: i64::MIN,
-                shortened: side == Side::Source as usize && start > 0,
-                newest: i64::MIN,
-                goes_back: 0,
+                times: LaneTimes::new(times_matter),
                 holes: Vec::new(),
             };
             log_starts[side].iter().zip(&ends[side]).map(lane).collect::<Vec<_>>()
@@ -145,8 +140,14 @@ impl State {
         Progress { matched: self.cells.pairs(), waiting: self.aligner.waiting_for_target() }
     }
 
+    /// Records that wait in memory for other lanes.
     pub fn held(&self) -> usize {
         self.aligner.held().iter().sum()
+    }
+
+    /// What memory holds: those, and what is remembered of groups that are put aside, which no lane will ever relieve.
+    pub fn in_memory(&self) -> usize {
+        self.held() + self.aligner.open_groups()
     }
 
     pub fn take(&mut self, lane: usize, batch: Batch<Item>) {
@@ -165,14 +166,10 @@ impl State {
         let state = &mut self.lanes[side][lane];
         state.next = batch.next_offset;
         state.holes.extend(batch.holes);
-        if let (Some(first), Some(last)) = (batch.items.first(), batch.items.last()) {
-            state.first_timestamp.get_or_insert(first.timestamp);
+        if let Some(last) = batch.items.last() {
             state.last_timestamp = state.last_timestamp.max(last.timestamp);
         }
-        for item in batch.items.iter().take_while(|_| state.shortened) {
-            state.newest = state.newest.max(item.timestamp);
-            state.goes_back = state.goes_back.max(state.newest.abs_diff(item.timestamp));
-        }
+        state.times.see(&batch.items);
         if let Some(end) = batch.end {
             state.ended = Some(end);
         }
@@ -181,6 +178,21 @@ impl State {
         {
             self.failed = Some(error.to_string());
         }
+    }
+
+    /// The lane goes on at `to`: what lies between what was read and that is deleted. Before the scope of a source lane that
+    /// is as if its log began there; elsewhere those offsets are not judged.
+    pub fn pass_over(&mut self, side: Side, lane: usize, to: i64) {
+        let history = side == Side::Source && to < self.starts[lane];
+        let state = &mut self.lanes[side as usize][lane];
+        if history {
+            state.from = to;
+            state.times.begin_again();
+        } else {
+            let range = OffsetRange { start: state.next, end: to };
+            state.holes.push(Hole { range, detail: "retention has deleted them".to_owned() });
+        }
+        (state.next, state.ended, state.paused) = (to, None, false);
     }
 
     pub fn finish(self, unit: &Unit) -> UnitRead {
@@ -209,8 +221,9 @@ impl State {
             aligner: self.failed.is_none().then_some(self.aligner),
             cells: self.cells,
             intake: self.intake,
+            read_from: self.lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.from).collect()),
             read_to: self.lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.next).collect()),
-            deleted_up_to: self.lanes[0].iter().map(LaneState::deleted_up_to).collect(),
+            times: self.lanes.each_ref().map(|lanes| lanes.iter().map(|lane| lane.times).collect()),
             first_ends: [self.source_ends, self.target_ends],
             complete,
             remarks,

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use super::state::State;
 use super::store::SpillStore;
-use super::{Planned, Unit};
+use super::{Gone, Planned, Unit};
 use crate::align::Item;
 use crate::align::keyed::Grouping;
 use crate::consume::{Batch, ReadEnd};
@@ -13,7 +13,7 @@ use crate::record::{Contract, OrderPromise, Partitioning, Side, TopicPartition};
 use crate::run::spill::SpillSpace;
 
 /// Two lanes a side.
-fn unit() -> Unit {
+pub(super) fn unit() -> Unit {
     let partition = |partition| TopicPartition { topic: "orders".into(), partition };
     let source = |at| SourceLane {
         partition: partition(at),
@@ -34,6 +34,7 @@ fn unit() -> Unit {
         },
         grouping: Grouping::KeyThenMultiset,
         positions: Vec::new(),
+        gone: Gone::default(),
     }
 }
 
@@ -79,4 +80,47 @@ fn nothing_is_waited_for_once_the_target_cannot_be_read() {
     arrive(&mut state, Side::Target, 0, &[], ReadEnd::ReachedEnd);
     arrive(&mut state, Side::Target, 1, &[], failed());
     assert!(state.settled());
+}
+
+#[test]
+fn offsets_that_are_deleted_before_the_scope_move_the_begin_of_a_source_lane_and_others_are_a_hole() {
+    let mut unit = unit();
+    unit.plan.sources[0].start = 5;
+    let store = SpillStore::new(&SpillSpace::new(1 << 20));
+    let mut state = State::new(&unit, [vec![9, 0], vec![9, 0]], store);
+    let gone = || ReadEnd::OutOfRange { asked: 1, detail: "gone".into() };
+    for side in Side::BOTH {
+        arrive(&mut state, side, 0, &[(0, 1)], gone());
+        state.pass_over(side, 0, 4);
+        arrive(&mut state, side, 0, &[(5, 2), (8, 3)], ReadEnd::ReachedEnd);
+        arrive(&mut state, side, 1, &[], ReadEnd::ReachedEnd);
+    }
+    assert_eq!(Side::BOTH.map(|side| state.complete(side)), [true, false]);
+    let read = state.finish(&unit);
+    assert_eq!(read.read_from, [vec![4, 0], vec![0, 0]]);
+    assert_eq!(read.read_to, [vec![9, 0], vec![9, 0]]);
+    let [(Side::Target, 0, hole)] = &read.holes[..] else { panic!("{:?}", read.holes) };
+    assert_eq!((hole.range.start, hole.range.end), (1, 4));
+    let [remark] = &read.remarks[..] else { panic!("{:?}", read.remarks) };
+    assert!(
+        ["orders-0 of the target", "offsets 1 to 3", "retention"].iter().all(|word| remark.contains(word))
+    );
+}
+
+#[test]
+fn a_deletion_that_reaches_into_the_scope_is_a_hole() {
+    let mut unit = unit();
+    unit.plan.sources[0].start = 5;
+    // Up to the scope's start, too: what was read before it is no beginning of the scope.
+    for left in [5, 6] {
+        let store = SpillStore::new(&SpillSpace::new(1 << 20));
+        let mut state = State::new(&unit, [vec![9, 0], vec![0, 0]], store);
+        let gone = ReadEnd::OutOfRange { asked: 1, detail: "gone".into() };
+        arrive(&mut state, Side::Source, 0, &[(0, 1)], gone);
+        state.pass_over(Side::Source, 0, left);
+        assert!(state.lanes[0][0].ended.is_none(), "it goes on");
+        arrive(&mut state, Side::Source, 0, &[(6, 2), (8, 3)], ReadEnd::ReachedEnd);
+        assert!(!state.complete(Side::Source));
+        assert_eq!(state.finish(&unit).read_from[0], [0, 0]);
+    }
 }

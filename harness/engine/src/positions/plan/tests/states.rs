@@ -276,3 +276,80 @@ fn without_the_offset_syncs_topic_checkpoints_stand_and_nothing_is_recomputed() 
     let plan = planned("", &with(), &target).expect("a plan");
     assert_eq!(only(&plan).2, PositionState::NoOffsetSync, "{}", only(&plan).3);
 }
+
+#[test]
+fn a_commit_on_the_target_without_one_on_the_source_is_a_position_that_is_not_judged() {
+    let source = || source().commit("g", "orders", 0, 500).commit("g", "payments", 0, 4);
+    let target = || {
+        target()
+            .checkpoint("g", "src.orders", 0, 500, 405)
+            .checkpoint("gone", "src.orders", 1, 20, 20)
+            .commit("g", "src.orders", 1, 40)
+            .commit("own", "src.payments", 0, 3)
+            .commit("theirs", "src.refunds", 0, 9)
+    };
+    let plan = planned("", &source(), &target()).expect("a plan");
+    let of_g = [
+        "g orders-0 500 405 Checkpoints Judged",
+        "g orders-1 - 40 GroupCommits NoSourceCommit",
+        "g payments-0 4 - None NoOffsetSync",
+    ];
+    let of_own = "own payments-0 - 3 GroupCommits NoSourceCommit";
+    assert_eq!(positions(&plan), [&of_g[..], &[of_own]].concat(), "`theirs` reads other topics");
+    let detail = &plan.groups[0].positions[1].detail;
+    says(detail, &["no commit on orders-1 of the source", "commit there, 40", "groups.exclude"]);
+    assert!(!detail.contains("live members"), "{detail}");
+    let orders1 = &plan.pairs[1];
+    assert_eq!((orders1.source_start, orders1.target_hint), (0, None), "no group stands on it");
+    let left_out = planned("groups: { exclude: [own] }", &source(), &target()).expect("a plan");
+    assert_eq!(positions(&left_out), of_g);
+
+    // A target that lists no groups is asked for those that are known otherwise.
+    let mut silent = target();
+    silent.lists_groups = false;
+    assert_eq!(positions(&planned("", &source(), &silent).expect("a plan")), of_g);
+    // Where the source lists none, those of the target are asked for there, too.
+    let mut mute = source().commit("own", "payments", 0, 2);
+    mute.lists_groups = false;
+    let plan = planned("groups: { include: ['o.*'] }", &mute, &target()).expect("a plan");
+    assert_eq!(positions(&plan), ["own payments-0 2 3 GroupCommits Judged"]);
+
+    // Alone it is nothing to start a range at.
+    let alone = "groups: { include: ['own'] }";
+    let refused = planned(alone, &source(), &target()).expect_err("no commit on the source").to_string();
+    assert!(refused.contains("no consumer group on source"), "{refused}");
+    let mut active = target();
+    active.active.insert("own".into());
+    let plan = planned(&format!("{alone}\nrange: {{ start: earliest }}"), &source(), &active);
+    let (resume, origin, state, detail) = only(plan.as_ref().expect("a plan"));
+    assert_eq!((resume, origin, state), (Some(3), Origin::GroupCommits, PositionState::NoSourceCommit));
+    says(detail, &["live members"]);
+}
+
+#[test]
+fn a_target_that_does_not_tell_who_consumes_is_not_taken_for_one_where_nobody_does() {
+    let planned_on = |lists: bool, tells: bool| {
+        let (source, target) = a_thousand();
+        let source = source.commit("g", "orders", 0, 990).commit("h", "orders", 0, 990);
+        let commit = |target: Fake, group| {
+            target.checkpoint(group, "src.orders", 0, 990, 910).commit(group, "src.orders", 0, 910)
+        };
+        let mut target = commit(commit(target, "g"), "h");
+        target.active.insert("g".into());
+        (target.lists_groups, target.tells_members) = (lists, tells);
+        let plan = planned("", &source, &target).expect("a plan");
+        let states: Vec<_> = plan.groups.iter().map(|group| group.positions[0].state).collect();
+        (plan, states, target.member_requests.get())
+    };
+    use PositionState::{Judged, TargetGroupActive};
+    for lists in [true, false] {
+        let (plan, states, requests) = planned_on(lists, false);
+        assert_eq!((states, plan.members_unknown), (vec![Judged; 2], 2), "{lists}");
+        let remark = plan.remarks.iter().find(|remark| remark.contains("live members")).expect("a remark");
+        says(remark, &["target \"dst\" does not tell whether 2 groups", "see that they are stopped"]);
+        assert_eq!(requests, 1, "who does not tell of one tells of none");
+        let (plan, states, _) = planned_on(lists, true);
+        assert_eq!((states, plan.members_unknown), (vec![TargetGroupActive, Judged], 0), "{lists}");
+        assert!(!plan.remarks.iter().any(|remark| remark.contains("live members")), "{:?}", plan.remarks);
+    }
+}

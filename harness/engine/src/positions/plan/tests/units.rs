@@ -141,3 +141,43 @@ fn a_group_that_is_active_on_the_target_is_so_where_only_the_order_of_each_key_i
     let plan = planned("contracts: [{ order: key }]", &source, &target).expect("a plan");
     assert_eq!(positions(&plan), ["g orders-0 500 405 Checkpoints TargetGroupActive"]);
 }
+
+#[test]
+fn commits_on_the_target_alone_are_positions_at_a_repartitioned_topic_that_are_not_judged() {
+    use PositionState::{Judged, NoSourceCommit};
+    let source = source().commit("g", "orders", 0, 500);
+    let target = target()
+        .topic("all", &[(0, 900), (0, 50)])
+        .commit("g", "all", 0, 400)
+        .commit("g", "all", 1, 30)
+        .commit("own", "all", 1, 7);
+    let plan = planned(&by_key("group_commits", ""), &source, &target).expect("a plan");
+    assert_eq!(
+        resumes(&plan),
+        [(Some(400), Judged), (Some(30), Judged), (None, NoSourceCommit), (Some(7), NoSourceCommit)]
+    );
+    let own = on_units(&plan)[1];
+    assert!(own.committed.iter().all(Option::is_none), "{own:?}");
+    for (resume, words) in own.resumes.iter().zip(["none on this partition", "own commit there, 7"]) {
+        let detail = &resume.detail;
+        assert!(detail.contains("no commit on orders,payments of the source"), "{detail}");
+        assert!(detail.contains(words), "{detail}");
+    }
+    assert_eq!(plan.units[0].sources.iter().map(|lane| lane.start).collect::<Vec<_>>(), [500, 0, 0]);
+}
+
+#[test]
+fn a_group_that_commits_while_the_plan_is_made_is_not_beyond_the_ends_of_a_repartitioned_topic() {
+    let rest = "replication: { policy: identity }\ncontracts: [{ partitions: by_key }]\n";
+    let cluster = |alias: &str, grows: i64| {
+        let cluster = Fake::new(alias, alias).topic("orders", &[(0, 100), (0, 100)]);
+        Fake { grows, ..cluster.commit("g", "orders", 0, 120).commit("g", "orders", 1, 50) }
+    };
+    let states = |grows: i64| {
+        let plan = planned(rest, &cluster("src", grows), &cluster("dst", grows)).expect("a plan");
+        let position = on_units(&plan)[0].clone();
+        (position.commit_states[0].0, position.resumes[0].state, plan.units[0].targets[0].end)
+    };
+    assert_eq!(states(50), (PositionState::Judged, PositionState::Judged, 150));
+    assert_eq!(states(10), (PositionState::BeyondSourceEnd, PositionState::BeyondTargetEnd, 110));
+}

@@ -1,0 +1,54 @@
+//! Readings that lack what the first one had.
+
+use super::super::two_logs::TwoLogs;
+use super::*;
+use crate::record::Contract;
+
+fn range(start: i64, end: i64) -> OffsetRange {
+    OffsetRange { start, end }
+}
+
+/// The target's offsets that a log visits, up to `last`.
+fn visited(
+    readers: &mut Readers<'_>,
+    pair: &PairPlan,
+    first: FirstReading,
+    last: i64,
+) -> Result<Vec<i64>, LogError> {
+    let mut log = PairLog::new(readers, pair, 7, [10, 10], first);
+    let mut offsets = Vec::new();
+    log.read(Side::Target, range(0, 10), &mut |item| {
+        offsets.push(item.offset);
+        item.offset < last
+    })?;
+    Ok(offsets)
+}
+
+#[test]
+fn offsets_that_only_the_first_reading_has_read_are_named_and_what_is_left_is_not_aligned_without_them() {
+    let values = (0..10).map(|n| vec![n]).collect();
+    let logs = TwoLogs::of(values, Contract::default());
+    let cancel = CancelToken::default();
+    let mut readers = logs.readers(&cancel);
+    let first = |start: i64, holes: &[OffsetRange]| FirstReading {
+        start: [0, start],
+        holes: [Vec::new(), holes.to_vec()],
+    };
+    let whole: Vec<i64> = (0..10).collect();
+    assert_eq!(visited(&mut readers, &logs.pair, first(0, &[]), 10), Ok(whole));
+
+    let hole = Hole { range: range(3, 5), detail: "bad checksum".to_owned() };
+    readers.holes.add(Side::Target, &logs.pair.target, [hole]);
+    let LogError(why) = visited(&mut readers, &logs.pair, first(0, &[]), 10).expect_err("two are lost");
+    for word in ["src.orders-0 of the target", "offsets 3 to 4", "bad checksum"] {
+        assert!(why.contains(word), "{word} in {why}");
+    }
+    let rest = Ok(vec![0, 1, 2, 5, 6, 7, 8, 9]);
+    assert_eq!(visited(&mut readers, &logs.pair, first(0, &[range(3, 5)]), 10), rest);
+    assert_eq!(visited(&mut readers, &logs.pair, first(5, &[]), 10), rest, "they lie before its start");
+    assert_eq!(
+        visited(&mut readers, &logs.pair, first(0, &[]), 2),
+        Ok(vec![0, 1, 2]),
+        "nobody asked for them"
+    );
+}

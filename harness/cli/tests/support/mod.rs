@@ -60,12 +60,13 @@ pub fn plain(partition: usize, record: &FixtureRecord) -> PlainRecord {
 /// Makes `name` with the fixture's partitions and produces its records.
 pub fn fill(bootstrap: &str, name: &str, fixture: &TopicFixture) {
     create_topic(bootstrap, &Topic::new(name, fixture.partitions as i32)).expect("the topic is made");
-    let records = fixture
-        .records
-        .iter()
-        .enumerate()
-        .flat_map(|(partition, records)| records.iter().map(move |record| plain(partition, record)));
-    produce(bootstrap, name, records).expect("all records are acknowledged");
+    produce(bootstrap, name, plain_records(fixture)).expect("all records are acknowledged");
+}
+
+/// What a fixture holds, as records to produce.
+pub fn plain_records(fixture: &TopicFixture) -> impl Iterator<Item = PlainRecord> + '_ {
+    let numbered = fixture.records.iter().enumerate();
+    numbered.flat_map(|(partition, records)| records.iter().map(move |record| plain(partition, record)))
 }
 
 pub fn commit(bootstrap: &str, group: &str, topic: &str, offsets: &[i64]) {

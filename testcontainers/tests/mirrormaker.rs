@@ -76,7 +76,7 @@ fn every_record_is_copied_and_a_killed_mirrormaker_copies_some_again() {
     let mut options = pair.mirror("orders");
     options.sync_group_offsets = true;
     // It forgets how far it was when it is killed.
-    let options = options.property("dst.offset.flush.interval.ms", "3000");
+    let options = options.property("dst.offset.flush.interval.ms", "5000");
     assert_eq!(copy_gaps(&options, &["orders"]).unwrap().len(), 2, "nothing is copied yet");
     let mut mirror = MirrorMaker::start(options).unwrap();
     mirror.wait_until_copied(&["orders"], PATIENCE).unwrap();
@@ -96,8 +96,13 @@ fn every_record_is_copied_and_a_killed_mirrormaker_copies_some_again() {
     }
 
     // The records are there, but the kill comes before the commit of how far it is.
-    produce(&pair.from(), "orders", numbered(0, 5_000..6_000)).unwrap();
+    // The others come right after such a commit, so that the next one is seconds away.
+    produce(&pair.from(), "orders", numbered(0, 5_000..5_001)).unwrap();
+    mirror.wait_until_copied(&["orders"], PATIENCE).unwrap();
+    produce(&pair.from(), "orders", numbered(0, 5_001..6_000)).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
     while log_ends(&pair.to(), "src.orders").unwrap()[0].end < 6_000 {
+        assert!(std::time::Instant::now() < deadline, "it copies no further");
         std::thread::sleep(Duration::from_millis(20));
     }
     mirror.kill();

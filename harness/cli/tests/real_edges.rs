@@ -84,13 +84,13 @@ fn a_transaction_that_ends_while_the_run_waits_leaves_nothing_open() {
         transaction.produce(records(200..220)).expect("produced");
         // A copy that reads uncommitted, as MirrorMaker 2 does.
         produce(&target, &format!("edge.{topic}"), records(0..220)).expect("produced");
-        let ending = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_secs(6));
-            transaction.end(end)
-        });
         let work = tempfile::tempdir().expect("a directory");
-        let ended = cutproof_run(work.path(), &config(&lab, "edge", &whole(topic, "60s")));
-        ending.join().expect("no panic").expect("ended");
+        let mut run = start(work.path(), &config(&lab, "edge", &whole(topic, "60s")));
+        run.wait_for("settle");
+        // It waits for the transaction by now, and would go on to for longer than this.
+        std::thread::sleep(Duration::from_secs(2));
+        transaction.end(end).expect("ended");
+        let ended = run.end(work.path());
         ended.expect_code(0);
         assert_eq!((&ended.run["verdict"], ended.findings()), (&Value::from("match"), vec![]), "{topic}");
         assert_eq!(ended.run["totals"]["matched"], 200);

@@ -98,7 +98,7 @@ fn an_open_transaction_ends_the_log_for_who_reads_committed(bootstrap: &str, clu
     assert_eq!(bounds(cluster, "open", Isolation::ReadUncommitted), LogBounds { log_start: 0, end: 5 });
     assert_eq!(read(cluster, "open", (0, 3), Isolation::ReadCommitted), (vec![0, 1, 2], ReadEnd::ReachedEnd));
     let mut reader = RangeReader::open(cluster, Isolation::ReadCommitted).expect("open");
-    let limit = ReadLimit::within(Duration::from_millis(800));
+    let limit = ReadLimit::within(Duration::from_secs(5));
     let range = OffsetRange { start: 0, end: 5 };
     let end = reader.read_range(&tp("open"), range, limit, |_| ControlFlow::Continue(())).expect("read");
     assert_eq!(end, ReadEnd::TimedOut { at: 3 });

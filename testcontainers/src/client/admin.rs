@@ -84,7 +84,15 @@ pub fn delete_topic(bootstrap: &str, topic: &str) -> Result<()> {
             return Err(Error::kafka(what(), bootstrap)(KafkaError::AdminOp(code)));
         }
     }
-    Ok(())
+    crate::wait::until(
+        &format!("the end of topic {topic} at {bootstrap}"),
+        REQUEST,
+        || match partition_count(bootstrap, topic) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err("it is still there".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    )
 }
 
 /// Moves the log start offset of a partition up to `before`, as retention would. Returns the new log start offset.

@@ -138,10 +138,27 @@ fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
+fn not_served_yet(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::OffsetNotAvailable
+        )
+    )
+}
+
 fn ends_of(consumer: &BaseConsumer, bootstrap: &str, topic: &str, partition: i32) -> Result<LogEnds> {
-    let (start, end) = consumer
-        .fetch_watermarks(topic, partition, REQUEST)
-        .map_err(Error::kafka(format!("fetch the ends of {topic}-{partition}"), bootstrap))?;
+    let what = format!("fetch the ends of {topic}-{partition}");
+    let (start, end) = crate::wait::until_or_broken(&what, REQUEST, || {
+        match consumer.fetch_watermarks(topic, partition, REQUEST) {
+            Ok(ends) => Ok(Ok(ends)),
+            // Metadata names a new topic or leader a little before its broker serves it.
+            Err(error) if not_served_yet(&error) => Ok(Err(error.to_string())),
+            Err(error) => Err(Error::kafka(what.clone(), bootstrap)(error)),
+        }
+    })?;
     Ok(LogEnds { start, end })
 }
 

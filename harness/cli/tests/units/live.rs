@@ -108,7 +108,7 @@ fn a_live_flow_is_judged_up_to_the_barrier_and_what_is_late_is_not_called_lost()
     let lab = Lab::new();
     let mut flows = SHAPES.map(Flow::new);
     flows.iter_mut().for_each(|flow| flow.go_on(&lab, AT_START));
-    let config = lab.config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n");
+    let config = lab.config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 8s }\n");
     let work = lab.work.path();
     let settles = AtomicBool::new(false);
     let ended = std::thread::scope(|scope| {
@@ -117,7 +117,7 @@ fn a_live_flow_is_judged_up_to_the_barrier_and_what_is_late_is_not_called_lost()
             move || {
                 run.wait_for("settle");
                 settles.store(true, Ordering::SeqCst);
-                run.end_within(Duration::from_secs(60), work)
+                run.end_within(Duration::from_secs(120), work)
             }
         });
         while !watched.is_finished() {
@@ -155,14 +155,14 @@ fn strangers_that_stood_behind_the_last_copy_before_the_run_are_found_although_t
         }
     }
     expected.sort();
-    let config = lab.config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 2s }\n");
+    let config = lab.config("fetch.wait.max.ms: \"10\"", "range: { start: earliest, settle: 8s }\n");
     let work = lab.work.path();
     let mut run = start(work, &config);
     run.wait_for("settle");
     for shape in SHAPES {
         produce_in_order(&lab.clusters[0], shape.topic, vec![record(AT_START, shape.partitions[0])]);
     }
-    let ended = run.end_within(Duration::from_secs(60), work);
+    let ended = run.end_within(Duration::from_secs(120), work);
     ended.expect_code(10);
     assert_eq!(findings(ended.directory.as_deref().expect("a directory")), expected, "{}", ended.stderr);
 }
@@ -184,10 +184,10 @@ fn a_partition_whose_copy_loses_records_right_up_to_the_barrier_is_judged_all_th
     let work = tempfile::tempdir().expect("a directory");
     let [source, target] = clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
     let more = "replication: { kind: none, policy: identity }\ntopics: { include: [plain] }\n\
-                range: { start: earliest, settle: 2s }\n";
+                range: { start: earliest, settle: 8s }\n";
     let ended = std::thread::scope(|scope| {
         let run = start(work.path(), &config_at(source, target, "src", more));
-        let watched = scope.spawn(|| run.end_within(Duration::from_secs(60), work.path()));
+        let watched = scope.spawn(|| run.end_within(Duration::from_secs(120), work.path()));
         while !watched.is_finished() {
             go_on(STEP);
             std::thread::sleep(Duration::from_millis(50));

@@ -173,8 +173,7 @@ fn an_offset_that_is_not_there_is_named_and_never_reset() {
 fn an_end_that_never_comes_is_a_stall_and_no_end() {
     let broker = Broker::start("orders", 1);
     broker.produce("orders", 0, &[record(0), record(1)]);
-    let mut reader =
-        Reader::open(Side::Target, &broker.config(), Duration::from_millis(600)).expect("a reader");
+    let mut reader = Reader::open(Side::Target, &broker.config(), Duration::from_secs(3)).expect("a reader");
     let partition = TopicPartition::new("orders", 0);
     let ended = reader
         .read_range(
@@ -203,7 +202,7 @@ fn time_in_which_nobody_takes_the_records_is_no_stall() {
         .collect();
     let (batches, incoming) = sync_channel(1);
     let (commands, orders) = channel();
-    let stall_limit = Duration::from_millis(600);
+    let stall_limit = Duration::from_secs(2);
     let reader = Reader::open(Side::Source, &broker.config(), stall_limit).expect("a reader");
     let cancel = CancelToken::default();
     std::thread::scope(|scope| {
@@ -215,8 +214,8 @@ fn time_in_which_nobody_takes_the_records_is_no_stall() {
         while ends.len() < 3 {
             let batch: Batch<i64> = incoming.recv_timeout(STALL).expect("the reader goes on");
             taken += 1;
-            if taken <= 5 {
-                std::thread::sleep(Duration::from_millis(700));
+            if taken <= 2 {
+                std::thread::sleep(Duration::from_millis(2_300));
             }
             records += batch.items.len();
             ends.extend(batch.end);

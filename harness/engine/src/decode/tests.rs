@@ -338,7 +338,7 @@ fn while_a_registry_does_not_answer_nobody_can_tell_whether_other_bytes_are_equa
 fn a_slow_registry_costs_two_tries_and_then_nothing() {
     let (source, target) = (Double::start(), Double::start());
     source.avro(1, ORDER).avro(2, ORDER);
-    target.always(Some(Reply::schema(ORDER).after(Duration::from_secs(2))));
+    target.always(Some(Reply::schema(ORDER).after(Duration::from_secs(30))));
     let mut slow = settings(&target);
     slow.timeout = Duration::from_millis(200);
     let mut decoder = Decoder::new(Some(settings(&source)), Some(slow)).unwrap();
@@ -349,7 +349,7 @@ fn a_slow_registry_costs_two_tries_and_then_nothing() {
         let Explanation::Unanswered { why } = explanation else { panic!("{explanation:?}") };
         assert!(why.ends_with("does not answer in time"), "{why}");
     }
-    assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     assert_eq!(target.requests().len(), 2);
 }
 

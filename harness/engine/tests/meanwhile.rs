@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cutproof::cancel::CancelToken;
 use cutproof::config::{ProofConfig, parse};
@@ -351,6 +351,54 @@ fn remapped_records_that_are_gone_when_they_are_explained_make_the_run_inconclus
     for topic in topics {
         let first = format!("{topic}-0 offset 1 and src.{topic}-0 offset 1");
         assert!(manifest.reasons.iter().any(|reason| reason.contains(&first)), "{:?}", manifest.reasons);
+    }
+}
+
+#[test]
+fn findings_far_apart_whose_broker_goes_away_before_they_are_reported_are_told_after_one_stall() {
+    const APART: i64 = 2_500;
+    const CHANGED: i64 = 12;
+    let clusters = clusters(&["orders"]);
+    let log = |changed: &'static str| {
+        (0..CHANGED * APART).map(move |n| match n % APART == APART / 2 {
+            true => record(n, changed.as_bytes().to_vec()),
+            false => small(n),
+        })
+    };
+    produce(clusters[0].bootstrap_servers(), "orders", log("one")).expect("produced");
+    produce(clusters[1].bootstrap_servers(), "src.orders", log("another")).expect("produced");
+    let config = config(
+        &clusters,
+        None,
+        "topics: { include: [orders] }\ngroups: { include: [] }\nrange: { start: earliest, settle: 100ms }\n",
+    );
+    // The clusters stay with this thread, which takes the broker down while the run waits.
+    let (begins, begun) = std::sync::mpsc::channel();
+    let (outcome, took) = std::thread::scope(|scope| {
+        let config = &config;
+        let running = scope.spawn(move || {
+            run_while(config, "report", move || {
+                let (done, is_done) = std::sync::mpsc::channel::<()>();
+                begins.send(done).expect("somebody listens");
+                is_done.recv().expect("taken down");
+            })
+        });
+        let done = begun.recv().expect("the run reports");
+        clusters[1].mock().broker_down(1).expect("down");
+        let began = Instant::now();
+        done.send(()).expect("the run waits");
+        (running.join().expect("a run"), began.elapsed())
+    });
+    // One stall takes 45 s, and what the run asks that broker for afterwards has its own time limit.
+    assert!(took < Duration::from_secs(180), "{took:?}");
+    let manifest = outcome.manifest;
+    assert_eq!((manifest.exit_code, manifest.verdict), (10, Verdict::Divergent), "{:?}", manifest.reasons);
+    let found = BTreeMap::from([(FindingKind::MismatchedRecord, CHANGED as u64)]);
+    assert_eq!((manifest.totals.findings, outcome.sample.len()), (found, CHANGED as usize));
+    for finding in &outcome.sample {
+        let hashed = [&finding.source_value_hash, &finding.target_value_hash].map(Option::is_some);
+        assert_eq!((hashed, finding.parts.len()), ([true, false], 0), "{finding:?}");
+        assert!(finding.detail.contains("the target record could not be read again"), "{}", finding.detail);
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use crate::align::{Item, Log, LogError};
 use crate::cancel::CancelToken;
 use crate::consume::{Hole, ReadEnd, Reader, ReaderError, bounded_prefetch};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
+use crate::monitor::Monitor;
 use crate::positions::PairPlan;
 use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
 
 use super::holes::{self, Holes};
 use super::item::item;
 use super::shared::STALL_LIMIT;
+use super::unread;
 
 /// Offsets nearer than this to each other are read in one go.
 pub(super) const BRIDGE: i64 = 2_000;
@@ -29,6 +32,7 @@ const ENOUGH: &str = "1000";
 pub(super) struct Readers<'a> {
     sides: [SideReaders<'a>; 2],
     cancel: &'a CancelToken,
+    monitor: &'a dyn Monitor,
     /// What could not be read so far; it is left out without another try.
     pub holes: Holes,
     /// Partitions that gave nothing for the stall limit: they are not waited for once more.
@@ -45,11 +49,18 @@ pub(super) struct Wanted<'p> {
 }
 
 impl<'a> Readers<'a> {
-    pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken) -> Self {
+    /// Nothing was read so far. `monitor` is told of each partition that gives nothing, once.
+    pub fn new(clusters: [&'a Cluster; 2], cancel: &'a CancelToken, monitor: &'a dyn Monitor) -> Self {
         let [source, target] = clusters;
         let sides = [(Side::Source, source), (Side::Target, target)];
-        let sides = sides.map(|(side, cluster)| SideReaders { side, cluster, cancel, open: HashMap::new() });
-        Self { sides, cancel, holes: Holes::default(), stalled: HashSet::new() }
+        let sides = sides.map(|(side, cluster)| SideReaders {
+            side,
+            cluster,
+            cancel,
+            stall_limit: STALL_LIMIT,
+            open: HashMap::new(),
+        });
+        Self { sides, cancel, monitor, holes: Holes::default(), stalled: HashSet::new() }
     }
 
     /// Whether the run was stopped: what is read from then on is not read to its end.
@@ -70,7 +81,17 @@ impl<'a> Readers<'a> {
         let known = (&self.holes, &self.stalled);
         let end = self.sides[side as usize].read(isolation, partition, range, known, &mut holes, visit)?;
         self.holes.add(side, partition, holes);
+        if let ReadEnd::Stalled { at } = end {
+            self.note_stall(side, partition, OffsetRange { start: at, end: range.end });
+        }
         Ok(end)
+    }
+
+    /// From here on nobody waits for the partition, which gave nothing of `left`.
+    fn note_stall(&mut self, side: Side, partition: &TopicPartition, left: OffsetRange) {
+        if self.stalled.insert((side, partition.clone())) {
+            self.monitor.warn(&unread::stalled(side, partition, left));
+        }
     }
 
     /// Reads a part that the first reading has read, until `visit` returns `false`. Fails where the run was stopped, and
@@ -104,7 +125,7 @@ impl<'a> Readers<'a> {
     }
 
     /// Fetches the records at the offsets of each of `wanted`, both sides at the same time. What is no longer there is
-    /// left out.
+    /// left out, and what a partition that gives nothing holds from there on.
     pub fn fetch(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<HashMap<i64, Record>>, ReaderError> {
         let known = (&self.holes, &self.stalled);
         let [source, target] = &mut self.sides;
@@ -115,8 +136,12 @@ impl<'a> Readers<'a> {
         });
         let mut records: Vec<HashMap<i64, Record>> = wanted.iter().map(|_| HashMap::new()).collect();
         for side in sides {
-            for (at, found, holes) in side? {
-                self.holes.add(wanted[at].side, wanted[at].partition, holes);
+            for Fetched { at, records: found, holes, stalled } in side? {
+                let Wanted { side, partition, .. } = wanted[at];
+                self.holes.add(side, partition, holes);
+                if let Some(left) = stalled {
+                    self.note_stall(side, partition, left);
+                }
                 records[at] = found;
             }
         }
@@ -127,14 +152,25 @@ impl<'a> Readers<'a> {
 /// What is known of both sides: what could not be read, and who gave nothing.
 type Known<'k> = (&'k Holes, &'k HashSet<(Side, TopicPartition)>);
 
-/// What was fetched for one of those wanted, by its index, and what could not be read on the way.
-type Fetched = (usize, HashMap<i64, Record>, Vec<Hole>);
+/// What was fetched for one of those wanted.
+struct Fetched {
+    /// The index of which.
+    at: usize,
+    /// By offset.
+    records: HashMap<i64, Record>,
+    /// What could not be read on the way.
+    holes: Vec<Hole>,
+    /// From where the partition gave nothing for the stall limit, to what was asked for.
+    stalled: Option<OffsetRange>,
+}
 
 /// The clients of one side, by whether they read committed records only.
 struct SideReaders<'a> {
     side: Side,
     cluster: &'a Cluster,
     cancel: &'a CancelToken,
+    /// How long a partition may give nothing.
+    stall_limit: Duration,
     open: HashMap<bool, Reader>,
 }
 
@@ -176,7 +212,7 @@ impl SideReaders<'_> {
                     config.set("queued.min.messages", ENOUGH);
                 }
                 let config = bounded_prefetch(config, PREFETCH, 1);
-                place.insert(Reader::open_for_short_reads(self.side, &config, STALL_LIMIT)?)
+                place.insert(Reader::open_for_short_reads(self.side, &config, self.stall_limit)?)
             }
         })
     }
@@ -190,6 +226,7 @@ impl SideReaders<'_> {
         {
             let mut records = HashMap::new();
             let mut holes = Vec::new();
+            let mut stalled = None;
             for near in offsets.chunk_by(|a, b| b - a < BRIDGE) {
                 let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
                 let mut due = near.iter().copied().peekable();
@@ -201,11 +238,19 @@ impl SideReaders<'_> {
                     }
                     true
                 })?;
-                if end != ReadEnd::ReachedEnd {
-                    tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again");
+                match end {
+                    ReadEnd::ReachedEnd => {}
+                    // What lies further on would be waited for as long.
+                    ReadEnd::Stalled { at } => {
+                        stalled = Some(OffsetRange { start: at, end: last + 1 });
+                        break;
+                    }
+                    end => {
+                        tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again")
+                    }
                 }
             }
-            fetched.push((at, records, holes));
+            fetched.push(Fetched { at, records, holes, stalled });
         }
         Ok(fetched)
     }

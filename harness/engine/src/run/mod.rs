@@ -169,7 +169,7 @@ pub fn run(
         cancel: options.cancel.clone(),
         conditional: options.conditional,
         clusters: [&source, &target],
-        readers: Readers::new([&source, &target], &options.cancel),
+        readers: Readers::new([&source, &target], &options.cancel, monitor),
         decoder,
         hasher,
         seed: seed(directory.run_id()),

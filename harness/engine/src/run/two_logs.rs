@@ -7,6 +7,7 @@ use cutproof_testcontainers::{EmbeddedCluster, PlainRecord, produce};
 use super::again::Readers;
 use crate::cancel::CancelToken;
 use crate::kafka::{Cluster, ClusterSettings};
+use crate::monitor::{Monitor, Silent};
 use crate::positions::PairPlan;
 use crate::record::{Contract, Side, TopicPartition};
 
@@ -14,7 +15,7 @@ use crate::record::{Contract, Side, TopicPartition};
 pub(super) struct TwoLogs {
     // A client must not outlive its cluster.
     clusters: [Cluster; 2],
-    _embedded: [EmbeddedCluster; 2],
+    embedded: [EmbeddedCluster; 2],
     pub pair: PairPlan,
 }
 
@@ -42,12 +43,22 @@ impl TwoLogs {
             let properties = BTreeMap::from([("fetch.wait.max.ms".to_owned(), "10".to_owned())]);
             Cluster::connect(ClusterSettings::new(side, "embedded", servers, properties)).expect("connected")
         });
-        Self { clusters, _embedded: embedded, pair }
+        Self { clusters, embedded, pair }
     }
 
     /// What reads them again.
     pub fn readers<'t>(&'t self, cancel: &'t CancelToken) -> Readers<'t> {
+        self.watched_readers(cancel, &Silent)
+    }
+
+    /// The same, whose warnings `monitor` hears.
+    pub fn watched_readers<'t>(&'t self, cancel: &'t CancelToken, monitor: &'t dyn Monitor) -> Readers<'t> {
         let [source, target] = &self.clusters;
-        Readers::new([source, target], cancel)
+        Readers::new([source, target], cancel, monitor)
+    }
+
+    /// The only broker of a side goes away.
+    pub fn take_down(&self, side: Side) {
+        self.embedded[side as usize].mock().broker_down(1).expect("down");
     }
 }

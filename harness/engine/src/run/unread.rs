@@ -1,8 +1,8 @@
-//! For people: why a partition was not read to its end. Decides nothing.
+//! For people: why a partition was not read to its end, the first time or again. Decides nothing.
 
 use super::shared::STALL_LIMIT;
 use crate::consume::ReadEnd;
-use crate::record::{Side, TopicPartition};
+use crate::record::{OffsetRange, Side, TopicPartition};
 
 /// For people: why a partition was not read to its end; `None` where it was.
 pub(super) fn unread(
@@ -28,4 +28,15 @@ pub(super) fn unread(
         }
         None => format!("{partition} of the {side} was not read beyond offset {next}"),
     })
+}
+
+/// For people: that a partition gave nothing of what was `left` of a reading apart from the comparison, and what to do.
+pub(super) fn stalled(side: Side, partition: &TopicPartition, left: OffsetRange) -> String {
+    format!(
+        "{partition} of the {side} gave no record for {} s at offset {}, though offsets up to {} were asked for: it is not \
+         waited for again, unless the comparison can read it; see whether the broker that leads it is up, then run again",
+        STALL_LIMIT.as_secs(),
+        left.start,
+        left.end - 1
+    )
 }

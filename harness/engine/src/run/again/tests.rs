@@ -1,7 +1,10 @@
-//! Readings that lack what the first one had.
+//! Readings that lack what the first one had, and partitions that give nothing any more.
+
+use std::time::Instant;
 
 use super::super::two_logs::TwoLogs;
 use super::*;
+use crate::monitor::Remembering;
 use crate::record::Contract;
 
 fn range(start: i64, end: i64) -> OffsetRange {
@@ -51,4 +54,42 @@ fn offsets_that_only_the_first_reading_has_read_are_named_and_what_is_left_is_no
         Ok(vec![0, 1, 2]),
         "nobody asked for them"
     );
+}
+
+#[test]
+fn a_partition_that_gives_nothing_is_waited_for_once_and_told_once() {
+    const RECORDS: i64 = 10_000;
+    const APART: usize = 2_500;
+    let values = (0..RECORDS).map(|n| n.to_be_bytes().to_vec()).collect();
+    let logs = TwoLogs::of(values, Contract::default());
+    let (cancel, monitor) = (CancelToken::default(), Remembering::default());
+    let mut readers = logs.watched_readers(&cancel, &monitor);
+    let limit = Duration::from_secs(3);
+    readers.sides.iter_mut().for_each(|side| side.stall_limit = limit);
+    let wanted = Side::BOTH.map(|side| Wanted {
+        side,
+        isolation: Isolation::ReadCommitted,
+        partition: logs.pair.partition(side),
+        offsets: (0..RECORDS).step_by(APART).collect(),
+    });
+    let fetched = |readers: &mut Readers<'_>| {
+        let records = readers.fetch(&wanted).expect("readers");
+        records.iter().map(HashMap::len).collect::<Vec<_>>()
+    };
+    assert_eq!(fetched(&mut readers), [4, 4]);
+
+    logs.take_down(Side::Target);
+    let began = Instant::now();
+    assert_eq!(fetched(&mut readers), [4, 0]);
+    assert_eq!(fetched(&mut readers), [4, 0]);
+    let (isolation, partition) = (Isolation::ReadUncommitted, &logs.pair.target);
+    let end =
+        readers.read(Side::Target, isolation, partition, range(7, RECORDS), |_| true).expect("a reader");
+    assert_eq!(end, ReadEnd::Stalled { at: 7 });
+    assert!(began.elapsed() < 2 * limit, "{:?}", began.elapsed());
+    let warnings = monitor.warnings.lock().expect("a test's monitor");
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    for word in ["src.orders-0 of the target", "no record", "offset 0", "run again"] {
+        assert!(warning.contains(word), "{word} in {warning}");
+    }
 }

@@ -130,6 +130,14 @@ pub struct RecordView<'a> {
 }
 
 impl Record {
+    /// Bytes of key, value and headers.
+    pub fn payload_bytes(&self) -> u64 {
+        let Self { offset: _, timestamp: _, timestamp_type: _, key, value, headers } = self;
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers: usize = headers.iter().map(|header| header.name.len() + of(&header.value)).sum();
+        (of(key) + of(value) + headers) as u64
+    }
+
     /// Calls `visit` with a borrowed view of this record.
     pub fn view<T>(&self, visit: impl FnOnce(&RecordView<'_>) -> T) -> T {
         let headers: Vec<HeaderView<'_>> = self

@@ -7,6 +7,11 @@ use crate::align::{Item, Tuning};
 const BYTES_OF_LEFT_OVER: u64 = 128;
 const BYTES_OF_ITEM: u64 = std::mem::size_of::<Item>() as u64;
 
+/// Findings that are explained together before the size of any record is known.
+pub(super) const EXPLAINED_FIRST: usize = 64;
+/// Findings that are explained together at most.
+pub(super) const EXPLAINED_MOST: usize = 2_000;
+
 /// `limits.memory`, divided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
@@ -41,6 +46,17 @@ impl Budget {
     /// Records of all pairs that may be left over.
     pub fn left_over_max(self) -> usize {
         (self.memory / 2 / BYTES_OF_LEFT_OVER) as usize
+    }
+
+    /// Findings whose payloads, two records each at most, may be held together: an eighth of the limit, where records are
+    /// as large as the `records` of `bytes` that were held for the last ones, which were `before` findings. Where none of
+    /// their records could be read, as many as before.
+    pub fn explained_together(self, before: usize, records: u64, bytes: u64) -> usize {
+        if records == 0 {
+            return before;
+        }
+        let of_one_finding = 2 * bytes.div_ceil(records).max(1);
+        ((self.memory / 8 / of_one_finding) as usize).clamp(1, EXPLAINED_MOST)
     }
 
     /// Which pair gives up where too much is left over: of those still read (`at_rest` is false) the one with most. Each
@@ -103,6 +119,21 @@ mod tests {
             assert!(held <= 48 << 20, "{pairs} pairs: {held}");
             assert!(searching <= 128 << 20, "{pairs} pairs: {searching}");
             assert!(window <= budget.held_max(pairs));
+        }
+    }
+
+    #[test]
+    fn so_many_findings_are_explained_together_that_records_like_the_last_ones_fit() {
+        let budget = Budget { memory: 256 << 20 };
+        let together = |records, bytes| budget.explained_together(EXPLAINED_FIRST, records, bytes);
+        assert_eq!(together(128, 128 << 20), 16, "a mebibyte each");
+        assert_eq!(together(128, 128 << 10), EXPLAINED_MOST, "a kibibyte each");
+        assert_eq!(together(1, 1 << 30), 1, "even one is too much");
+        assert_eq!(together(0, 0), EXPLAINED_FIRST, "nothing is known of their size");
+        assert_eq!(Budget { memory: 0 }.explained_together(7, 3, 0), 1);
+        for bytes in [1 << 14, 1 << 17, 3 << 20] {
+            let held = 2 * bytes * together(10, 10 * bytes) as u64;
+            assert!(held <= budget.memory / 8, "{held} for records of {bytes}");
         }
     }
 

@@ -18,11 +18,9 @@ use super::RunError;
 use super::aborted::{Aborted, Suspects, suspects_of_pair};
 use super::again::{Readers, Wanted};
 use super::blocks;
+use super::budget::{Budget, EXPLAINED_MOST};
 use super::moved::moved;
 use super::undecided::{Doubt, Undecided, may_be_equal_in_meaning};
-
-/// Outcomes whose payloads are held at the same time.
-const CHUNK: usize = 2_000;
 
 /// What is needed to explain outcomes.
 pub(super) struct Explainer<'r, 'a> {
@@ -33,6 +31,10 @@ pub(super) struct Explainer<'r, 'a> {
     pub both_registries: bool,
     /// Of the run's identities.
     pub seed: u64,
+    /// What payloads may take.
+    pub budget: Budget,
+    /// Drafts whose payloads are held at the same time, by the size of those before.
+    pub together: usize,
 }
 
 /// Drafts, by their index, that are no findings.
@@ -99,7 +101,7 @@ impl Explainer<'_, '_> {
         let mut equal = Vec::new();
         let mut undecided = Undecided::default();
         loop {
-            let mut drafts: Vec<Draft> = drafts.by_ref().take(CHUNK).collect();
+            let mut drafts: Vec<Draft> = drafts.by_ref().take(EXPLAINED_MOST).collect();
             if drafts.is_empty() {
                 break;
             }
@@ -148,10 +150,15 @@ impl Explainer<'_, '_> {
     ) -> Result<NoFindings, RunError> {
         let mut none = NoFindings::default();
         let mut at = 0;
-        for drafts in drafts.chunks(CHUNK) {
-            let records = self.fetch(pairs, drafts)?;
+        let mut left = drafts;
+        while !left.is_empty() {
+            let (drafts, later) = left.split_at(self.together.min(left.len()));
+            left = later;
+            let payloads = self.fetch(pairs, drafts)?;
+            let (records, bytes) = payloads.size();
+            self.together = self.budget.explained_together(self.together, records, bytes);
             for draft in drafts {
-                match self.finding(pairs, draft, &records) {
+                match self.finding(pairs, draft, &payloads) {
                     Ok(finding) => {
                         none.reordered += u64::from(finding.kind != draft.kind);
                         emit(finding)?;
@@ -294,6 +301,12 @@ fn payload<'r>(topic: &'r str, record: &'r Record) -> Payload<'r> {
 struct Fetched(HashMap<(Side, usize), HashMap<i64, Record>>);
 
 impl Fetched {
+    /// How many records, and their bytes.
+    fn size(&self) -> (u64, u64) {
+        let all = self.0.values().flat_map(HashMap::values);
+        all.fold((0, 0), |(records, bytes), record| (records + 1, bytes + record.payload_bytes()))
+    }
+
     fn get(&self, side: Side, pair: usize, offset: i64) -> Option<&Record> {
         self.0.get(&(side, pair))?.get(&offset)
     }

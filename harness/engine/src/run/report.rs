@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cutproof_reports::{Finding, FindingKind, RunDirectory};
 
+use super::budget::{Budget, EXPLAINED_FIRST};
 use super::explain::Explainer;
 use super::judge::AllJudged;
 use super::{Run, RunError, meaning, unit};
@@ -34,6 +35,8 @@ impl Run<'_> {
             hasher: &self.hasher,
             both_registries: source_registry && target_registry,
             seed: self.seed,
+            budget: Budget { memory: self.config.limits.memory_bytes },
+            together: EXPLAINED_FIRST,
         };
         let AllJudged { judgements, misplaced, units, remarks, .. } = judged;
         let mut emit = |finding: Finding| {

@@ -549,6 +549,12 @@ impl Reading {
             self.unreadable(offset, text);
             return None;
         }
+        let text = match is_unreadable(error) {
+            true => {
+                format!("{text}; {HOLES} batches before it could not be read either: no more are passed over")
+            }
+            false => text,
+        };
         let end = fatal(error, self.next, offset, text)?;
         self.state = State::Failed;
         Some(end)
@@ -674,9 +680,9 @@ pub fn read_side<T: Send>(
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_the_client_makes_of_the_rest_of_an_answer_behind_a_batch_that_cannot_be_read_ends_nothing() {
-        let mut reading = Reading {
+    /// From offset 100 to 500, after so many holes.
+    fn reading(holes: usize) -> Reading {
+        Reading {
             partition: TopicPartition::new("orders", 0),
             next: 100,
             end: 500,
@@ -684,8 +690,22 @@ mod tests {
             progress_at: Instant::now(),
             step: None,
             turn: false,
-            holes: 0,
-        };
+            holes,
+        }
+    }
+
+    #[test]
+    fn one_batch_too_many_that_cannot_be_read_ends_the_range_and_says_how_many_there_were() {
+        let unreadable = code::RD_KAFKA_RESP_ERR__BAD_MSG as i32;
+        assert_eq!(reading(HOLES - 1).faulted(100, unreadable, "checksum".to_owned()), None);
+        let end = reading(HOLES).faulted(100, unreadable, "checksum".to_owned());
+        let Some(ReadEnd::Failed { at: 100, detail }) = &end else { panic!("{end:?}") };
+        assert!(detail.contains("checksum") && detail.contains("100 batches"), "{detail}");
+    }
+
+    #[test]
+    fn what_the_client_makes_of_the_rest_of_an_answer_behind_a_batch_that_cannot_be_read_ends_nothing() {
+        let mut reading = reading(0);
         let [unreadable, out_of_range] =
             [code::RD_KAFKA_RESP_ERR__BAD_MSG, code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET];
         assert_eq!(reading.faulted(100, unreadable as i32, "checksum".to_owned()), None);

@@ -8,12 +8,13 @@ use cutproof_reports::Barrier;
 use super::again::{FirstReading, PairLog, changed_meanwhile};
 use super::pair::PairRead;
 use super::retained::Retained;
+use super::same::{LogRead, Since, other_logs};
 use super::unit::{JudgedUnit, Unit};
-use super::{Run, RunError, compacted, same, tails};
+use super::{Run, RunError, compacted, tails};
 use crate::align::LogError;
 use crate::classify::{Classified, Misplacement, classify, find_misplaced};
 use crate::ledger::{Intake, Judgement, account, check_intake};
-use crate::record::{LogKind, Side, TopicPartition};
+use crate::record::{LogKind, OffsetRange, Side, TopicPartition};
 
 /// Of a pair that has no other reason.
 const NOT_READ: &str = "was not read: the run was stopped before";
@@ -48,6 +49,8 @@ impl Run<'_> {
             unjudged: Vec::new(),
         };
         let retained = self.retained(&read);
+        let out_of_range: Vec<[bool; 2]> =
+            read.iter().map(|read| read.as_ref().map_or([false; 2], |read| read.out_of_range)).collect();
         let mut classified: Vec<Option<(Classified, [Intake; 2])>> = Vec::new();
         for (at, read) in read.into_iter().enumerate() {
             let pair = &self.plan.pairs[at];
@@ -88,7 +91,7 @@ impl Run<'_> {
             }
             judged.remarks.push(remarks);
         }
-        self.withdraw_other_logs(&mut classified, &mut judged);
+        self.withdraw_other_logs(&mut classified, &out_of_range, &mut judged);
         let mut topics: BTreeMap<&str, Vec<(usize, &mut Classified)>> = BTreeMap::new();
         for (at, pair) in classified.iter_mut().enumerate() {
             if let Some((pair, _)) = pair {
@@ -118,32 +121,43 @@ impl Run<'_> {
     }
 
     /// Pairs whose logs are no longer the ones that were read are not judged. After everything was read again, too.
+    /// `out_of_range`: which sides of each pair no longer held the offset that was due.
     fn withdraw_other_logs(
         &self,
         classified: &mut [Option<(Classified, [Intake; 2])>],
+        out_of_range: &[[bool; 2]],
         judged: &mut AllJudged,
     ) {
-        let read_to: Vec<Option<[Option<i64>; 2]>> = classified
+        let read: Vec<Option<[Option<LogRead>; 2]>> = classified
             .iter()
-            .map(|pair| {
+            .zip(out_of_range)
+            .map(|(pair, out_of_range)| {
                 let reading = &pair.as_ref()?.0.reading;
-                Some([0, 1].map(|side: usize| reading.complete[side].then_some(reading.read_to[side])))
+                Some([0, 1].map(|side: usize| {
+                    let range = OffsetRange { start: reading.start[side], end: reading.read_to[side] };
+                    let end_is_asked = reading.complete[side] || out_of_range[side];
+                    Some(LogRead { range, end_is_asked })
+                }))
             })
             .collect();
-        match same::other_logs(&self.plan, &self.plan.pairs, self.clusters, &self.topic_ids, &read_to) {
-            Ok(changed) => {
-                for (at, why) in changed.into_iter().enumerate() {
-                    let Some(why) = why else { continue };
-                    judged.remarks[at].push(why);
-                    if let Some((_, intake)) = classified[at].take() {
-                        judged.unjudged[at] = intake.map(|intake| intake.records);
+        match other_logs(&self.plan, &self.plan.pairs, self.clusters, &self.topic_ids, &read) {
+            Ok(since) => {
+                for (at, since) in since.into_iter().enumerate() {
+                    match since {
+                        Since::Same => {}
+                        Since::Unknown(why) => judged.remarks[at].push(why),
+                        Since::Changed(why) => {
+                            judged.remarks[at].push(why);
+                            if let Some((_, intake)) = classified[at].take() {
+                                judged.unjudged[at] = intake.map(|intake| intake.records);
+                            }
+                        }
                     }
                 }
             }
             Err(error) => {
                 let why = format!("whether its logs are still the ones that were read is not known: {error}");
-                for (remarks, _) in judged.remarks.iter_mut().zip(&read_to).filter(|(_, read)| read.is_some())
-                {
+                for (remarks, _) in judged.remarks.iter_mut().zip(&read).filter(|(_, read)| read.is_some()) {
                     remarks.push(why.clone());
                 }
             }

@@ -378,8 +378,10 @@ impl Run<'_> {
                     left_over_max: room,
                     both_registries,
                 };
+                let out_of_range = std::mem::take(&mut read.out_of_range);
                 let mut judged = unit::judge(&unit, read, judging)?;
-                unit::withdraw_other_logs(&self.plan, &unit, self.clusters, &self.topic_ids, &mut judged);
+                let logs = (self.clusters, &self.topic_ids, out_of_range.as_slice());
+                unit::withdraw_other_logs(&self.plan, &unit, logs, &mut judged);
                 out.push((unit, judged));
             }
         }

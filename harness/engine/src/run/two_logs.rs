@@ -46,6 +46,11 @@ impl TwoLogs {
         Self { clusters, embedded, pair }
     }
 
+    /// Source, target.
+    pub fn clusters(&self) -> [&Cluster; 2] {
+        self.clusters.each_ref()
+    }
+
     /// What reads them again.
     pub fn readers<'t>(&'t self, cancel: &'t CancelToken) -> Readers<'t> {
         self.watched_readers(cancel, &Silent)

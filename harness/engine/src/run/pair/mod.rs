@@ -44,6 +44,8 @@ pub(super) struct PairRead {
     pub holes: [Vec<Hole>; 2],
     /// Which sides gave nothing for the stall limit.
     pub stalled: [bool; 2],
+    /// Which sides no longer held the offset that was due.
+    pub out_of_range: [bool; 2],
 }
 
 /// What a drive ends with.

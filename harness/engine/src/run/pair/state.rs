@@ -184,7 +184,15 @@ impl PairState {
             complete: Side::BOTH.map(|side| self.reached(side)),
             holes: [0, 1].map(|side: usize| self.holes[side].iter().map(|hole| hole.range).collect()),
         };
-        let stalled = [0, 1].map(|side: usize| matches!(self.ended[side], Some(ReadEnd::Stalled { .. })));
-        PairRead { aligner: self.aligner, reading, intake: self.intake, remarks, holes: self.holes, stalled }
+        let ended = self.ended.each_ref().map(Option::as_ref);
+        PairRead {
+            stalled: ended.map(|end| matches!(end, Some(ReadEnd::Stalled { .. }))),
+            out_of_range: ended.map(|end| matches!(end, Some(ReadEnd::OutOfRange { .. }))),
+            aligner: self.aligner,
+            reading,
+            intake: self.intake,
+            remarks,
+            holes: self.holes,
+        }
     }
 }

@@ -43,6 +43,8 @@ pub(in crate::run) struct UnitRead {
     pub holes: Vec<(Side, usize, Hole)>,
     /// Lanes that gave nothing for the stall limit.
     pub stalled: Vec<(Side, usize)>,
+    /// Lanes that no longer held the offset that was due.
+    pub out_of_range: Vec<(Side, usize)>,
     /// Schema ids in the source's values.
     pub schema_ids: BTreeSet<u32>,
 }

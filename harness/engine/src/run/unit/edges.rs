@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use crate::kafka::Cluster;
 use crate::positions::Plan;
-use crate::record::{Isolation, Side, TopicPartition};
+use crate::record::{Isolation, OffsetRange, Side, TopicPartition};
 
 use super::super::RunError;
 use super::super::again::Readers;
-use super::super::same::{TopicIds, other_logs};
+use super::super::same::{LogRead, Since, TopicIds, other_logs};
 use super::super::shared::Shared;
 use super::super::stable::{Awaited, open_transactions_at};
 use super::{JudgedUnit, Unit, UnitRead, stand_ins};
@@ -49,29 +49,35 @@ pub(in crate::run) fn edges(
 }
 
 /// A unit whose logs are no longer the ones that were read is not judged. After everything was read again, too.
+/// `out_of_range`: lanes that no longer held the offset that was due.
 pub(in crate::run) fn withdraw_other_logs(
     plan: &Plan,
     unit: &Unit,
-    clusters: [&Cluster; 2],
-    topic_ids: &TopicIds,
+    (clusters, topic_ids, out_of_range): ([&Cluster; 2], &TopicIds, &[(Side, usize)]),
     judged: &mut JudgedUnit,
 ) {
     let pairs = stand_ins(&unit.plan);
     let reading = &judged.reading;
-    let sources: Vec<i64> = reading.sources.iter().map(|lane| lane.read_to).collect();
-    let targets: Vec<i64> = reading.targets.iter().map(|lane| lane.read_to).collect();
-    let read_to: Vec<Option<[Option<i64>; 2]>> = (0..pairs.len())
-        .map(|at| {
-            let end = |lanes: &[i64], complete: bool| lanes.get(at).copied().filter(|_| complete);
-            Some([end(&sources, reading.complete[0]), end(&targets, reading.complete[1])])
-        })
-        .collect();
-    match other_logs(plan, &pairs, clusters, topic_ids, &read_to) {
-        Ok(changed) => {
-            let changed: Vec<String> = changed.into_iter().flatten().collect();
-            if !changed.is_empty() {
-                judged.result = None;
-                judged.remarks.extend(changed);
+    let range = |start, end| OffsetRange { start, end };
+    let sources = reading.sources.iter().map(|lane| range(lane.log_start, lane.read_to));
+    let targets = reading.targets.iter().map(|lane| range(lane.start, lane.read_to));
+    let ranges: [Vec<OffsetRange>; 2] = [sources.collect(), targets.collect()];
+    let log = |side: Side, at: usize| {
+        let end_is_asked = reading.complete[side as usize] || out_of_range.contains(&(side, at));
+        ranges[side as usize].get(at).map(|&range| LogRead { range, end_is_asked })
+    };
+    let read: Vec<_> = (0..pairs.len()).map(|at| Some(Side::BOTH.map(|side| log(side, at)))).collect();
+    match other_logs(plan, &pairs, clusters, topic_ids, &read) {
+        Ok(since) => {
+            for since in since {
+                match since {
+                    Since::Same => {}
+                    Since::Unknown(why) => judged.remarks.push(why),
+                    Since::Changed(why) => {
+                        judged.result = None;
+                        judged.remarks.push(why);
+                    }
+                }
             }
         }
         Err(error) => judged

@@ -93,6 +93,7 @@ pub(in crate::run) fn judge(
         schema_ids,
         holes: met,
         stalled: _,
+        out_of_range: _,
     } = read;
     remarks.extend(unit.gone.remarks.iter().cloned());
     let plan = &unit.plan;

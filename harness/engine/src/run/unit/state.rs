@@ -212,11 +212,11 @@ impl State {
             .iter()
             .flat_map(|&at| state(at).holes.iter().map(move |hole| (at.0, at.1, hole.clone())))
             .collect();
-        let stalled = lanes
-            .iter()
-            .copied()
-            .filter(|&at| matches!(state(at).ended, Some(ReadEnd::Stalled { .. })))
-            .collect();
+        let ended = |so: fn(&ReadEnd) -> bool| -> Vec<(Side, usize)> {
+            lanes.iter().copied().filter(|&at| state(at).ended.as_ref().is_some_and(so)).collect()
+        };
+        let stalled = ended(|end| matches!(end, ReadEnd::Stalled { .. }));
+        let out_of_range = ended(|end| matches!(end, ReadEnd::OutOfRange { .. }));
         UnitRead {
             aligner: self.failed.is_none().then_some(self.aligner),
             cells: self.cells,
@@ -229,6 +229,7 @@ impl State {
             remarks,
             holes,
             stalled,
+            out_of_range,
             schema_ids: BTreeSet::new(),
         }
     }

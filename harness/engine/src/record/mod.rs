@@ -173,3 +173,27 @@ impl RecordView<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payload_is_key_and_value_and_headers_with_their_names() {
+        let header =
+            |value: Option<&[u8]>| Header { name: b"name".to_vec(), value: value.map(<[u8]>::to_vec) };
+        let mut record = Record {
+            offset: 7,
+            timestamp: 7,
+            timestamp_type: TimestampType::CreateTime,
+            key: None,
+            value: None,
+            headers: vec![],
+        };
+        assert_eq!(record.payload_bytes(), 0);
+        record.key = Some(vec![0; 10]);
+        record.value = Some(vec![0; 100]);
+        record.headers = vec![header(None), header(Some(&[0; 1_000]))];
+        assert_eq!(record.payload_bytes(), 1_118);
+    }
+}

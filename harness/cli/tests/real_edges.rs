@@ -1,5 +1,5 @@
-//! What a run meets at the edges of a log: open and aborted transactions, records deleted and topics made again while it
-//! reads, batches that cannot be read, a partition that stalls. Nothing of it may become a match, or a finding.
+//! What a run meets at the edges of a log: open and aborted transactions, records deleted while it reads, batches that
+//! cannot be read, a partition that stalls. Nothing of it may become a match, or a finding.
 
 mod support;
 
@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use cutproof_testcontainers::mirrormaker::{MirrorMaker, MirrorOptions};
 use cutproof_testcontainers::{
     EmbeddedCluster, OpenTransaction, PlainRecord, ProduceOptions, Topic, TransactionEnd, create_topic,
-    delete_records, delete_topic, produce, produce_transaction, produce_with,
+    delete_records, produce, produce_transaction, produce_with,
 };
 use serde_json::Value;
+use support::segment::{batches, segment};
 use support::started::start;
 use support::*;
 
@@ -304,51 +305,6 @@ fn a_compacted_topic_whose_beginning_is_deleted_while_it_is_read_is_judged() {
     assert_eq!(ended.run["totals"]["pending"], 1);
 }
 
-#[test]
-fn a_topic_made_again_under_the_same_name_is_not_judged() {
-    let lab = lab();
-    let [source, target] = [&lab.source, &lab.target].map(|cluster| cluster.bootstrap_servers());
-    make(&source, "edge-again");
-    make(&target, "edge.edge-again");
-    produce(&source, "edge-again", records(0..100)).expect("produced");
-    produce(&target, "edge.edge-again", records(0..90)).expect("produced");
-    let work = tempfile::tempdir().expect("a directory");
-    let mut run = start(work.path(), &config(&lab, "edge", &whole("edge-again", "120s")));
-    run.wait_for("settle");
-    delete_topic(&source, "edge-again").expect("deleted");
-    std::thread::sleep(Duration::from_millis(500));
-    make(&source, "edge-again");
-    produce(&source, "edge-again", records(0..100)).expect("produced");
-    produce(&target, "edge.edge-again", records(90..100)).expect("produced");
-    let ended = run.end(work.path());
-    ended.expect_code(12);
-    assert_eq!((&ended.run["verdict"], ended.findings()), (&Value::from("inconclusive"), vec![]));
-    assert_eq!(ended.run["totals"]["matched"], 0);
-    assert_eq!(ended.run["totals"]["unverifiable"], 200);
-    let reasons = ended.run["reasons"].to_string();
-    expect_words(&reasons, &["edge-again-0 of the source", "was deleted and made again"]);
-}
-
-/// A record batch in a log segment.
-struct Batch {
-    at: usize,
-    length: usize,
-    offsets: Range<i64>,
-}
-
-fn batches(segment: &[u8]) -> Vec<Batch> {
-    let number = |at: usize| i32::from_be_bytes(segment[at..at + 4].try_into().expect("four bytes"));
-    let mut all = Vec::new();
-    let mut at = 0;
-    while at + 61 <= segment.len() {
-        let base = i64::from_be_bytes(segment[at..at + 8].try_into().expect("eight bytes"));
-        let length = 12 + number(at + 8) as usize;
-        all.push(Batch { at, length, offsets: base..base + i64::from(number(at + 23)) + 1 });
-        at += length;
-    }
-    all
-}
-
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (crc & 1).wrapping_neg()))
@@ -358,7 +314,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 /// Spoils two batches of partition 0 of a stopped node: one has a flipped bit in a record, one a codec that nobody knows.
 /// Gives their offsets.
 fn spoil(directory: &std::path::Path, topic: &str) -> [Range<i64>; 2] {
-    let path = directory.join(format!("{topic}-0/00000000000000000000.log"));
+    let path = segment(directory, topic);
     let mut segment = std::fs::read(&path).expect("a segment");
     let batches = batches(&segment);
     let with = |offset: i64| batches.iter().find(|batch| batch.offsets.contains(&offset)).expect("a batch");

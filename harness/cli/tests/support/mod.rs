@@ -2,6 +2,7 @@
 //! its answers against. Shares no code with the engine.
 #![allow(dead_code)] // each program uses a part
 
+pub mod segment;
 pub mod started;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,8 +15,8 @@ use cutproof_fixtures::FixtureRecord;
 use cutproof_fixtures::workloads::TopicFixture;
 use cutproof_testcontainers::kafka::{KafkaCluster, KafkaOptions};
 use cutproof_testcontainers::{
-    Commit, Isolation, PlainRead, PlainRecord, Topic, commit_offsets, committed_offsets, create_topic,
-    log_ends, produce, read_all,
+    Commit, Isolation, PlainRead, PlainRecord, ProduceOptions, Topic, commit_offsets, committed_offsets,
+    create_topic, log_ends, produce, read_all,
 };
 use serde_json::Value;
 
@@ -116,14 +117,23 @@ pub fn cutproof_run_with(work: &Path, config: &str, more: &[&str]) -> Ended {
     let file = work.join("cutproof.yaml");
     std::fs::write(&file, config).expect("the configuration is written");
     let out = work.join("out");
-    let output = Command::new(env!("CARGO_BIN_EXE_cutproof"))
-        .args(["run", "-o", "json", "-c"])
-        .arg(&file)
-        .arg("--out")
-        .arg(&out)
-        .args(more)
-        .output()
-        .expect("the binary starts");
+    ended(command(&file).arg("--out").arg(&out).args(more), &out)
+}
+
+/// Takes a run up that was killed, with the configuration that it was started with.
+pub fn cutproof_resume(work: &Path, directory: &Path) -> Ended {
+    ended(command(&work.join("cutproof.yaml")).arg("--resume").arg(directory), &work.join("out"))
+}
+
+fn command(file: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutproof"));
+    command.args(["run", "-o", "json", "-c"]).arg(file);
+    command
+}
+
+/// Runs `command` to its end. `out`: where its run directory is.
+fn ended(command: &mut Command, out: &Path) -> Ended {
+    let output = command.output().expect("the binary starts");
     let run: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     let directory = run["run_id"].as_str().map(|id| out.join(id));
     Ended {
@@ -155,6 +165,13 @@ pub fn record(partition: i32, n: i64) -> PlainRecord {
         headers: vec![],
         timestamp: 1_793_606_400_000 + n * 1_000,
     }
+}
+
+/// So few records in a batch that reading them takes many requests.
+pub fn small_batches() -> ProduceOptions {
+    let properties = [("batch.num.messages", "10"), ("max.in.flight.requests.per.connection", "1")];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    ProduceOptions { properties, ..ProduceOptions::default() }
 }
 
 /// A record without its offset.

@@ -1,7 +1,7 @@
 //! The binary while it runs: what it says, and how it ends.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,11 +36,41 @@ impl Started {
     /// Returns once it has said `word`.
     pub fn wait_for(&mut self, word: &str) {
         while !self.said.contains(word) {
-            let mut line = String::new();
-            let read = self.stderr.read_line(&mut line).expect("readable");
-            assert!(read > 0, "the run ended before it said {word}: {}", self.said);
-            self.said.push_str(&line);
+            self.next_line(word);
         }
+    }
+
+    /// Returns once it says a line that is `wanted`. `what`: for the message where none comes.
+    pub fn wait_for_line(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        while !wanted(&self.next_line(what)) {}
+    }
+
+    fn next_line(&mut self, awaited: &str) -> String {
+        let mut line = String::new();
+        let read = self.stderr.read_line(&mut line).expect("readable");
+        assert!(read > 0, "the run ended before it said {awaited}: {}", self.said);
+        self.said.push_str(&line);
+        line
+    }
+
+    /// Its directory; it has said which.
+    pub fn directory(&self) -> PathBuf {
+        let named = self.said.lines().find_map(|line| line.strip_prefix("run directory "));
+        PathBuf::from(named.expect("it says where it writes"))
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
+    }
+
+    /// SIGKILL. Returns all that it has said.
+    pub fn kill(mut self) -> String {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+        self.stderr.read_to_string(&mut self.said).expect("readable");
+        std::mem::take(&mut self.said)
     }
 
     /// Waits for its end; a run that goes on for longer is killed, and the test fails.
@@ -65,6 +95,14 @@ impl Started {
         let code = self.child.wait().expect("ended").code().unwrap_or(-1);
         let run: Value = serde_json::from_str(&stdout).unwrap_or(Value::Null);
         let directory = run["run_id"].as_str().map(|id| work.join("out").join(id));
-        Ended { code, run, stderr: self.said, directory }
+        Ended { code, run, stderr: std::mem::take(&mut self.said), directory }
+    }
+}
+
+/// A test that failed leaves no run behind, least of all one that is stopped.
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

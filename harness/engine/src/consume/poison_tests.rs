@@ -99,7 +99,8 @@ fn produce_raw(broker: &Broker, topic: &str, batch: &[u8]) {
 
 fn read(broker: &Broker, range: OffsetRange) -> (ReadEnd, Vec<i64>, Vec<Hole>) {
     let mut config = broker.config();
-    config.set("check.crcs", "true");
+    // After a batch that it cannot read, librdkafka would rest for half a second.
+    config.set("check.crcs", "true").set("fetch.error.backoff.ms", "10");
     let mut reader = Reader::open(Side::Source, &config, STALL).expect("a reader");
     let (mut offsets, mut holes) = (Vec::new(), Vec::new());
     let partition = TopicPartition::new("orders", 0);
@@ -149,6 +150,25 @@ fn two_unreadable_batches_in_a_row_are_two_holes_and_good_raw_batches_are_none()
     assert_eq!(offsets, without(OffsetRange { start: 0, end: 20 }, OffsetRange { start: 5, end: 15 }));
     let ranges: Vec<(i64, i64)> = holes.iter().map(|hole| (hole.range.start, hole.range.end)).collect();
     assert_eq!(ranges, [(5, 10), (10, 15)]);
+}
+
+#[test]
+fn after_a_hundred_unreadable_batches_the_range_ends_and_says_where() {
+    let broker = Broker::start("orders", 1);
+    produce_raw(&broker, "orders", &batch(10, Wrong::Nothing));
+    for _ in 0..101 {
+        produce_raw(&broker, "orders", &batch(1, Wrong::Checksum));
+    }
+    produce_raw(&broker, "orders", &batch(10, Wrong::Nothing));
+    let (end, offsets, holes) = read(&broker, OffsetRange { start: 0, end: 121 });
+    assert!(matches!(end, ReadEnd::Failed { at: 110, .. }), "{end:?}");
+    assert_eq!(offsets, (0..10).collect::<Vec<i64>>(), "what follows is not read");
+    let ranges: Vec<(i64, i64)> = holes.iter().map(|hole| (hole.range.start, hole.range.end)).collect();
+    assert_eq!(ranges, (10..110).map(|offset| (offset, offset + 1)).collect::<Vec<(i64, i64)>>());
+    // The hundred are no more than one range may have, and the next range begins anew.
+    let (end, offsets, holes) = read(&broker, OffsetRange { start: 110, end: 121 });
+    assert_eq!((end, holes.len()), (ReadEnd::ReachedEnd, 1));
+    assert_eq!(offsets, (111..121).collect::<Vec<i64>>());
 }
 
 #[test]

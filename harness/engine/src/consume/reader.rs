@@ -716,4 +716,21 @@ mod tests {
         let end = reading.faulted(101, out_of_range as i32, "no such offset".to_owned());
         assert!(matches!(end, Some(ReadEnd::OutOfRange { asked: 100, .. })), "{end:?}");
     }
+
+    #[test]
+    fn a_log_that_no_longer_has_what_is_due_ends_the_range_and_a_broker_that_is_away_does_not() {
+        let of = |error: code| fatal(error as i32, 290, -1, "why".to_owned());
+        for error in [
+            code::RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET,
+            code::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
+            code::RD_KAFKA_RESP_ERR__LOG_TRUNCATION,
+        ] {
+            assert_eq!(of(error), Some(ReadEnd::OutOfRange { asked: 290, detail: "why".to_owned() }));
+        }
+        let gone = of(code::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID);
+        assert_eq!(gone, Some(ReadEnd::Failed { at: 290, detail: "why".to_owned() }));
+        for error in [code::RD_KAFKA_RESP_ERR__TRANSPORT, code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH] {
+            assert_eq!(of(error), None);
+        }
+    }
 }

@@ -36,6 +36,31 @@ fn every_target_has_a_program_for_the_fuzzer_and_a_corpus_and_there_are_no_other
     assert_eq!(programs, known.iter().map(|name| format!("{name}.rs")).collect());
 }
 
+/// The fuzzer's package is no member of the workspace, so that nothing here compiles its programs.
+#[test]
+fn the_program_of_each_target_is_built_and_calls_a_body_that_the_tests_compile() {
+    let fuzz = fuzz_directory();
+    let read = |path: &str| std::fs::read_to_string(fuzz.join(path)).expect("readable");
+    let (manifest, library) = (read("Cargo.toml"), read("src/lib.rs"));
+    for name in ALL.iter().map(|(name, _)| *name).chain(ELSEWHERE) {
+        let path = format!("fuzz_targets/{name}.rs");
+        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"{path}\"\n")), "{name} is not built");
+        let program = read(&path);
+        let call =
+            program.split_once("    cutproof_fuzz::").and_then(|(_, rest)| rest.split_once("(bytes);\n"));
+        let (module, body) = call.and_then(|(call, _)| call.split_once("::")).expect("a call");
+        let whole = format!(
+            "#![no_main]\n\nlibfuzzer_sys::fuzz_target!(|bytes: &[u8]| {{\n\
+             \x20   cutproof_fuzz::{module}::{body}(bytes);\n\
+             }});\n"
+        );
+        assert_eq!(program, whole, "{path} does nothing else");
+        assert!(library.contains(&format!("pub mod {module};\n")), "{module}");
+        let bodies = read(&format!("src/{module}.rs"));
+        assert!(bodies.contains(&format!("pub fn {body}(bytes: &[u8]) -> bool {{\n")), "{path} calls {body}");
+    }
+}
+
 #[test]
 fn valid_seeds_are_read_and_broken_ones_are_refused() {
     for (name, target) in ALL {

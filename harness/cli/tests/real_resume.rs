@@ -90,7 +90,7 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
                 groups: { include: [\"resume-billing\"] }\nrange: { start: earliest, settle: 300s }\n";
     // An answer holds few records: what is slow comes little by little.
     let config = config_at(&lab.source.proxied_bootstrap().expect("proxied"), &target, "resume", more)
-        .replace("alias: resume,", "alias: resume, properties: { fetch.message.max.bytes: \"2000\" },");
+        .replace("alias: resume,", "alias: resume, properties: { fetch.message.max.bytes: \"1000\" },");
     let works = [(), (), ()].map(|()| tempfile::tempdir().expect("a directory"));
     let [waiting, whole, comparing] = works.each_ref().map(tempfile::TempDir::path);
 
@@ -121,7 +121,7 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
 
     // Killed while it compares, once a checkpoint has what was compared by then. The first comes after ten seconds, and
     // the source takes longer.
-    network.bandwidth(25_000);
+    network.bandwidth(35_000);
     let mut run = start(comparing, &config);
     run.wait_for("compare");
     let compared = run.directory();

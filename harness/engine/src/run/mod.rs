@@ -70,6 +70,7 @@ use lead::{LeadIn, lead_in};
 use locate::Start;
 use pair::{Driven, PairRead, drive};
 use retained::Retained;
+use samples::Samples;
 use shared::Shared;
 use spill::SpillSpace;
 use unit::{JudgedUnit, Unit};
@@ -201,7 +202,7 @@ pub fn run(
     let mut judged = run.judge(pairs, &barrier)?;
     judged.units = run.units(&mut barrier, &mut samples)?;
     let sample = run.report_findings(&mut judged, &schema_ids, &directory)?;
-    let self_check = run.self_check(&samples);
+    let self_check = run.self_check(samples.records());
     let outcome = run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, barrier)?;
     if outcome.manifest.state == RunState::Complete {
         directory.remove_checkpoint()?;
@@ -233,7 +234,7 @@ struct Run<'a> {
 struct AllRead {
     /// By the plan's index; `None` where a pair was not located.
     pairs: Vec<Option<PairRead>>,
-    samples: Vec<crate::record::Record>,
+    samples: Samples,
     /// By the plan's index.
     schema_ids: Vec<BTreeSet<u32>>,
     barrier: Barrier,
@@ -244,7 +245,7 @@ impl AllRead {
     fn nothing(pairs: usize) -> Self {
         Self {
             pairs: (0..pairs).map(|_| None).collect(),
-            samples: Vec::new(),
+            samples: Samples::default(),
             schema_ids: vec![BTreeSet::new(); pairs],
             barrier: Barrier::default(),
         }
@@ -316,9 +317,7 @@ impl Run<'_> {
                 all.pairs[at] = Some(pair);
                 all.schema_ids[at] = ids;
             }
-            if all.samples.is_empty() {
-                all.samples = samples;
-            }
+            all.samples.add(samples);
             all.barrier.source_ends_at = rfc3339(source_ends_at);
             all.barrier.target_ends_at = rfc3339(target_ends_at);
             all.barrier.rounds += rounds;
@@ -334,7 +333,7 @@ impl Run<'_> {
     fn units(
         &mut self,
         barrier: &mut Barrier,
-        samples: &mut Vec<crate::record::Record>,
+        samples: &mut Samples,
     ) -> Result<Vec<(Unit, JudgedUnit)>, RunError> {
         let mut out = Vec::new();
         let mut units = unit::units(&self.plan);
@@ -354,9 +353,7 @@ impl Run<'_> {
             let shared =
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
             let driven = unit::drive_units(&shared, &chosen.iter().collect::<Vec<_>>())?;
-            if samples.is_empty() {
-                *samples = driven.samples;
-            }
+            samples.add(driven.samples);
             barrier.source_ends_at = rfc3339(driven.source_ends_at);
             barrier.target_ends_at = rfc3339(driven.target_ends_at);
             barrier.rounds += driven.rounds;

@@ -15,6 +15,7 @@ use super::RunError;
 use super::checkpoint::{self, Checkpoints};
 use super::noticed::{Noticed, ids};
 use super::reading::{self, RangeToRead, with_readers};
+use super::samples::Samples;
 use super::shared::Shared;
 use super::stable::Awaited;
 use crate::align::PairAligner;
@@ -24,7 +25,7 @@ use crate::fingerprint::Fingerprinter;
 use crate::kafka::KafkaError;
 use crate::ledger::Intake;
 use crate::positions::PairPlan;
-use crate::record::{OffsetRange, Record, Side, TopicPartition};
+use crate::record::{OffsetRange, Side, TopicPartition};
 
 pub(super) use edges::edges;
 
@@ -55,7 +56,7 @@ pub(super) struct Driven {
     pub target_ends_at: time::OffsetDateTime,
     pub rounds: u32,
     pub awaited: Awaited,
-    pub samples: Vec<Record>,
+    pub samples: Samples,
     /// Schema ids in the source's values, by pair.
     pub schema_ids: Vec<BTreeSet<u32>>,
 }

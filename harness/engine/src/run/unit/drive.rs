@@ -9,11 +9,12 @@ use crate::consume::{Hole, PlannedRange};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::KafkaError;
 use crate::ledger::{Cells, UnitIntake};
-use crate::record::{OffsetRange, Record, Side};
+use crate::record::{OffsetRange, Side};
 
 use super::super::RunError;
 use super::super::noticed::Noticed;
 use super::super::reading::{self, RangeToRead, with_readers};
+use super::super::samples::Samples;
 use super::super::shared::Shared;
 use super::super::stable::Awaited;
 use super::Unit;
@@ -57,7 +58,7 @@ pub(in crate::run) struct DrivenUnits {
     pub target_ends_at: time::OffsetDateTime,
     pub rounds: u32,
     pub awaited: Awaited,
-    pub samples: Vec<Record>,
+    pub samples: Samples,
 }
 
 /// Reads all `units`, of one isolation level, up to the barrier.

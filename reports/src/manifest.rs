@@ -413,13 +413,14 @@ pub struct GroupSummary {
 /// Synthetic divergences, drawn from the run's own records, that went through the same code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelfCheck {
-    /// Planted, by kind.
+    /// Planted, by kind, under all contracts of the run together. Empty where nothing was.
     pub planted: BTreeMap<FindingKind, u64>,
     /// Found, by kind.
     pub found: BTreeMap<FindingKind, u64>,
-    /// Whether both are equal, or why nothing could be planted.
+    /// Whether something was planted, and just that was found. Where nothing was planted it is no failure: `detail` says
+    /// why.
     pub passed: bool,
-    /// Set where there was nothing to plant into.
+    /// Set where there was too little to plant into, under one contract or all.
     #[serde(default)]
     pub detail: String,
 }

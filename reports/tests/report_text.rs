@@ -21,7 +21,7 @@ fn clean() -> RunManifest {
         pairs,
         groups: Vec::new(),
         self_check: SelfCheck {
-            passed: true,
+            passed: false,
             detail: "Too few records to plant into.".into(),
             ..SelfCheck::default()
         },

@@ -54,7 +54,7 @@ impl Run<'_> {
             groups: &groups,
             members_unknown: self.plan.members_unknown > 0,
             conditional: self.conditional,
-            self_check_failed: (!self_check.passed)
+            self_check_failed: (!self_check.passed && !self_check.planted.is_empty())
                 .then(|| format!("planted {:?}, found {:?}", self_check.planted, self_check.found)),
         };
         let mut decision = decide(&results);
@@ -69,6 +69,9 @@ impl Run<'_> {
         }
         decision.reasons.extend(self.schema_remarks.iter().cloned());
         decision.reasons.extend(self.plan.remarks.iter().cloned());
+        if !self_check.detail.is_empty() && totals.source_records + totals.target_records > 0 {
+            decision.reasons.push(format!("the run did not fully test itself: {}", self_check.detail));
+        }
         let [source, target] = [
             (&self.config.source, &self.plan.source_cluster_id),
             (&self.config.target, &self.plan.target_cluster_id),

@@ -16,6 +16,15 @@ pub(super) fn item(fingerprinter: &Fingerprinter, view: &RecordView<'_>) -> Item
     }
 }
 
+/// By how much the timestamps of a record and its copy may differ, in milliseconds; `None` where nothing is promised.
+pub(super) fn timestamps_within(contract: &Contract) -> Option<u64> {
+    match contract.timestamps {
+        TimestampRule::Exact => Some(0),
+        TimestampRule::ToleranceMs(within) => Some(within),
+        TimestampRule::Ignore => None,
+    }
+}
+
 /// The part of a contract that alignment needs.
 pub(super) fn rules(contract: &Contract) -> Rules {
     let timestamp_tolerance_ms = match contract.timestamps {

@@ -405,9 +405,10 @@ impl Run<'_> {
         let pairs = self.plan.pairs.iter().map(|pair| (&pair.contract, &pair.target.topic));
         let units = self.plan.units.iter();
         let units = units.flat_map(|unit| Some((&unit.contract, &unit.targets.first()?.partition.topic)));
-        let Some((contract, topic)) = pairs.chain(units).next() else { return SelfCheck::default() };
-        let mut check = selfcheck::self_check(samples, contract, self.seed);
-        if contract.decode == DecodeMode::All {
+        let mut contracts = pairs.chain(units);
+        let mut check =
+            selfcheck::self_check(samples, contracts.clone().map(|(contract, _)| contract), self.seed);
+        if let Some((_, topic)) = contracts.find(|(contract, _)| contract.decode == DecodeMode::All) {
             let decoder = &mut self.decoder;
             selfcheck::plant_undecodable(&mut check, samples, |sample| {
                 let bytes = sample.value.as_deref().unwrap_or_default();

@@ -11,12 +11,13 @@ use super::unit::is_unit;
 const KEPT: usize = 64;
 /// So many are kept whatever is the rule for the others, ...
 const FEW: usize = 24;
-/// ... up to so many bytes together. Room for [`FEWEST`] of the largest that brokers take by default, and a little more.
+/// ... up to so many bytes together: room for [`ENOUGH`] of the largest that brokers take by default, and a little more.
 const FEW_BYTES: usize = 16 << 20;
 /// Further ones are kept up to so many bytes together.
 const BYTES: usize = 64 << 10;
-/// So many always find room; see `selfcheck`. A record that is larger than its share is passed over.
-const FEWEST: usize = 12;
+/// Fewer different records than this are too few to plant into. So many find room: a record that is larger than its share
+/// is passed over.
+pub(super) const ENOUGH: usize = 12;
 /// Records that are looked at: those that are too large are not passed over for ever.
 const LOOKED_AT: usize = 1_000;
 
@@ -64,7 +65,7 @@ impl Samples {
         self.looked_at += 1;
         let together = self.bytes + bytes;
         let fits = match self.records.len() < FEW {
-            true => bytes <= FEW_BYTES / FEWEST && together <= FEW_BYTES,
+            true => bytes <= FEW_BYTES / ENOUGH && together <= FEW_BYTES,
             false => together <= BYTES,
         };
         if fits {
@@ -137,7 +138,7 @@ mod tests {
         assert_eq!(kept(200, |_| 10), KEPT);
         assert_eq!(kept(200, |_| 5_958), FEW);
         assert_eq!(kept(200, |_| 100 << 10), FEW);
-        assert!((FEWEST..FEW).contains(&kept(200, |_| 1_048_588)));
+        assert!((ENOUGH..FEW).contains(&kept(200, |_| 1_048_588)));
         assert_eq!(kept(5, |_| 10), 5);
     }
 

@@ -19,7 +19,7 @@ use crate::record::{DecodeMode, LogKind, OffsetRange, OrderPromise, Side, Timest
 use super::super::RunError;
 use super::super::again::{Readers, changed_meanwhile};
 use super::super::compacted::TopicCleaning;
-use super::super::item::rules;
+use super::super::item::{rules, timestamps_within};
 use super::super::retained::Retained;
 use super::log::{FirstReading, LaneHoles, UnitLog};
 use super::times::LaneTimes;
@@ -265,11 +265,7 @@ fn reading(
         complete,
         ordered: plan.contract.order != OrderPromise::None,
         compacted: plan.contract.log == LogKind::Compacted,
-        timestamps_within: match plan.contract.timestamps {
-            TimestampRule::Exact => Some(0),
-            TimestampRule::ToleranceMs(within) => Some(within),
-            TimestampRule::Ignore => None,
-        },
+        timestamps_within: timestamps_within(&plan.contract),
         meanings: false,
         taken: Taken::default(),
     }

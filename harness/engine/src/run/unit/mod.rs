@@ -90,7 +90,8 @@ pub(super) fn units(plan: &Plan) -> Vec<Unit> {
     pairs.chain(units).collect()
 }
 
-fn grouping(contract: &Contract) -> Grouping {
+/// Which records of a unit form a group, and whether its order counts.
+pub(super) fn grouping(contract: &Contract) -> Grouping {
     match (contract.order, contract.partitions) {
         (OrderPromise::None, _) => Grouping::Multiset,
         (_, Partitioning::Same) => Grouping::Key,

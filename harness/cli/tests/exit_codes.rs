@@ -163,6 +163,39 @@ fn the_noise_floor_finds_nothing_and_says_that_it_proves_nothing_about_the_targe
 }
 
 #[test]
+fn the_noise_floor_finds_nothing_whatever_order_or_cleaning_is_promised() {
+    let lab = lab(|_| {});
+    let promises = [
+        "order: key",
+        "order: none",
+        "partitions: by_key",
+        "log: compacted",
+        "log: compacted, order: key",
+        "log: compacted, partitions: by_key",
+    ];
+    for promise in promises {
+        let contract = format!("contracts: [{{ topics: [orders], {promise} }}]\n");
+        expect(&lab.run(&format!("range: {{ noise_floor: true }}\n{contract}{ORDERS}"), &[]), 0, &["MATCH"]);
+        let run = only_run(&lab.out());
+        let manifest = read_manifest(&run).expect("run.json");
+        assert_eq!(read_findings(&run).expect("findings"), [], "{promise}");
+        let totals = &manifest.totals;
+        assert_eq!(totals.matched, totals.source_records, "{promise}: {totals:?}");
+        assert_eq!(totals.matched, totals.target_records, "{promise}: {totals:?}");
+        assert!(totals.matched >= 100, "{promise}: {totals:?}");
+        let positions = manifest.groups.iter().flat_map(|group| &group.positions);
+        let met: Vec<_> = positions.filter(|position| position.target_offset.is_some()).collect();
+        assert_eq!(met.len(), 2, "{promise}: {met:?}");
+        for position in met {
+            let counts = (position.skip_records, position.replay_records);
+            assert_eq!(counts, (Some(0), Some(0)), "{promise}: {position:?}");
+        }
+        assert!(manifest.self_check.passed, "{promise}: {:?}", manifest.self_check);
+        std::fs::remove_dir_all(lab.out()).expect("room for the next run");
+    }
+}
+
+#[test]
 fn two_runs_over_the_same_records_write_the_same_findings_whatever_memory_they_have() {
     let lab = lab(|records| {
         let late = records.remove(40);

@@ -89,7 +89,22 @@ fn plan_class(error: &PlanError) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
+    use cutproof::ledger::LedgerError;
+    use cutproof::record::Side;
+
     use super::*;
+
+    #[test]
+    fn a_ledger_that_does_not_add_up_ends_with_1_and_asks_to_keep_what_there_is() {
+        let pair = "orders-0 -> src.orders-0".to_owned();
+        let columns = LedgerError::Columns { pair: pair.clone(), side: Side::Source, records: 3, columns: 2 };
+        let sums = LedgerError::Sums { pair, source_sum: 1, target_sum: 2 };
+        for error in [columns, sums].map(RunError::from) {
+            let text = error.to_string();
+            assert!(text.contains("orders-0") && text.contains("keep the run directory"), "{text}");
+            assert_eq!((from_run(&error).exit_code, class(&error)), (1, "ledger"));
+        }
+    }
 
     #[test]
     fn every_class_of_errors_is_explained_and_every_explained_one_exists() {

@@ -139,6 +139,21 @@ fn a_run_that_died_before_the_end_has_no_manifest() {
 }
 
 #[test]
+fn a_run_that_ends_with_an_error_keeps_what_it_has_written() {
+    let (_parent, run) = new_run();
+    let path = run.path().to_path_buf();
+    run.write_checkpoint(&[b"so far"]).expect("a writable directory");
+    run.write_pairs(&common::pairs()).expect("a writable directory");
+    let before = names_in(&path);
+    drop(run);
+    assert_eq!(names_in(&path), before);
+    assert!(
+        ["checkpoint", "hash.key", "pairs.parquet"].iter().all(|name| before.contains(*name)),
+        "{before:?}"
+    );
+}
+
+#[test]
 fn a_run_cannot_finish_while_a_table_is_open_or_lost() {
     let (_parent, run) = new_run();
     let mut writer = run.findings_writer().expect("a writable directory");

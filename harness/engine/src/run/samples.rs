@@ -43,7 +43,7 @@ impl Samples {
 
     /// Keeps a copy of the next record if there is room for it.
     pub fn offer(&mut self, view: &RecordView<'_>) {
-        if self.has_room(size(view)) {
+        if !self.is_full() && self.has_room(size(view)) {
             self.records.push(view.to_record());
         }
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn offer(samples: &mut Samples, bytes: usize) {
-        let value = vec![0; bytes];
+        let value = vec![0_u8; bytes];
         samples.offer(&RecordView {
             offset: 0,
             timestamp: 0,

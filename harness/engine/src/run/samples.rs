@@ -1,5 +1,5 @@
-//! Which of a run's source records are kept for its test of itself: one rule for those that come in, and for those that are
-//! read again where a run goes on from a checkpoint, which holds no payload. Plants nothing.
+//! Which of a run's source records are kept for its test of itself: one rule for those that come in, and for those that
+//! are read again where a run goes on from a checkpoint, which holds no payload. Plants nothing.
 
 use crate::positions::PairPlan;
 use crate::record::{HeaderView, Isolation, OffsetRange, Record, RecordView, Side};

@@ -1,5 +1,6 @@
 //! The run's test of itself: divergences of each kind, planted in memory into copies of the run's own records, must be
-//! found by the same code, under each contract of the run. Touches no cluster, and no registry that was not asked before.
+//! found by the same code, under each contract of the run (with the same records, whichever topics they are of). Touches
+//! no cluster, and no registry that was not asked before.
 
 mod find;
 mod plant;

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use cutproof::align::{
-    InMemory, Item, Outcome, Overflow, PairAligner, Rules, Runs, Snapshot, StoreError, Tuning,
+    Alignment, InMemory, Item, Outcome, Overflow, PairAligner, Rules, Run, Runs, Snapshot, StoreError, Tuning,
 };
 use cutproof::ledger::{Intake, check_progress};
 use cutproof::record::Side;
-use cutproof_fixtures::oracle::{self, OracleFinding, OracleRecord, Timestamps};
+use cutproof_fixtures::oracle::{self, OracleFinding, OracleOutcome, OracleRecord, Timestamps};
 
 use super::choices::Random;
 use super::items::items;
@@ -124,33 +124,32 @@ fn restarted<'a>(
     PairAligner::restore(rules, tuning, [0, 0], snapshot)
 }
 
-fn engine_findings(
-    source: &[Item],
-    target: &[Item],
-    rules: Rules,
-    random: &mut Random<'_>,
-    restarts: Restarts,
-) -> Vec<OracleFinding> {
-    let tuning = if random.below(4) == 0 {
-        Tuning::default()
-    } else {
-        Tuning {
-            agreeing: 1 + random.below(3) as usize,
-            near: random.below(4) as usize,
-            watched_max: [0, 6, 1 << 20][random.below(3) as usize],
-            pairs_max: 1 << 20,
-            window: [1, 4, 16, 1 << 16][random.below(4) as usize],
-            indexed_max: [2, 1 << 17][random.below(2) as usize],
-            bridge: [0, 2, 4_000][random.below(3) as usize],
-        }
-    };
+fn any_tuning(random: &mut Random<'_>) -> Tuning {
+    if random.below(4) == 0 {
+        return Tuning::default();
+    }
+    Tuning {
+        agreeing: 1 + random.below(3) as usize,
+        near: random.below(4) as usize,
+        watched_max: [0, 6, 1 << 20][random.below(3) as usize],
+        pairs_max: 1 << 20,
+        window: [1, 4, 16, 1 << 16][random.below(4) as usize],
+        indexed_max: [2, 1 << 17][random.below(2) as usize],
+        bridge: [0, 2, 4_000][random.below(3) as usize],
+    }
+}
+
+/// The alignment of two whole logs: arrival, tuning, stores and restarts by choice.
+pub fn align(log: &mut InMemory, rules: Rules, random: &mut Random<'_>, restarts: Restarts) -> Alignment {
+    let all = log.0.each_ref().map(Vec::as_slice);
+    let tuning = any_tuning(random);
     let mut aligner = PairAligner::new(rules, tuning, [0, 0]);
     if random.below(3) > 0 {
         let limit = [10, 100_000][random.below(2) as usize];
         let store = || -> Box<dyn Overflow> { Box::new(Limited(Vec::new(), limit)) };
         aligner.overflow_to([store(), store()], random.below(6) as usize);
     }
-    let mut rest = [source, target];
+    let mut rest = all;
     let favour = random.below(8);
     // Each may throw far back, so only some.
     let mut restarts = if restarts == Restarts::AtRandom { 1 + random.below(5) } else { 0 };
@@ -168,11 +167,66 @@ fn engine_findings(
         rest[side as usize] = later;
         if restarts > 0 && random.below(6) == 0 && aligner.has_snapshot() {
             restarts -= 1;
-            aligner = restarted(&aligner, rules, tuning, [source, target], &mut rest);
+            aligner = restarted(&aligner, rules, tuning, all, &mut rest);
         }
     }
-    let mut log = InMemory([source.to_vec(), target.to_vec()]);
-    let alignment = aligner.finish(0, &mut log).expect("lists can be read");
+    aligner.finish(0, log).expect("lists can be read")
+}
+
+/// The oracle's index of the record at `offset`.
+fn index_at(log: &InMemory, side: Side, offset: i64) -> usize {
+    log.0[side as usize].binary_search_by_key(&offset, |item| item.offset).expect("an offset of the list")
+}
+
+fn index(log: &InMemory, side: Side, item: &Item) -> usize {
+    index_at(log, side, item.offset)
+}
+
+/// An outcome in the oracle's words.
+pub fn finding(outcome: &Outcome, log: &InMemory) -> OracleFinding {
+    let s = |item: &Item| index(log, Side::Source, item);
+    let t = |item: &Item| index(log, Side::Target, item);
+    match outcome {
+        Outcome::Missing { source } => OracleFinding::Missing { source: s(source) },
+        Outcome::Extraneous { target } => OracleFinding::Extraneous { target: t(target) },
+        Outcome::Duplicate { original, target } => {
+            OracleFinding::Duplicate { original: s(original), target: t(target) }
+        }
+        Outcome::Reordered { source, target, key_order_broken } => OracleFinding::Reordered {
+            source: s(source),
+            target: t(target),
+            key_order_broken: *key_order_broken,
+        },
+        Outcome::Mismatched { source, target } => {
+            OracleFinding::Mismatched { source: s(source), target: t(target) }
+        }
+        Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
+    }
+}
+
+/// The offset map as pairs of the oracle's indices. Its runs are as long as can be, and whatever is asked of it is what
+/// they say.
+fn matched(runs: &Runs, log: &InMemory) -> Vec<(usize, usize)> {
+    let end = |run: &Run| (run.source_offset + run.count as i64, run.target_offset + run.count as i64);
+    let touch = |two: &[Run]| end(&two[0]) == (two[1].source_offset, two[1].target_offset);
+    assert!(!runs.as_slice().windows(2).any(touch), "two runs are one: {runs:?}");
+    let of_run = |run: &Run| {
+        let run = *run;
+        (0..run.count as i64).map(move |n| (run.source_offset + n, run.target_offset + n))
+    };
+    let pairs: Vec<(i64, i64)> = runs.as_slice().iter().flat_map(of_run).collect();
+    assert_eq!(runs.matched(), pairs.len() as u64);
+    let told: Vec<(i64, i64)> = (0..=runs.matched()).filter_map(|n| runs.pair(n)).collect();
+    assert_eq!(told, pairs);
+    for offset in log.0.iter().flatten().flat_map(|item| [item.offset, item.offset + 1]) {
+        let below = [0, 1].map(|side: usize| pairs.partition_point(|&(s, t)| [s, t][side] < offset) as u64);
+        assert_eq!([runs.matched_below_source(offset), runs.matched_below_target(offset)], below, "{offset}");
+    }
+    pairs.iter().map(|&(s, t)| (index_at(log, Side::Source, s), index_at(log, Side::Target, t))).collect()
+}
+
+/// An alignment in the oracle's words.
+fn found(alignment: &Alignment, log: &InMemory) -> OracleOutcome {
     // In each gap between records matched in order, the target's own records come last.
     let place = |outcome: &Outcome| match outcome {
         Outcome::Extraneous { target } | Outcome::Duplicate { target, .. } => {
@@ -184,36 +238,15 @@ fn engine_findings(
         }
     };
     assert!(alignment.outcomes.is_sorted_by_key(place), "{:?}", alignment.outcomes);
-    let index = |side: Side, item: &Item| {
-        log.0[side as usize].iter().position(|other| other.offset == item.offset).expect("one of the list")
-    };
-    let [s, t] = [|item: &Item| (Side::Source, *item), |item: &Item| (Side::Target, *item)];
-    let at = |(side, item): (Side, Item)| index(side, &item);
-    let mut findings: Vec<OracleFinding> = alignment
-        .outcomes
-        .iter()
-        .map(|outcome| match outcome {
-            Outcome::Missing { source } => OracleFinding::Missing { source: at(s(source)) },
-            Outcome::Extraneous { target } => OracleFinding::Extraneous { target: at(t(target)) },
-            Outcome::Duplicate { original, target } => {
-                OracleFinding::Duplicate { original: at(s(original)), target: at(t(target)) }
-            }
-            Outcome::Reordered { source, target, key_order_broken } => OracleFinding::Reordered {
-                source: at(s(source)),
-                target: at(t(target)),
-                key_order_broken: *key_order_broken,
-            },
-            Outcome::Mismatched { source, target } => {
-                OracleFinding::Mismatched { source: at(s(source)), target: at(t(target)) }
-            }
-            Outcome::Unsolved { .. } => panic!("small sequences are always solved"),
-        })
-        .collect();
+    let mut findings: Vec<OracleFinding> =
+        alignment.outcomes.iter().map(|outcome| finding(outcome, log)).collect();
+    let listed = findings.len();
     let counted = log.0[0].iter().filter(|item| alignment.tail.contains(item.offset));
-    findings.extend(counted.map(|source| OracleFinding::Missing { source: at(s(source)) }));
+    findings.extend(counted.map(|item| OracleFinding::Missing { source: index(log, Side::Source, item) }));
+    assert_eq!((findings.len() - listed) as u64, alignment.tail.records());
     assert!(alignment.unsolved.iter().all(|unsolved| unsolved.is_empty()));
     findings.sort_unstable();
-    findings
+    OracleOutcome { matched: matched(&alignment.runs, log), findings }
 }
 
 /// Draws a small case and panics if the engine does not find what the oracle finds. `case` names it.
@@ -235,7 +268,7 @@ pub fn judge(
     let timestamps = tolerance.map_or(Timestamps::InIdentity, Timestamps::ToleranceMs);
     let expected = oracle::judge(source, target, oracle::Rules { timestamps, ..oracle::Rules::STRICT });
     let rules = Rules { timestamp_tolerance_ms: tolerance };
-    let (s, t) = (items(source, 0, random), items(target, 0, random));
-    let found = engine_findings(&s, &t, rules, random, restarts);
-    assert_eq!(found, expected.findings, "{case}\nsource {source:?}\ntarget {target:?}");
+    let mut log = InMemory([items(source, 0, random), items(target, 0, random)]);
+    let alignment = align(&mut log, rules, random, restarts);
+    assert_eq!(found(&alignment, &log), expected, "{case}\nsource {source:?}\ntarget {target:?}");
 }

@@ -4,10 +4,10 @@
 
 use cutproof::align::keyed::{
     Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedAlignment, KeyedTuning, LaneOutcome, LanePair,
-    PairSink,
+    PairSink, Passed,
 };
 use cutproof::align::{Item, Outcome, Rules, Tuning};
-use cutproof::record::Side;
+use cutproof::record::{OffsetRange, Side};
 use cutproof_fixtures::oracle::{self, OracleFinding, OracleOutcome, OracleRecord, Order, Timestamps};
 
 use super::choices::Random;
@@ -200,11 +200,23 @@ pub fn grouping(order: Order) -> Grouping {
     }
 }
 
-fn align(shape: &Shape, log: &mut InMemoryLanes, random: &mut Random<'_>) -> (KeyedAlignment, Vec<LanePair>) {
-    let lanes = shape.lanes.map(|lanes| lanes as usize);
+/// From its first record to its last.
+fn whole(lane: &[Item]) -> OffsetRange {
+    let [start, end] = [lane.first().map(|item| item.offset), lane.last().map(|item| item.offset + 1)];
+    OffsetRange { start: start.unwrap_or(0), end: end.unwrap_or(0) }
+}
+
+/// The alignment of whole lanes, and all pairs: arrival, tuning and buckets by choice, and whether the whole is listed, as
+/// a run does it, or nothing is said of that.
+pub fn align(
+    rules: Rules,
+    order: Order,
+    log: &mut InMemoryLanes,
+    random: &mut Random<'_>,
+) -> (KeyedAlignment, Vec<LanePair>) {
+    let lanes = log.0.each_ref().map(Vec::len);
     let store = Box::new(InMemoryStore::new(1 + random.upto(5)));
-    let rules = Rules { timestamp_tolerance_ms: shape.tolerance };
-    let mut aligner = KeyedAligner::new(rules, grouping(shape.order), any_tuning(random), lanes, store);
+    let mut aligner = KeyedAligner::new(rules, grouping(order), any_tuning(random), lanes, store);
     let mut pairs = Pairs::default();
     let mut rest: Vec<(Side, usize, &[Item])> = Vec::new();
     for side in Side::BOTH {
@@ -230,7 +242,11 @@ fn align(shape: &Shape, log: &mut InMemoryLanes, random: &mut Random<'_>) -> (Ke
             assert_eq!(aligner.held()[side as usize], aligner.held_by_lane(side).iter().sum::<usize>());
         }
     }
+    if random.below(2) == 1 {
+        aligner.list(log.0[0].iter().map(|lane| whole(lane)).collect(), usize::MAX);
+    }
     let alignment = aligner.finish(&vec![0; lanes[0]], log, &mut pairs).expect("lists can be read");
+    assert_eq!(alignment.passed, Passed::default(), "all is listed");
     (alignment, pairs.0)
 }
 
@@ -271,7 +287,8 @@ pub fn judge(shape: &Shape, [source, target]: [&[Vec<OracleRecord>]; 2], random:
         items(lane, before, random)
     };
     let mut log = InMemoryLanes([source, target].map(|lanes| lanes.iter().map(&mut lane_items).collect()));
-    let (alignment, pairs) = align(shape, &mut log, random);
+    let rules = Rules { timestamp_tolerance_ms: shape.tolerance };
+    let (alignment, pairs) = align(rules, shape.order, &mut log, random);
     Judged { found: found(&alignment, &pairs, &log), expected }
 }
 

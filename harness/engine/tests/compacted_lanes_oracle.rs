@@ -1,5 +1,5 @@
-//! The compacted contract of units against its oracle: several lanes a side, cleaned at any time, damaged at random.
-//! `CUTPROOF_SEEDS` sets the number of seeds (default 60,000).
+//! The compacted contract of units against its oracle: several lanes a side, cleaned at any time, damaged at random, for
+//! any arrival and tuning. `CUTPROOF_SEEDS` sets the number of seeds (default 100,000).
 
 #[path = "judged/choices.rs"]
 mod choices;
@@ -12,18 +12,17 @@ mod lanes;
 
 use choices::Random;
 use cutproof::align::Rules;
-use cutproof::align::keyed::{InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning};
+use cutproof::align::keyed::InMemoryLanes;
 use cutproof::classify::{
     Cleaning, SourceReading, Standing, Taken, TargetReading, UnitReading, UnitRules, classify_unit,
     judge_compacted_unit, take_apart,
 };
-use cutproof::record::Side;
 use cutproof_fixtures::compaction::{History, play};
 use cutproof_fixtures::oracle::compacted::{Column, CompactedLog, LogRecord};
 use cutproof_fixtures::oracle::compacted_lanes::judge_compacted_lanes;
 use cutproof_fixtures::oracle::{self, OracleFinding, Order, Timestamps};
 use histories::{column, damage, items, lines, seeds};
-use lanes::{Pairs, finding, grouping};
+use lanes::finding;
 
 /// Both sides by lane, and when they were read.
 #[derive(Debug)]
@@ -102,22 +101,12 @@ fn behind(mut log: CompactedLog, next: CompactedLog) -> CompactedLog {
 }
 
 /// The engine's answer, in the oracle's words.
-fn judged(unit: &Unit) -> Vec<(OracleFinding, Column)> {
+fn judged(unit: &Unit, random: &mut Random<'_>) -> Vec<(OracleFinding, Column)> {
     let lanes = unit.lanes.each_ref();
     let mut log = InMemoryLanes(lanes.map(|lanes| lanes.iter().map(items).collect()));
     let counts = lanes.map(Vec::len);
-    let store = Box::new(InMemoryStore::default());
-    let mut aligner =
-        KeyedAligner::new(Rules::default(), grouping(unit.order), KeyedTuning::default(), counts, store);
-    let mut pairs = Pairs::default();
-    for side in Side::BOTH {
-        for lane in 0..counts[side as usize] {
-            aligner.push(side, lane, &log.0[side as usize][lane], &mut pairs).expect("memory holds it");
-        }
-    }
-    let starts = vec![0; counts[0]];
-    let alignment = aligner.finish(&starts, &mut log, &mut pairs).expect("lists can be read");
-    let of_lane = |at: usize| pairs.0.iter().filter(move |pair| pair.source.0 == at);
+    let (alignment, pairs) = lanes::align(Rules::default(), unit.order, &mut log, random);
+    let of_lane = |at: usize| pairs.iter().filter(move |pair| pair.source.0 == at);
     let reading = UnitReading {
         name: "accounts".into(),
         sources: (unit.lanes[0].iter().enumerate())
@@ -191,7 +180,7 @@ fn the_engine_judges_compacted_lanes_as_the_oracle_does() {
     for seed in 0..seeds() {
         let unit = Unit::any(seed, false);
         let expected = by_the_oracle(&unit);
-        assert_eq!(judged(&unit), expected, "seed {seed}\n{}", table(&unit));
+        assert_eq!(judged(&unit, &mut Random::new(seed)), expected, "seed {seed}\n{}", table(&unit));
         expected.iter().for_each(|(_, column)| seen[*column as usize] += 1);
     }
     assert_eq!(seen[Column::Compacted as usize], 0, "nothing is proven benign without a place in an order");
@@ -204,7 +193,7 @@ fn a_clean_history_is_never_called_divergent() {
     let mut untold = 0;
     for seed in 0..seeds() {
         let unit = Unit::any(seed, true);
-        let answer = judged(&unit);
+        let answer = judged(&unit, &mut Random::new(seed));
         let found = answer.iter().filter(|(_, column)| *column != Column::CompactedOrDropped).count();
         assert_eq!(found, 0, "seed {seed}: {answer:?}\n{}", table(&unit));
         untold += answer.len();
@@ -222,7 +211,7 @@ fn of_a_key_without_a_finding_the_last_value_is_equal() {
             continue;
         }
         let [source, target] = [0, 1].map(|side: usize| &unit.lanes[side][0].records);
-        let answer = judged(&unit);
+        let answer = judged(&unit, &mut Random::new(seed));
         let key_of = |finding: &OracleFinding| match finding.source() {
             Some(at) => source[at].record.key,
             None => finding.target().and_then(|at| target[at].record.key),

@@ -103,9 +103,9 @@ pub(super) fn pairs(runs: &Runs) -> Vec<(i64, i64)> {
     (0..runs.matched()).filter_map(|n| runs.pair(n)).collect()
 }
 
-/// `CUTPROOF_SEEDS`, or 60,000.
+/// `CUTPROOF_SEEDS`, or 100,000.
 fn rounds() -> u64 {
-    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
+    std::env::var("CUTPROOF_SEEDS").map_or(100_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
 }
 
 #[test]

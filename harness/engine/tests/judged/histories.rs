@@ -9,9 +9,9 @@ use cutproof_fixtures::oracle::compacted::{Column, CompactedLog, LogRecord};
 
 use super::choices::Random;
 
-/// `CUTPROOF_SEEDS`, or 60,000.
+/// `CUTPROOF_SEEDS`, or 100,000.
 pub fn seeds() -> u64 {
-    std::env::var("CUTPROOF_SEEDS").map_or(60_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
+    std::env::var("CUTPROOF_SEEDS").map_or(100_000, |n| n.parse().expect("CUTPROOF_SEEDS is a number"))
 }
 
 /// As the engine sees them.

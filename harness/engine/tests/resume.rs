@@ -3,7 +3,8 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cutproof::cancel::CancelToken;
@@ -79,11 +80,11 @@ impl Lab {
         Self { clusters, work, topics, contracts, groups: "", start: "earliest" }
     }
 
-    fn config(&self) -> ProofConfig {
+    fn runs(&self) -> Runs {
         let [source, target] = self.clusters.each_ref().map(EmbeddedCluster::bootstrap_servers);
         let (topics, Self { contracts, groups, start, .. }) = (self.topics.join(", "), self);
         let quick = "properties: { fetch.wait.max.ms: \"10\" }";
-        let text = format!(
+        let config = format!(
             "apiVersion: cutproof/v1\nkind: Proof\n\
              source: {{ alias: src, bootstrap_servers: \"{source}\", {quick} }}\n\
              target: {{ alias: dst, bootstrap_servers: \"{target}\", {quick} }}\n\
@@ -91,57 +92,130 @@ impl Lab {
              range: {{ start: {start}, settle: 100ms }}\n\
              contracts: {contracts}\n"
         );
-        parse(&text, Path::new("")).expect("a configuration")
+        let out = tempfile::tempdir_in(self.work.path()).expect("a directory").keep();
+        Runs { config, out }
+    }
+}
+
+/// So many runs at a time, where there are many: they wait for the clusters more than they compute.
+const AT_ONCE: usize = 6;
+/// So often a run is tried to be killed: how many batches there are, and so how many checkpoints, varies.
+const TRIES: usize = 20;
+
+/// Runs over the clusters of a lab, with an out directory of their own.
+struct Runs {
+    /// The text of `cutproof.yaml`.
+    config: String,
+    out: PathBuf,
+}
+
+impl Runs {
+    fn config(&self) -> ProofConfig {
+        parse(&self.config, Path::new("")).expect("a configuration")
+    }
+
+    /// The same in another out directory.
+    fn apart(&self) -> Self {
+        let out = tempfile::tempdir_in(&self.out).expect("a directory").keep();
+        Self { config: self.config.clone(), out }
     }
 
     /// Runs, or goes on, until the end or until killed.
     fn run(&self, resume: Option<&Path>, kill: Kill) -> Option<Result<RunOutcome, RunError>> {
+        self.counted(resume, kill).0
+    }
+
+    /// The same, and how many checkpoints there were.
+    fn counted(&self, resume: Option<&Path>, kill: Kill) -> (Option<Result<RunOutcome, RunError>>, u64) {
         let cancel = CancelToken::default();
         let monitor =
             Fatal { kill, cancel: cancel.clone(), checkpoints: 0.into(), reads: 0.into(), stages: 0.into() };
         let options = RunOptions {
-            out: self.work.path().join("out"),
+            out: self.out.clone(),
             resume: resume.map(Path::to_path_buf),
             checkpoint_every: CheckpointEvery { time: Duration::from_secs(600), records: 1 },
             cancel,
             conditional: false,
         };
         let config = self.config();
-        std::panic::catch_unwind(AssertUnwindSafe(|| run(&config, &options, &monitor))).ok()
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| run(&config, &options, &monitor))).ok();
+        (ended, monitor.checkpoints.into_inner())
     }
 
-    /// Kills a new run at each of `kills` and takes it up again: it says what is expected. How many were alive to be killed.
-    fn expect_after(&self, kills: &[Kill], expected: &Said) -> usize {
-        let mut killed = 0;
-        for &kill in kills {
-            let before = self.run_directories();
-            let first = self.run(None, kill);
-            let directory =
-                self.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
-            if first.is_none() {
-                killed += 1;
-                assert!(!directory.join("run.json").exists(), "{kill:?}");
-                let outcome = self.run(Some(&directory), Kill::Never).expect("alive").expect("complete");
-                assert_eq!(outcome.directory, directory);
-            }
-            assert_eq!(&said(&directory), expected, "{kill:?}");
-        }
-        killed
-    }
-
-    fn run_directories(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.work.path().join("out")).expect("the out directory");
+    /// The directory of the only run.
+    fn directory(&self) -> PathBuf {
+        let entries = std::fs::read_dir(&self.out).expect("the out directory");
         let mut runs: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-        runs.sort();
-        runs
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs.remove(0)
+    }
+
+    /// Kills a new run and takes it up again: it says what is expected, and so does one that ends before. Whether it was
+    /// alive to be killed.
+    fn dies(&self, kill: Kill, expected: &Said) -> bool {
+        let runs = self.apart();
+        let died = runs.run(None, kill).is_none();
+        let directory = runs.directory();
+        if died {
+            assert!(!directory.join("run.json").exists(), "{kill:?}");
+            let outcome = runs.run(Some(&directory), Kill::Never).expect("alive").expect("complete");
+            assert_eq!(outcome.directory, directory);
+        }
+        assert_eq!(&said(&directory), expected, "{kill:?}");
+        died
+    }
+
+    /// Has a new run die at each of `kills`, in so many tries. Those at which none did.
+    fn outlived(&self, kills: &[Kill], tries: usize, expected: &Said) -> Vec<Kill> {
+        let next = AtomicUsize::new(0);
+        let outlived = Mutex::new(Vec::new());
+        let work = || {
+            while let Some(&kill) = kills.get(next.fetch_add(1, Ordering::SeqCst)) {
+                if !(0..tries).any(|_| self.dies(kill, expected)) {
+                    outlived.lock().expect("no thread panicked").push(kill);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(work);
+            }
+        });
+        outlived.into_inner().expect("no thread panicked")
+    }
+
+    /// How many checkpoints whole runs have, as many at a time as are killed at a time: the least and the most.
+    fn checkpoints(&self, expected: &Said) -> [u64; 2] {
+        let whole = || {
+            let (ended, checkpoints) = self.apart().counted(None, Kill::Never);
+            let outcome = ended.expect("alive").expect("complete");
+            assert_eq!(&said(&outcome.directory), expected);
+            checkpoints
+        };
+        let counts: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(whole)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a whole run")).collect()
+        });
+        [counts.iter().min(), counts.iter().max()].map(|count| *count.expect("one run at least"))
+    }
+
+    /// Kills new runs at `kills` and at each checkpoint that every run has, from the first to the last, and takes them up
+    /// again. A run that has more of them may die at those, too.
+    fn die_everywhere(&self, mut kills: Vec<Kill>, expected: &Said) {
+        let [least, most] = self.checkpoints(expected);
+        assert!(least >= 6, "{least} checkpoints");
+        kills.extend((1..=least).map(Kill::Checkpoint));
+        assert_eq!(self.outlived(&kills, TRIES, expected), [], "of {least} to {most} checkpoints");
+        let more: Vec<Kill> = (least + 1..=most).map(Kill::Checkpoint).collect();
+        self.outlived(&more, 1, expected);
     }
 }
 
 /// Where the process dies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Kill {
     Never,
-    /// Right after this checkpoint, from 1.
+    /// Right after this checkpoint, from 1. That of locating and the first one of comparing are two.
     Checkpoint(u64),
     /// Right after this batch, before the checkpoint that follows it.
     Read(u64),
@@ -191,9 +265,9 @@ impl Monitor for Fatal {
         }
     }
     fn warn(&self, _: &str) {}
-    fn checkpoint(&self, number: u64) {
-        self.checkpoints.store(number, Ordering::SeqCst);
-        if matches!(self.kill, Kill::Checkpoint(last) if last == number) {
+    fn checkpoint(&self, _: u64) {
+        let n = self.checkpoints.fetch_add(1, Ordering::SeqCst) + 1;
+        if matches!(self.kill, Kill::Checkpoint(last) if last == n) {
             self.die();
         }
     }
@@ -225,7 +299,8 @@ fn said(directory: &Path) -> Said {
 #[test]
 fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says() {
     let lab = Lab::new();
-    let whole = lab.run(None, Kill::Never).expect("alive").expect("complete").directory;
+    let runs = lab.runs();
+    let whole = runs.apart().run(None, Kill::Never).expect("alive").expect("complete").directory;
     let expected = said(&whole);
     assert_eq!(expected.manifest.exit_code, 10, "{:?}", expected.manifest.reasons);
     assert!(expected.findings.len() > 3 * 80, "{} findings", expected.findings.len());
@@ -233,21 +308,19 @@ fn a_run_killed_anywhere_and_taken_up_again_says_what_an_uninterrupted_one_says(
     assert_eq!((totals.source_records, totals.pending, totals.unverifiable), (15_000, 0, 0));
 
     let mut kills: Vec<Kill> = ["locate", "compare", "settle", "judge", "report"].map(Kill::Stage).into();
-    kills.extend((1..12).step_by(2).map(Kill::Checkpoint));
-    kills.extend((1..8).step_by(2).map(Kill::Read));
-    assert!(lab.expect_after(&kills, &expected) >= 11);
+    kills.extend((1..=6).map(Kill::Read));
+    runs.die_everywhere(kills, &expected);
 
-    // Again and again in one run, each time a little later.
-    let before = lab.run_directories();
-    assert!(lab.run(None, Kill::Checkpoint(4)).is_none());
-    let directory = lab.run_directories().into_iter().find(|run| !before.contains(run)).expect("a new run");
-    let deaths =
-        (6..40).step_by(2).take_while(|&k| lab.run(Some(&directory), Kill::Checkpoint(k)).is_none()).count();
-    assert!((2..15).contains(&deaths), "{deaths} deaths");
+    // Again and again in one run, at each checkpoint, each time a little later.
+    let again = runs.apart();
+    assert!(again.run(None, Kill::Checkpoint(1)).is_none());
+    let directory = again.directory();
+    let deaths = (2..100).take_while(|&k| again.run(Some(&directory), Kill::Checkpoint(k)).is_none()).count();
+    assert!((4..60).contains(&deaths), "{deaths} deaths");
     assert_eq!(said(&directory), expected);
 
     // The same run can't be taken up once it is complete.
-    let refused = lab.run(Some(&directory), Kill::Never).expect("alive").expect_err("refused");
+    let refused = again.run(Some(&directory), Kill::Never).expect("alive").expect_err("refused");
     assert!(matches!(refused, RunError::Resume(ResumeError::Directory(_))), "{refused}");
     assert_eq!(refused.exit_code(), 2);
 }
@@ -258,13 +331,14 @@ fn a_run_stopped_while_it_locates_its_pairs_locates_them_when_it_goes_on() {
     (lab.groups, lab.start) = ("shop", "positions");
     let commits: Vec<Commit> = (0..3).map(|partition| Commit::new("orders", partition, 700)).collect();
     commit_offsets(lab.clusters[0].bootstrap_servers(), "shop", &commits).expect("committed");
-    let expected = said(&lab.run(None, Kill::Never).expect("alive").expect("complete").directory);
+    let runs = lab.runs();
+    let expected = said(&runs.run(None, Kill::Never).expect("alive").expect("complete").directory);
     assert!(expected.manifest.pairs.iter().all(|pair| pair.source_start_offset == Some(700)));
     assert!(expected.findings.len() > 100, "{} findings", expected.findings.len());
     for stage in ["locate", "compare"] {
-        let stopped = lab.run(None, Kill::Signal(stage)).expect("alive").expect("ended");
+        let stopped = runs.run(None, Kill::Signal(stage)).expect("alive").expect("ended");
         assert_eq!((stopped.manifest.exit_code, stopped.manifest.state), (130, RunState::Partial), "{stage}");
-        lab.run(Some(&stopped.directory), Kill::Never).expect("alive").expect("complete");
+        runs.run(Some(&stopped.directory), Kill::Never).expect("alive").expect("complete");
         assert_eq!(said(&stopped.directory), expected, "{stage}");
     }
 }
@@ -276,7 +350,8 @@ fn what_is_compared_by_key_or_without_order_is_read_again_and_says_what_an_unint
         "[{ topics: [spread], partitions: by_key }, { topics: [keyed], order: key }, \
          { topics: [loose], order: none, isolation: read_uncommitted }]",
     );
-    let expected = said(&lab.run(None, Kill::Never).expect("alive").expect("complete").directory);
+    let runs = lab.runs();
+    let expected = said(&runs.apart().run(None, Kill::Never).expect("alive").expect("complete").directory);
     assert_eq!(expected.manifest.exit_code, 10, "{:?}", expected.manifest.reasons);
     let totals = &expected.manifest.totals;
     assert_eq!((totals.source_records, totals.pending, totals.unverifiable), (6_000, 0, 0));
@@ -286,20 +361,19 @@ fn what_is_compared_by_key_or_without_order_is_read_again_and_says_what_an_unint
     let mut kills: Vec<Kill> = ["compare", "settle", "judge"].map(Kill::Stage).into();
     kills.extend(["compare", "settle", "judge"].map(Kill::StageAgain));
     kills.push(Kill::Stage("report"));
-    kills.extend((1..8).step_by(2).map(Kill::Checkpoint));
-    kills.extend((1..16).step_by(4).map(Kill::Read));
-    let killed = lab.expect_after(&kills, &expected);
-    assert!(killed >= 12, "{killed} of {}", kills.len());
+    kills.extend((1..=10).map(Kill::Read));
+    runs.die_everywhere(kills, &expected);
 }
 
 #[test]
 fn what_cannot_be_taken_up_is_refused_and_left_as_it_is() {
     let lab = Lab::new();
-    assert!(lab.run(None, Kill::Stage("judge")).is_none());
-    let stopped = lab.run_directories().remove(0);
-    let refused = lab.run(Some(Path::new("no-such-run")), Kill::Never).expect("alive").expect_err("refused");
+    let runs = lab.runs();
+    assert!(runs.run(None, Kill::Stage("judge")).is_none());
+    let stopped = runs.directory();
+    let refused = runs.run(Some(Path::new("no-such-run")), Kill::Never).expect("alive").expect_err("refused");
     assert!(refused.to_string().contains("no-such-run holds no checkpoint"), "{refused}");
-    let config = ProofConfig { digest: "0".repeat(64), ..lab.config() };
+    let config = ProofConfig { digest: "0".repeat(64), ..runs.config() };
     let options = RunOptions {
         out: PathBuf::new(),
         resume: Some(stopped.clone()),
@@ -309,7 +383,7 @@ fn what_cannot_be_taken_up_is_refused_and_left_as_it_is() {
     };
     let refused = run(&config, &options, &cutproof::monitor::Silent).expect_err("another configuration");
     assert!(matches!(refused, RunError::Resume(ResumeError::ConfigChanged { .. })), "{refused}");
-    assert!(refused.to_string().contains(&lab.config().digest), "{refused}");
+    assert!(refused.to_string().contains(&runs.config().digest), "{refused}");
     assert_eq!(refused.exit_code(), 2);
-    lab.run(Some(&stopped), Kill::Never).expect("alive").expect("refusals change nothing");
+    runs.run(Some(&stopped), Kill::Never).expect("alive").expect("refusals change nothing");
 }

@@ -1,11 +1,20 @@
 //! What `limits.memory` allows each part of a run. Pure arithmetic; measures nothing.
 
+use crate::align::keyed::KeyedTuning;
 use crate::align::{Item, Tuning};
 
 /// Bytes that a record costs that is left over when its region is closed: itself, its part of the region, and its
 /// outcome.
 const BYTES_OF_LEFT_OVER: u64 = 128;
 const BYTES_OF_ITEM: u64 = std::mem::size_of::<Item>() as u64;
+/// Bytes that a record costs while its group is solved in memory.
+const BYTES_OF_SOLVED: u64 = 256;
+/// However small the limit, each side of each pair may hold so many items, as long as all together hold less than 32 MiB.
+const LEAST_HELD: usize = 1_024;
+/// With fewer, a search may not find an end: more than `near` and `agreeing` together.
+const LEAST_FOR_A_SEARCH: usize = 48;
+/// With room for fewer items of each side of a pair, readers wait for each other more than they read.
+const COMFORTABLE: u64 = 256;
 
 /// Findings that are explained together before the size of any record is known.
 pub(super) const EXPLAINED_FIRST: usize = 64;
@@ -28,8 +37,25 @@ impl Budget {
     /// Items of one side of a pair that may wait before the side is paused, and before they lie on disk. An eighth
     /// of the limit for both sides of all pairs.
     pub fn held_max(self, pairs: usize) -> usize {
-        let items = self.memory / 8 / BYTES_OF_ITEM / 2 / pairs.max(1) as u64;
-        (items as usize).clamp(1_024, 1 << 20)
+        (self.share_of_pair(pairs) as usize).clamp(least_held(pairs), 1 << 20)
+    }
+
+    /// Items of one side of a pair in an eighth of the limit.
+    fn share_of_pair(self, pairs: usize) -> u64 {
+        self.memory / 8 / BYTES_OF_ITEM / 2 / pairs.max(1) as u64
+    }
+
+    /// What to say where there are so many pairs that the limit leaves little to each.
+    pub fn crowded(self, pairs: usize) -> Option<String> {
+        let share = self.share_of_pair(pairs);
+        (least_held(pairs) < LEAST_HELD && share < COMFORTABLE).then(|| {
+            let enough = (pairs as u64 * COMFORTABLE * 2 * BYTES_OF_ITEM * 8).div_ceil(1 << 20);
+            format!(
+                "limits.memory leaves room for {share} records of each side of {pairs} pairs: the readers will often wait \
+                 for each other, and over 10,000 pairs more memory may be used; allow {enough}MiB, or compare fewer topics \
+                 at once"
+            )
+        })
     }
 
     /// Items of one side of a lead-in that may wait, which is read without pauses: one pair at a time, nothing on disk.
@@ -81,19 +107,52 @@ impl Budget {
 
     /// How alignment searches within the limit, with so many pairs at the same time.
     pub fn tuning(self, pairs: usize) -> Tuning {
-        let share = |bytes: u64, least: usize, most: usize| {
-            ((self.memory / bytes / pairs.max(1) as u64) as usize).clamp(least, most)
+        let share = |bytes: u64, most: usize| {
+            ((self.memory / bytes / pairs.max(1) as u64) as usize).clamp(least_held(pairs), most)
         };
         let default = Tuning::default();
         Tuning {
             // 25 MiB, 5 MiB, and, only for one pair at a time, 100 MiB of the default limit.
-            watched_max: share(512, 1_024, 1 << 22),
-            indexed_max: share(2_048, 1_024, 1 << 20),
+            watched_max: share(512, 1 << 22),
+            indexed_max: share(2_048, 1 << 20),
             pairs_max: ((self.memory / 256) as usize).max(1 << 14),
             window: default.window.min(self.held_max(pairs)),
             ..default
         }
     }
+
+    /// How so many units are aligned within the limit. A quarter of it is for the groups that are solved, one unit after the
+    /// other; a sixty-fourth for what counts the records on disk.
+    pub fn keyed_tuning(self, units: usize) -> KeyedTuning {
+        KeyedTuning {
+            pair: self.tuning(units),
+            solved_max: ((self.memory / 4 / BYTES_OF_SOLVED) as usize).max(1_024),
+            cells: ((self.memory / 64 / 4 / units.max(1) as u64) as usize).clamp(1 << 8, 1 << 16),
+            ..KeyedTuning::default()
+        }
+    }
+
+    /// What the records of one of so many units go through on their way to disk: a sixteenth of the limit for all.
+    pub fn buffers(self, units: usize) -> Buffers {
+        let share = (self.memory / 16 / units.max(1) as u64) as usize;
+        let count = (share / (8 << 10)).clamp(1, 64);
+        Buffers { count, bytes: (share / count).min(8 << 10) }
+    }
+}
+
+/// Buffers of one unit.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::run) struct Buffers {
+    /// How many, at least 1.
+    pub count: usize,
+    /// Bytes of each.
+    pub bytes: usize,
+}
+
+/// Items of one side of a pair for which there is always room.
+fn least_held(pairs: usize) -> usize {
+    let in_all = (32 << 20) / 2 / BYTES_OF_ITEM as usize;
+    (in_all / pairs.max(1)).clamp(LEAST_FOR_A_SEARCH, LEAST_HELD)
 }
 
 /// Gives memory that was freed back to the system: after the readers have ended, that is most of theirs.
@@ -110,9 +169,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_fit_into_the_whole_for_any_number_of_pairs() {
+    fn the_parts_fit_into_the_whole_for_up_to_ten_thousand_pairs() {
         let budget = Budget { memory: 256 << 20 };
-        for pairs in [1, 4, 96, 500] {
+        for pairs in [1, 4, 96, 341, 342, 500, 2_000, 10_000] {
             let Tuning { watched_max, indexed_max, window, .. } = budget.tuning(pairs);
             let held = pairs * 2 * budget.held_max(pairs) * BYTES_OF_ITEM as usize;
             let searching = pairs * (watched_max * 50 + indexed_max * 2 * 20);
@@ -135,6 +194,33 @@ mod tests {
             let held = 2 * bytes * together(10, 10 * bytes) as u64;
             assert!(held <= budget.memory / 8, "{held} for records of {bytes}");
         }
+    }
+
+    #[test]
+    fn the_buffers_of_any_number_of_units_fit_into_the_whole() {
+        let budget = Budget { memory: 256 << 20 };
+        for units in [1, 4, 96, 500, 2_000, 10_000] {
+            let Buffers { count, bytes } = budget.buffers(units);
+            let KeyedTuning { cells, solved_max, .. } = budget.keyed_tuning(units);
+            assert!(units * count * bytes <= 16 << 20, "{units} units: {count} of {bytes}");
+            assert!(units * cells * 4 <= 12 << 20, "{units} units: {cells}");
+            assert!(solved_max as u64 * BYTES_OF_SOLVED <= 64 << 20);
+        }
+        let Buffers { count, bytes } = Budget { memory: 1 }.buffers(3);
+        assert_eq!((count, bytes), (1, 0), "record by record");
+    }
+
+    #[test]
+    fn where_there_is_little_room_for_each_of_many_pairs_it_is_said_how_much_is_enough() {
+        let budget = Budget { memory: 256 << 20 };
+        assert_eq!([1, 500, 1_365].map(|pairs| budget.crowded(pairs)), [None, None, None]);
+        let said = budget.crowded(2_000).expect("little room");
+        assert!(
+            ["174 records", "2000 pairs", "allow 375MiB"].iter().all(|words| said.contains(words)),
+            "{said}"
+        );
+        assert_eq!(Budget { memory: 375 << 20 }.crowded(2_000), None);
+        assert_eq!(Budget { memory: 1 }.crowded(3), None, "what a test of little memory wants");
     }
 
     #[test]
@@ -171,8 +257,10 @@ mod tests {
     #[test]
     fn the_least_limit_leaves_room_for_a_search() {
         let budget = Budget { memory: 1 };
-        let tuning = budget.tuning(1_000);
-        assert!(budget.held_max(1_000) > tuning.near + tuning.agreeing);
-        assert!(tuning.window > tuning.near + tuning.agreeing);
+        for pairs in [1, 1_000, 100_000] {
+            let tuning = budget.tuning(pairs);
+            assert!(budget.held_max(pairs) > tuning.near + tuning.agreeing);
+            assert!(tuning.window > tuning.near + tuning.agreeing);
+        }
     }
 }

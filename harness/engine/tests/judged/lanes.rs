@@ -188,6 +188,8 @@ fn any_tuning(random: &mut Random<'_>) -> KeyedTuning {
         waiting_max: [1, 2, 5, 4096][random.upto(4)],
         held_max: [1, 9, 1 << 20][random.upto(3)],
         solved_at_once_max: [0, 3, 256][random.upto(3)],
+        solved_max: [0, 2, 7, 1 << 18][random.upto(4)],
+        cells: [1, 1 << 16][random.upto(2)],
     }
 }
 
@@ -216,7 +218,13 @@ pub fn align(
 ) -> (KeyedAlignment, Vec<LanePair>) {
     let lanes = log.0.each_ref().map(Vec::len);
     let store = Box::new(InMemoryStore::new(1 + random.upto(5)));
-    let mut aligner = KeyedAligner::new(rules, grouping(order), any_tuning(random), lanes, store);
+    let mut tuning = any_tuning(random);
+    // Where equal records without an order can be put aside, they have to fit into memory.
+    if order == Order::None || rules.timestamp_tolerance_ms.is_some() {
+        tuning.solved_max = 1 << 18;
+    }
+    let all_fits = tuning.solved_max >= 1 << 18;
+    let mut aligner = KeyedAligner::new(rules, grouping(order), tuning, lanes, store);
     let mut pairs = Pairs::default();
     let mut rest: Vec<(Side, usize, &[Item])> = Vec::new();
     for side in Side::BOTH {
@@ -235,7 +243,7 @@ pub fn align(
         aligner.push(side, lane, now, &mut pairs).expect("memory holds it");
         rest[at].2 = later;
         rest.retain(|(.., items)| !items.is_empty());
-        if random.below(300) == 0 {
+        if random.below(300) == 0 && all_fits {
             aligner.spill().expect("memory holds it");
         }
         for side in Side::BOTH {

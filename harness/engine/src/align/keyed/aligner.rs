@@ -4,11 +4,13 @@ use super::aside::Aside;
 use super::exchange::{self, KeyOrder};
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
+use super::long::LongGroup;
+use super::parts::Part;
 use super::solve::{self, Placed};
 use super::table::{Arrival, Table};
 use super::{
     Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LanePair, OpenStore, PairSink,
-    StoreError,
+    StoreError, Whole,
 };
 use crate::align::{Item, LogError, Rules};
 use crate::record::{OffsetRange, Side};
@@ -60,7 +62,7 @@ impl KeyedAligner {
             rules,
             grouping,
             tuning,
-            aside: Aside::new(store, grouping),
+            aside: Aside::new(store, grouping, tuning.cells),
             table: Table::new(rules, tuning.waiting_max, lanes),
             spilled: false,
             contested_max: tuning.held_max,
@@ -147,6 +149,11 @@ impl KeyedAligner {
     /// [`spill`](Self::spill).
     pub fn open_groups(&self) -> usize {
         self.table.open_groups()
+    }
+
+    /// Records that stay in memory to the end because they have no match: of those without a key whose order counts.
+    pub fn left_over(&self) -> usize {
+        self.keyless.as_ref().map_or(0, Keyless::left_over)
     }
 
     /// Whether the target may still bring what a source record waits for.
@@ -266,19 +273,58 @@ impl KeyedAligner {
         })
     }
 
-    /// Solves the groups in the store, one bucket at a time in memory.
+    /// Solves the groups in the store, as many of a bucket at a time as memory holds.
     fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), KeyedError> {
         for bucket in 0..self.aside.store.buckets() {
-            let mut records: Vec<(Lane, Item)> = Vec::new();
-            self.aside.store.read(bucket, &mut |lane, item| records.push((lane, *item)))?;
-            let whole = |item: &Item| (item.key, if self.grouping.orders(item) { 0 } else { item.identity });
-            records.sort_unstable_by_key(|(lane, item)| (whole(item), *lane, item.offset));
-            for group in records.chunk_by(|a, b| whole(&a.1) == whole(&b.1)) {
-                self.solve_group(group, left_over, sink);
-                left_over.check()?;
+            for part in self.aside.parts(bucket, self.tuning.solved_max)? {
+                match part {
+                    Part::Long(group) => self.solve_long(bucket, group, left_over, sink)?,
+                    part => self.solve_part(bucket, &part, left_over, sink)?,
+                }
             }
+            self.aside.store.clear(bucket);
         }
         Ok(())
+    }
+
+    /// Solves the groups of one part of a bucket in memory.
+    fn solve_part(
+        &mut self,
+        bucket: usize,
+        part: &Part,
+        left_over: &mut LeftOver,
+        sink: &mut dyn PairSink,
+    ) -> Result<(), KeyedError> {
+        let grouping = self.grouping;
+        let mut records: Vec<(Lane, Item)> = Vec::new();
+        self.aside.store.read(bucket, 0, &mut |lane, item| {
+            if part.holds(grouping, item) {
+                records.push((lane, *item));
+            }
+            true
+        })?;
+        records.sort_unstable_by_key(|(lane, item)| (grouping.whole(item), *lane, item.offset));
+        for group in records.chunk_by(|a, b| grouping.whole(&a.1) == grouping.whole(&b.1)) {
+            self.solve_group(group, left_over, sink);
+            left_over.check()?;
+        }
+        Ok(())
+    }
+
+    /// Solves a group that is not held in memory.
+    fn solve_long(
+        &mut self,
+        bucket: usize,
+        group: Whole,
+        left_over: &mut LeftOver,
+        sink: &mut dyn PairSink,
+    ) -> Result<(), KeyedError> {
+        // Only of what has no order every identity is a group.
+        if self.grouping == Grouping::Multiset || group.0.is_none() {
+            return Err(KeyedError::Alike { max: self.tuning.solved_max });
+        }
+        let group = LongGroup::new(&mut *self.aside.store, bucket, self.grouping, group);
+        group.solve(&self.rules, &self.tuning, &self.barrier, left_over, sink)
     }
 
     /// `group`: by side, lane and offset; not empty.

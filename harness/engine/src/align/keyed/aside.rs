@@ -1,18 +1,19 @@
 //! Records put aside until the end, by bucket and counted. Solves nothing.
 
+use super::parts::{Part, parts};
 use super::{Grouping, Lane, OpenStore, StoreError};
 use crate::align::Item;
 use crate::record::Side;
-
-/// Cells that identities are counted in.
-const CELLS: usize = 1 << 16;
 
 /// An [`OpenStore`] and how much went into it.
 pub(super) struct Aside {
     pub store: Box<dyn OpenStore + Send>,
     grouping: Grouping,
+    /// Records, by bucket.
+    in_bucket: Vec<u64>,
     /// Of the source.
     records: u64,
+    cells: usize,
     /// By cell of the identity: source records less target records. Empty until something is put aside.
     balance: Vec<i32>,
     /// The sum of what is above zero in `balance`.
@@ -20,19 +21,31 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    pub fn new(store: Box<dyn OpenStore + Send>, grouping: Grouping) -> Self {
-        Self { store, grouping, records: 0, balance: Vec::new(), waiting: 0 }
+    /// `cells`: that identities are counted in, at least 1.
+    pub fn new(store: Box<dyn OpenStore + Send>, grouping: Grouping, cells: usize) -> Self {
+        let in_bucket = vec![0; store.buckets()];
+        Self { store, grouping, in_bucket, records: 0, cells: cells.max(1), balance: Vec::new(), waiting: 0 }
     }
 
     pub fn put(&mut self, lane: Lane, item: &Item) -> Result<(), StoreError> {
         let bucket = place(self.grouping.group(item), self.store.buckets());
         self.count(lane.side, item.identity as u64);
+        self.in_bucket[bucket] += 1;
         self.store.append(bucket, lane, item)
     }
 
+    /// The groups of `bucket`, in parts of at most `max` records, or one group.
+    pub fn parts(&mut self, bucket: usize, max: usize) -> Result<Vec<Part>, StoreError> {
+        match self.in_bucket[bucket] {
+            0 => Ok(Vec::new()),
+            records if records <= max as u64 => Ok(vec![Part::all()]),
+            _ => parts(&mut *self.store, bucket, self.grouping, max as u64),
+        }
+    }
+
     fn count(&mut self, side: Side, identity: u64) {
-        self.balance.resize(CELLS, 0);
-        let balance = &mut self.balance[place(identity, CELLS)];
+        self.balance.resize(self.cells, 0);
+        let balance = &mut self.balance[place(identity, self.cells)];
         match side {
             Side::Source => {
                 self.records += 1;

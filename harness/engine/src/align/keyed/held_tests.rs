@@ -28,8 +28,16 @@ impl OpenStore for Counting {
         self.1.fetch_add(1, Relaxed);
         self.0.append(bucket, lane, item)
     }
-    fn read(&mut self, bucket: usize, visit: &mut dyn FnMut(Lane, &Item)) -> Result<(), StoreError> {
-        self.0.read(bucket, visit)
+    fn read(
+        &mut self,
+        bucket: usize,
+        from: u64,
+        visit: &mut dyn FnMut(Lane, &Item) -> bool,
+    ) -> Result<(), StoreError> {
+        self.0.read(bucket, from, visit)
+    }
+    fn clear(&mut self, bucket: usize) {
+        self.0.clear(bucket);
     }
 }
 
@@ -572,4 +580,96 @@ fn whatever_is_kept_of_either_side_counts() {
     let unsolved = [own, others].concat();
     let all = [3, 4].map(|max| fits(Grouping::Key, solves_nothing(), &unsolved, max));
     assert_eq!(all, [false, true], "what is not solved");
+}
+
+/// What the lanes come to, with all in one bucket and at most so many records solved in memory: outcomes and pairs.
+/// `lanes`: by side and lane the keys and values of its records; of each pair of lanes, one after the other.
+fn solved(lanes: &[Vec<Vec<(u64, u64)>>; 2], solved_max: usize) -> (Vec<LaneOutcome>, Vec<LanePair>) {
+    let tuning = KeyedTuning { solved_max, waiting_max: 4, ..KeyedTuning::default() };
+    let items = |lane: &Vec<(u64, u64)>| -> Vec<Item> {
+        let item = |(offset, &(key, value)): (usize, &(u64, u64))| Item {
+            identity: u128::from(key * 1_000_000 + value),
+            // Of a lane that was thinned out.
+            offset: 3 * offset as i64,
+            timestamp: value as i64,
+            key: NonZeroU64::new(key),
+            value,
+        };
+        lane.iter().enumerate().map(item).collect()
+    };
+    let mut log = InMemoryLanes(lanes.each_ref().map(|lanes| lanes.iter().map(items).collect()));
+    let counts = lanes.each_ref().map(Vec::len);
+    let store = Box::new(InMemoryStore::new(1));
+    let mut aligner = KeyedAligner::new(Rules::default(), BY_KEY, tuning, counts, store);
+    let mut pairs = Pairs::default();
+    for side in Side::BOTH {
+        for (lane, items) in log.0[side as usize].iter().enumerate() {
+            aligner.push(side, lane, items, &mut pairs).expect("memory holds it");
+        }
+    }
+    let alignment = aligner.finish(&vec![0; counts[0]], &mut log, &mut pairs).expect("lists can be read");
+    let mut pairs = pairs.0;
+    pairs.sort_unstable();
+    (alignment.outcomes, pairs)
+}
+
+#[test]
+fn one_lost_record_of_a_key_that_does_not_fit_into_memory_is_found_and_nothing_else() {
+    let source: Vec<(u64, u64)> = (0..5_000).map(|value| (1, value)).collect();
+    let mut target = source.clone();
+    target.remove(1);
+    let (outcomes, pairs) = solved(&[vec![source], vec![target]], 100);
+    let [LaneOutcome { source_lane: Some(0), target_lane: None, outcome: Outcome::Missing { source } }] =
+        &outcomes[..]
+    else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!((source.offset, source.value), (3, 1));
+    let expected = (0..5_000)
+        .filter(|&n| n != 1)
+        .map(|n| LanePair { source: (0, 3 * n), target: (0, 3 * (n - i64::from(n > 1))) });
+    assert!(pairs.into_iter().eq(expected));
+}
+
+#[test]
+fn a_key_that_does_not_fit_into_memory_comes_to_the_same_as_one_that_does() {
+    let source: Vec<Vec<(u64, u64)>> = vec![
+        (0..3_000).map(|value| (1 + value % 2, value)).collect(),
+        (3_000..6_000).map(|value| (if value % 5 == 0 { 3 } else { 1 }, value)).collect(),
+    ];
+    let mut target: Vec<Vec<(u64, u64)>> = vec![source[0].clone(), Vec::new(), source[1].clone()];
+    // Lost, altered, copied again, moved within a lane and to another one, and not from the source.
+    target[0].drain(10..13);
+    target[0][40].1 = 700_000;
+    target[0].push(source[0][20]);
+    target[0].swap(100, 102);
+    let moved: Vec<(u64, u64)> = target[2].drain(500..700).collect();
+    target[1].extend(moved);
+    target[2].insert(300, (1, 800_000));
+    target[2].reverse();
+    target[2][..2_000].reverse();
+    let expected = solved(&[source.clone(), target.clone()], usize::MAX);
+    assert!(
+        expected.0.len() > 50 && expected.1.len() > 3_000,
+        "{} and {}",
+        expected.0.len(),
+        expected.1.len()
+    );
+    for solved_max in [0, 1, 700, 3_000] {
+        assert!(solved(&[source.clone(), target.clone()], solved_max) == expected, "{solved_max}");
+    }
+}
+
+#[test]
+fn a_key_with_more_differences_than_may_be_held_ends_the_unit_and_not_the_memory() {
+    let pair = Tuning { pairs_max: 3_000, ..Tuning::default() };
+    let tuning = KeyedTuning { pair, solved_max: 100, ..KeyedTuning::default() };
+    let mut unit = Unit::new(BY_KEY, [1, 1], tuning);
+    for value in 0..4_000 {
+        unit.source(0, 1, value);
+        unit.target(0, 1, 3_999 - value);
+    }
+    let Unit { aligner, mut lanes, mut pairs, .. } = unit;
+    let error = aligner.finish(&[0], &mut lanes, &mut pairs).expect_err("nothing is in order");
+    assert_eq!(error, KeyedError::LeftOver { max: 3_000 });
 }

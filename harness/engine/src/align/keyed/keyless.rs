@@ -25,6 +25,11 @@ impl Keyless {
         self.aligner.held()
     }
 
+    /// Records that have no match and stay in memory to the end.
+    pub fn left_over(&self) -> usize {
+        self.aligner.left_over().iter().sum()
+    }
+
     /// Source records that wait for the target.
     pub fn waiting_for_target(&self) -> u64 {
         if self.aligner.waits_for_target() { self.aligner.held()[0] as u64 } else { 0 }

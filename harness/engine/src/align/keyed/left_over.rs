@@ -100,9 +100,48 @@ impl LeftOver {
         self.kept += 1;
     }
 
+    /// A record of a stretch with too many differences.
+    pub fn add_unsolved(&mut self, side: Side, lane: usize, record: Item) {
+        self.outcomes.push(LaneOutcome {
+            source_lane: (side == Side::Source).then_some(lane),
+            target_lane: (side == Side::Target).then_some(lane),
+            outcome: Outcome::Unsolved { side, record },
+        });
+        self.kept += 1;
+    }
+
+    /// Whether so many more records may be kept.
+    pub fn check_room(&self, records: usize) -> Result<(), KeyedError> {
+        match self.kept.saturating_add(records) > self.kept_max {
+            true => Err(KeyedError::LeftOver { max: self.kept_max }),
+            false => Ok(()),
+        }
+    }
+
     /// What the solution of a group leaves over. `order_counts`: whether records have a place within it.
     pub fn add_group(&mut self, sides: [&Placed; 2], solution: &Solution, order_counts: bool) {
-        let Solution { matched, reordered, unsolved, left_over } = solution;
+        self.add(sides, solution, order_counts, || Contested::of_group(sides, solution));
+    }
+
+    /// The same where `sides` has no record that is matched in order, and order counts. `before`: by side and index, how many
+    /// records that are matched with one of a lane of the other side come before it in its lane.
+    pub fn add_rest(
+        &mut self,
+        sides: [&Placed; 2],
+        solution: &Solution,
+        before: &dyn Fn(usize, usize, usize) -> usize,
+    ) {
+        self.add(sides, solution, true, || Contested::new(sides, &solution.left_over, before));
+    }
+
+    fn add(
+        &mut self,
+        sides: [&Placed; 2],
+        solution: &Solution,
+        order_counts: bool,
+        contested: impl FnOnce() -> Contested,
+    ) {
+        let Solution { matched: _, reordered, unsolved, left_over } = solution;
         let at = |side: Side, at: usize| (sides[side as usize].lanes[at], sides[side as usize].items[at]);
         for &(s, t) in reordered {
             let ((source_lane, source), (target_lane, target)) = (at(Side::Source, s), at(Side::Target, t));
@@ -112,20 +151,16 @@ impl LeftOver {
                 outcome: Outcome::Reordered { source, target, key_order_broken: source.key.is_some() },
             });
         }
+        self.kept += reordered.len();
         for side in Side::BOTH {
             for &index in &unsolved[side as usize] {
                 let (lane, record) = at(side, index);
-                self.outcomes.push(LaneOutcome {
-                    source_lane: (side == Side::Source).then_some(lane),
-                    target_lane: (side == Side::Target).then_some(lane),
-                    outcome: Outcome::Unsolved { side, record },
-                });
+                self.add_unsolved(side, lane, record);
             }
         }
-        self.kept += reordered.len() + unsolved.iter().map(Vec::len).sum::<usize>();
         if order_counts && left_over.iter().all(|indices| !indices.is_empty()) {
             self.kept += left_over.iter().map(Vec::len).sum::<usize>();
-            self.contested.push(Contested::new(sides, matched, left_over));
+            self.contested.push(contested());
             return;
         }
         for side in Side::BOTH {
@@ -257,29 +292,38 @@ fn find_originals(
 }
 
 impl Contested {
-    fn new(sides: [&Placed; 2], matched: &[(usize, usize)], left_over: &[Vec<usize>; 2]) -> Self {
-        let own = [0, 1].map(|side: usize| sides[side].select(&left_over[side]));
-        let lanes = [0, 1].map(|side: usize| -> Vec<usize> {
-            own[side].by_lane().into_iter().map(|(lane, _)| lane).collect()
-        });
+    fn of_group(sides: [&Placed; 2], solution: &Solution) -> Self {
         // Matched indices of two lanes, ascending.
         let mut pairs: HashMap<(usize, usize), [Vec<usize>; 2]> = HashMap::new();
-        for &(s, t) in matched {
+        for &(s, t) in &solution.matched {
             let indices = pairs.entry((sides[0].lanes[s], sides[1].lanes[t])).or_default();
             indices[0].push(s);
             indices[1].push(t);
         }
+        Self::new(sides, &solution.left_over, &|side, index, other| {
+            let lane = sides[side].lanes[index];
+            let key = if side == 0 { (lane, other) } else { (other, lane) };
+            let pairs = pairs.get(&key).map_or(&[][..], |indices| &indices[side]);
+            pairs.partition_point(|&matched| matched < index)
+        })
+    }
+
+    /// `before`: by side, index in it, and lane of the other side.
+    fn new(
+        sides: [&Placed; 2],
+        left_over: &[Vec<usize>; 2],
+        before: &dyn Fn(usize, usize, usize) -> usize,
+    ) -> Self {
+        let own = [0, 1].map(|side: usize| sides[side].select(&left_over[side]));
+        let lanes = [0, 1].map(|side: usize| -> Vec<usize> {
+            own[side].by_lane().into_iter().map(|(lane, _)| lane).collect()
+        });
         let before = [0, 1].map(|side: usize| {
-            let mut before = Vec::with_capacity(left_over[side].len() * lanes[1 - side].len());
+            let mut counts = Vec::with_capacity(left_over[side].len() * lanes[1 - side].len());
             for &index in &left_over[side] {
-                for &other in &lanes[1 - side] {
-                    let lane = sides[side].lanes[index];
-                    let key = if side == 0 { (lane, other) } else { (other, lane) };
-                    let pairs = pairs.get(&key).map_or(&[][..], |indices| &indices[side]);
-                    before.push(pairs.partition_point(|&matched| matched < index) as u32);
-                }
+                counts.extend(lanes[1 - side].iter().map(|&other| before(side, index, other) as u32));
             }
-            before
+            counts
         });
         Self { sides: own, lanes, before }
     }

@@ -17,8 +17,8 @@
 //! else nothing depends on arrival.
 //!
 //! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
-//! is *open* from there on and goes to an [`OpenStore`]; at the end `solve` solves the open groups one bucket at a
-//! time, `left_over` settles what no match was found for, and `exchange` looks for a better choice among equal records.
+//! is *open* from there on and goes to an [`OpenStore`]; at the end `parts` divides what is there into what fits into
+//! memory, `solve` solves that, and `long` a group that does not fit; `left_over` settles what no match was found for, and `exchange` looks for a better choice among equal records.
 
 mod aligner;
 mod aside;
@@ -26,6 +26,8 @@ mod exchange;
 mod in_memory;
 mod keyless;
 mod left_over;
+mod long;
+mod parts;
 mod solve;
 mod store;
 mod table;
@@ -33,6 +35,8 @@ mod table;
 pub use aligner::KeyedAligner;
 pub use in_memory::InMemoryLanes;
 pub use store::{InMemoryStore, OpenStore, StoreError};
+
+use std::num::NonZeroU64;
 
 use super::{Item, LogError, Outcome, Tuning};
 use crate::record::{OffsetRange, Side};
@@ -57,11 +61,19 @@ impl Grouping {
         }
     }
 
+    /// What the records of a group have in common, and those of no other have.
+    fn whole(self, item: &Item) -> Whole {
+        (item.key, if self.orders(item) { 0 } else { item.identity })
+    }
+
     /// Whether order counts in the group of `item`; of those without a key, only where they are no sequence of their own.
     fn orders(self, item: &Item) -> bool {
         self != Self::Multiset && item.key.is_some()
     }
 }
+
+/// The key of a group, and, where order does not count, the identity.
+type Whole = (Option<NonZeroU64>, u128);
 
 /// One partition of one side within a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,11 +110,23 @@ pub struct KeyedTuning {
     pub held_max: usize,
     /// Two sequences with more records than this together are followed side by side, not solved as one.
     pub solved_at_once_max: usize,
+    /// So many records of open groups are solved in memory at a time, at about 256 bytes each. A group with more is read
+    /// from the store again and again.
+    pub solved_max: usize,
+    /// Cells, of four bytes each, in which what was put aside is counted, to tell whether the target is catching up.
+    pub cells: usize,
 }
 
 impl Default for KeyedTuning {
     fn default() -> Self {
-        Self { pair: Tuning::default(), waiting_max: 4096, held_max: 1 << 20, solved_at_once_max: 256 }
+        Self {
+            pair: Tuning::default(),
+            waiting_max: 4096,
+            held_max: 1 << 20,
+            solved_at_once_max: 256,
+            solved_max: 1 << 18,
+            cells: 1 << 16,
+        }
     }
 }
 
@@ -178,6 +202,15 @@ pub enum KeyedError {
          limits.memory; allow more, or run again when replication has caught up"
     )]
     LeftOver {
+        /// How many are allowed.
+        max: usize,
+    },
+    /// A group without an order has more records than are solved at a time.
+    #[error(
+        "more than {max} equal records, whose order does not count, were put aside, and do not fit into limits.memory; \
+         allow more, or run again when replication has caught up"
+    )]
+    Alike {
         /// How many are allowed.
         max: usize,
     },

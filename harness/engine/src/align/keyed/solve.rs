@@ -140,16 +140,20 @@ pub(super) fn ordered(sides: [&Placed; 2], rules: &Rules, tuning: &KeyedTuning, 
     }
     solution.unsolved.iter_mut().for_each(|indices| indices.sort_unstable());
     let rest = [0, 1].map(|side| free(sides[side].len(), &solution.matched, side, &solution.unsolved[side]));
-    let items = [0, 1].map(|side: usize| sides[side].select(&rest[side]).items);
     let late: Vec<bool> = rest[0].iter().map(|&at| late[at]).collect();
-    let reordered: Vec<(usize, usize)> = in_turn(&items[0], &late, &items[1], rules)
-        .into_iter()
-        .map(|(s, t)| (rest[0][s], rest[1][t]))
-        .collect();
-    let placed: Vec<(usize, usize)> = solution.matched.iter().chain(&reordered).copied().collect();
-    solution.left_over = [0, 1].map(|side| free(sides[side].len(), &placed, side, &solution.unsolved[side]));
-    solution.reordered = reordered;
+    let own = [0, 1].map(|side: usize| sides[side].select(&rest[side]));
+    let of_rest = not_in_order([&own[0], &own[1]], &late, rules);
+    solution.reordered = of_rest.reordered.into_iter().map(|(s, t)| (rest[0][s], rest[1][t])).collect();
+    solution.left_over =
+        [0, 1].map(|side: usize| of_rest.left_over[side].iter().map(|&at| rest[side][at]).collect());
     solution
+}
+
+/// Records of a group in which order counts, none of which is matched in order. `late`: by source index.
+pub(super) fn not_in_order(sides: [&Placed; 2], late: &[bool], rules: &Rules) -> Solution {
+    let reordered = in_turn(&sides[0].items, late, &sides[1].items, rules);
+    let left_over = [0, 1].map(|side| free(sides[side].len(), &reordered, side, &[]));
+    Solution { reordered, left_over, ..Solution::default() }
 }
 
 /// Indices below `len` that are neither in a pair nor among `others`.

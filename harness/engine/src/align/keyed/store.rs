@@ -8,8 +8,8 @@ use crate::align::Item;
 #[error("{0}")]
 pub struct StoreError(pub String);
 
-/// Holds the records of open groups until the end, in buckets: all records of a group are in one bucket, and one
-/// bucket at a time is solved in memory.
+/// Holds the records of open groups until the end, in buckets: all records of a group are in one bucket, those of a
+/// lane in their order, and one bucket at a time is solved.
 pub trait OpenStore {
     /// Number of buckets, at least 1; it never changes.
     fn buckets(&self) -> usize;
@@ -17,9 +17,17 @@ pub trait OpenStore {
     /// Adds a record of `lane` to `bucket`, which is below [`buckets`](Self::buckets).
     fn append(&mut self, bucket: usize, lane: Lane, item: &Item) -> Result<(), StoreError>;
 
-    /// Visits all records of `bucket`, in any order. Called once for each bucket, after the last
-    /// [`append`](Self::append).
-    fn read(&mut self, bucket: usize, visit: &mut dyn FnMut(Lane, &Item)) -> Result<(), StoreError>;
+    /// Visits the records of `bucket` in the order in which they were added, without the first `from`, until `visit` returns
+    /// `false`. Called after the last [`append`](Self::append), as often as that is needed.
+    fn read(
+        &mut self,
+        bucket: usize,
+        from: u64,
+        visit: &mut dyn FnMut(Lane, &Item) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// Lets go of what `bucket` holds.
+    fn clear(&mut self, bucket: usize);
 }
 
 /// Buckets in memory: for small amounts, and for tests.
@@ -56,9 +64,20 @@ impl OpenStore for InMemoryStore {
         Ok(())
     }
 
-    fn read(&mut self, bucket: usize, visit: &mut dyn FnMut(Lane, &Item)) -> Result<(), StoreError> {
-        let bucket = self.buckets.get_mut(bucket).map(std::mem::take).unwrap_or_default();
-        bucket.iter().for_each(|(lane, item)| visit(*lane, item));
+    fn read(
+        &mut self,
+        bucket: usize,
+        from: u64,
+        visit: &mut dyn FnMut(Lane, &Item) -> bool,
+    ) -> Result<(), StoreError> {
+        let records = self.buckets.get(bucket).map_or(&[][..], Vec::as_slice);
+        let _ = records.iter().skip(from as usize).all(|(lane, item)| visit(*lane, item));
         Ok(())
+    }
+
+    fn clear(&mut self, bucket: usize) {
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            *bucket = Vec::new();
+        }
     }
 }

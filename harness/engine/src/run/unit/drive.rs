@@ -66,6 +66,7 @@ pub(in crate::run) fn drive_units(shared: &Shared<'_>, units: &[&Unit]) -> Resul
     let lanes = Side::BOTH.map(|side| lanes(units, side));
     let source_ends_at = time::OffsetDateTime::now_utc();
     let ends = [ends(shared, units, Side::Source, &lanes[0])?, ends(shared, units, Side::Target, &lanes[1])?];
+    let count = units.len();
     let mut states: Vec<State> = units
         .iter()
         .enumerate()
@@ -74,8 +75,8 @@ pub(in crate::run) fn drive_units(shared: &Shared<'_>, units: &[&Unit]) -> Resul
                 let of_unit = lanes[side].iter().zip(&ends[side]).filter(|(lane, _)| lane.0 == at);
                 of_unit.map(|(_, end)| *end).collect::<Vec<i64>>()
             };
-            let store = SpillStore::new(shared.spill);
-            State::new(unit, [own(0), own(1)], store)
+            let store = SpillStore::new(shared.spill, shared.budget.buffers(count));
+            State::new(unit, [own(0), own(1)], store, shared.budget.keyed_tuning(count))
         })
         .collect();
     shared.monitor.expect_offsets(states.iter().map(State::planned).sum());

@@ -56,7 +56,7 @@ pub(super) struct State {
 
 impl State {
     /// `ends`: by side and lane. Range indices are set where the lanes of all units are put together.
-    pub fn new(unit: &Unit, ends: [Vec<i64>; 2], store: SpillStore) -> Self {
+    pub fn new(unit: &Unit, ends: [Vec<i64>; 2], store: SpillStore, tuning: KeyedTuning) -> Self {
         let plan = &unit.plan;
         let log_starts = plan.log_starts();
         // Where a record of one lane is gone, its copy in another tells how new it can have been.
@@ -85,7 +85,7 @@ impl State {
             aligner: KeyedAligner::new(
                 rules(&plan.contract),
                 unit.grouping,
-                KeyedTuning::default(),
+                tuning,
                 [plan.sources.len(), plan.targets.len()],
                 Box::new(store),
             ),
@@ -145,9 +145,10 @@ impl State {
         self.aligner.held().iter().sum()
     }
 
-    /// What memory holds: those, and what is remembered of groups that are put aside, which no lane will ever relieve.
+    /// What memory holds: those, what is remembered of groups that are put aside, and what has no match and stays to the
+    /// end, which no lane will ever relieve.
     pub fn in_memory(&self) -> usize {
-        self.held() + self.aligner.open_groups()
+        self.held() + self.aligner.open_groups() + self.aligner.left_over()
     }
 
     pub fn take(&mut self, lane: usize, batch: Batch<Item>) {

@@ -10,6 +10,7 @@ use crate::align::keyed::Grouping;
 use crate::consume::{Batch, ReadEnd};
 use crate::positions::{SourceLane, TargetLane, UnitPlan};
 use crate::record::{Contract, OrderPromise, Partitioning, Side, TopicPartition};
+use crate::run::budget::Budget;
 use crate::run::spill::SpillSpace;
 
 /// Two lanes a side.
@@ -38,6 +39,13 @@ pub(super) fn unit() -> Unit {
     }
 }
 
+/// Nothing of `unit` is read yet. `ends`: by side and lane.
+fn state(unit: &Unit, ends: [Vec<i64>; 2]) -> State {
+    let budget = Budget { memory: 1 << 20 };
+    let store = SpillStore::new(&SpillSpace::new(1 << 20), budget.buffers(1));
+    State::new(unit, ends, store, budget.keyed_tuning(1))
+}
+
 /// Records of these keys at these offsets, and the lane's end behind them.
 fn arrive(state: &mut State, side: Side, lane: usize, records: &[(i64, u64)], end: ReadEnd) {
     let item = |&(offset, key): &(i64, u64)| Item {
@@ -60,7 +68,7 @@ fn failed() -> ReadEnd {
 #[test]
 fn what_a_source_partition_holds_is_waited_for_although_another_one_failed() {
     let unit = unit();
-    let mut state = State::new(&unit, [vec![2, 2], vec![1, 0]], SpillStore::new(&SpillSpace::new(1 << 20)));
+    let mut state = state(&unit, [vec![2, 2], vec![1, 0]]);
     arrive(&mut state, Side::Source, 0, &[(0, 1), (1, 2)], ReadEnd::ReachedEnd);
     arrive(&mut state, Side::Source, 1, &[], failed());
     arrive(&mut state, Side::Target, 0, &[(0, 1)], ReadEnd::ReachedEnd);
@@ -74,7 +82,7 @@ fn what_a_source_partition_holds_is_waited_for_although_another_one_failed() {
 #[test]
 fn nothing_is_waited_for_once_the_target_cannot_be_read() {
     let unit = unit();
-    let mut state = State::new(&unit, [vec![1, 0], vec![0, 0]], SpillStore::new(&SpillSpace::new(1 << 20)));
+    let mut state = state(&unit, [vec![1, 0], vec![0, 0]]);
     arrive(&mut state, Side::Source, 0, &[(0, 1)], ReadEnd::ReachedEnd);
     arrive(&mut state, Side::Source, 1, &[], ReadEnd::ReachedEnd);
     arrive(&mut state, Side::Target, 0, &[], ReadEnd::ReachedEnd);
@@ -86,8 +94,7 @@ fn nothing_is_waited_for_once_the_target_cannot_be_read() {
 fn offsets_that_are_deleted_before_the_scope_move_the_begin_of_a_source_lane_and_others_are_a_hole() {
     let mut unit = unit();
     unit.plan.sources[0].start = 5;
-    let store = SpillStore::new(&SpillSpace::new(1 << 20));
-    let mut state = State::new(&unit, [vec![9, 0], vec![9, 0]], store);
+    let mut state = state(&unit, [vec![9, 0], vec![9, 0]]);
     let gone = || ReadEnd::OutOfRange { asked: 1, detail: "gone".into() };
     for side in Side::BOTH {
         arrive(&mut state, side, 0, &[(0, 1)], gone());
@@ -113,8 +120,7 @@ fn a_deletion_that_reaches_into_the_scope_is_a_hole() {
     unit.plan.sources[0].start = 5;
     // Up to the scope's start, too: what was read before it is no beginning of the scope.
     for left in [5, 6] {
-        let store = SpillStore::new(&SpillSpace::new(1 << 20));
-        let mut state = State::new(&unit, [vec![9, 0], vec![0, 0]], store);
+        let mut state = state(&unit, [vec![9, 0], vec![0, 0]]);
         let gone = ReadEnd::OutOfRange { asked: 1, detail: "gone".into() };
         arrive(&mut state, Side::Source, 0, &[(0, 1)], gone);
         state.pass_over(Side::Source, 0, left);

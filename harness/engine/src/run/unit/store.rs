@@ -6,17 +6,19 @@ use std::sync::Arc;
 use crate::align::Item;
 use crate::align::keyed::{Lane, OpenStore, StoreError};
 use crate::record::Side;
+use crate::run::budget::Buffers;
 use crate::run::spill::{SpillFile, SpillSpace};
 
-const BUCKETS: usize = 64;
-/// Bytes of one bucket that wait in memory.
-const BUFFER: usize = 8 << 10;
 /// Bytes of one record.
 const RECORD: usize = 1 + 4 + 16 + 8 + 8 + 8 + 8;
+/// Bytes that are read at a time.
+const PIECE: usize = 1_024 * RECORD;
 
 /// Records by bucket, in files that have no name.
 pub(super) struct SpillStore {
     buckets: Vec<Bucket>,
+    /// Bytes of one bucket that wait in memory.
+    buffer: usize,
 }
 
 struct Bucket {
@@ -26,9 +28,9 @@ struct Bucket {
 
 impl SpillStore {
     /// Files are made in `space` once there is something to write.
-    pub fn new(space: &Arc<SpillSpace>) -> Self {
+    pub fn new(space: &Arc<SpillSpace>, buffers: Buffers) -> Self {
         let bucket = |_| Bucket { waiting: Vec::new(), file: SpillFile::new(space) };
-        Self { buckets: (0..BUCKETS).map(bucket).collect() }
+        Self { buckets: (0..buffers.count).map(bucket).collect(), buffer: buffers.bytes }
     }
 }
 
@@ -39,27 +41,50 @@ impl OpenStore for SpillStore {
 
     fn append(&mut self, bucket: usize, lane: Lane, item: &Item) -> Result<(), StoreError> {
         let Bucket { waiting, file } = &mut self.buckets[bucket];
-        encode(lane, item, waiting);
-        if waiting.len() >= BUFFER {
+        if !waiting.is_empty() && waiting.len() + RECORD > self.buffer {
             file.append(waiting)?;
             waiting.clear();
         }
+        if waiting.capacity() == 0 {
+            waiting.reserve_exact(self.buffer.max(RECORD));
+        }
+        encode(lane, item, waiting);
         Ok(())
     }
 
-    fn read(&mut self, bucket: usize, visit: &mut dyn FnMut(Lane, &Item)) -> Result<(), StoreError> {
-        let Bucket { waiting, file } = &mut self.buckets[bucket];
-        let waiting = std::mem::take(waiting);
-        let mut bytes = vec![0; file.len() as usize];
-        if !bytes.is_empty() {
-            file.read(0, &mut bytes)?;
-            file.clear();
+    fn read(
+        &mut self,
+        bucket: usize,
+        from: u64,
+        visit: &mut dyn FnMut(Lane, &Item) -> bool,
+    ) -> Result<(), StoreError> {
+        let Bucket { waiting, file } = &self.buckets[bucket];
+        let mut visit_all = |bytes: &[u8]| {
+            bytes.chunks_exact(RECORD).all(|record| {
+                let (lane, item) = decode(record);
+                visit(lane, &item)
+            })
+        };
+        let mut at = from * RECORD as u64;
+        let left = file.len().saturating_sub(at);
+        let mut piece = vec![0; left.min(PIECE as u64) as usize];
+        while at < file.len() {
+            let bytes = &mut piece[..(file.len() - at).min(PIECE as u64) as usize];
+            file.read(at, bytes)?;
+            if !visit_all(&*bytes) {
+                return Ok(());
+            }
+            at += bytes.len() as u64;
         }
-        for record in bytes.chunks_exact(RECORD).chain(waiting.chunks_exact(RECORD)) {
-            let (lane, item) = decode(record);
-            visit(lane, &item);
-        }
+        let in_memory = ((at - file.len()) as usize).min(waiting.len());
+        visit_all(&waiting[in_memory..]);
         Ok(())
+    }
+
+    fn clear(&mut self, bucket: usize) {
+        let Bucket { waiting, file } = &mut self.buckets[bucket];
+        *waiting = Vec::new();
+        file.clear();
     }
 }
 
@@ -104,30 +129,58 @@ mod tests {
         }
     }
 
+    /// Of so many bytes.
+    fn two(bytes: usize) -> Buffers {
+        Buffers { count: 2, bytes }
+    }
+
     #[test]
-    fn what_is_put_aside_comes_back_whole_and_gives_its_room_back() {
+    fn what_is_put_aside_comes_back_whole_from_anywhere_and_gives_its_room_back() {
         let space = SpillSpace::new(1 << 20);
-        let mut store = SpillStore::new(&space);
-        let lane = |n: i64| Lane { side: Side::BOTH[n as usize % 2], index: n as usize % 5 };
-        for n in 0..2_000 {
-            store.append(n as usize % 2, lane(n), &item(n)).expect("room");
+        for bytes in [1, 300, 8 << 10, 1 << 20] {
+            let mut store = SpillStore::new(&space, two(bytes));
+            let lane = |n: i64| Lane { side: Side::BOTH[n as usize % 2], index: n as usize % 5 };
+            for n in 0..4_000 {
+                store.append(n as usize % 2, lane(n), &item(n)).expect("room");
+            }
+            assert_eq!(space.used() > 0, bytes < 1 << 20, "something was written");
+            for bucket in 0..2 {
+                let all: Vec<_> =
+                    (0..4_000).filter(|n| *n as usize % 2 == bucket).map(|n| (lane(n), item(n))).collect();
+                for from in [0, 1, 1_023, 1_024, 1_999, 2_000, 3_000] {
+                    for most in [1, 1_100, 5_000] {
+                        let mut found = Vec::new();
+                        let read = store.read(bucket, from, &mut |lane, item| {
+                            found.push((lane, *item));
+                            found.len() < most
+                        });
+                        read.expect("readable");
+                        let expected: Vec<_> = all.iter().skip(from as usize).take(most).copied().collect();
+                        assert!(found == expected, "{bytes}, bucket {bucket} from {from}, at most {most}");
+                    }
+                }
+                store.clear(bucket);
+                store.read(bucket, 0, &mut |_, _| panic!("nothing is left")).expect("readable");
+            }
+            assert_eq!(space.used(), 0, "what was read is free again");
         }
-        assert!(space.used() > 0, "something was written");
-        for bucket in 0..2 {
-            let mut found = Vec::new();
-            store.read(bucket, &mut |lane, item| found.push((lane, *item))).expect("readable");
-            let expected: Vec<_> =
-                (0..2_000).filter(|n| *n as usize % 2 == bucket).map(|n| (lane(n), item(n))).collect();
-            assert_eq!(found, expected);
-        }
-        assert_eq!(space.used(), 0, "what was read is free again");
     }
 
     #[test]
     fn no_more_is_written_than_the_limit_allows() {
-        let mut store = SpillStore::new(&SpillSpace::new(10));
+        let mut store = SpillStore::new(&SpillSpace::new(10), two(8 << 10));
         let lane = Lane { side: Side::Source, index: 0 };
         let failed = (0..1_000).find_map(|n| store.append(0, lane, &item(n)).err());
         assert!(failed.expect("the limit holds").0.contains("limits.spill"));
+    }
+
+    #[test]
+    fn a_buffer_takes_no_more_memory_than_it_may() {
+        let mut store = SpillStore::new(&SpillSpace::new(1 << 20), two(1 << 10));
+        let lane = Lane { side: Side::Source, index: 0 };
+        for n in 0..1_000 {
+            store.append(0, lane, &item(n)).expect("room");
+            assert!(store.buckets[0].waiting.capacity() <= 1 << 10);
+        }
     }
 }

@@ -32,6 +32,14 @@ pub(super) struct AllJudged {
     pub unjudged: Vec<[u64; 2]>,
 }
 
+impl AllJudged {
+    /// Records that are not matched in order, which the pairs hold.
+    pub fn left_over(&self) -> usize {
+        let held = |judgement: &Judgement| judgement.alignment.outcomes.len();
+        self.judgements.iter().flatten().map(held).sum()
+    }
+}
+
 impl Run<'_> {
     /// Ends each alignment, judges it within the scope, and proves that its ledger adds up.
     pub(super) fn judge(

@@ -200,7 +200,7 @@ pub fn run(
         samples = samples::first_records(&run.plan.pairs, &mut run.readers);
     }
     let mut judged = run.judge(pairs, &barrier)?;
-    judged.units = run.units(&mut barrier, &mut samples)?;
+    judged.units = run.units(judged.left_over(), &mut barrier, &mut samples)?;
     let sample = run.report_findings(&mut judged, &schema_ids, &directory)?;
     let self_check = run.self_check(samples.records());
     let outcome = run.conclude(&directory, judged, &leads, self_check, sample, so_far.started_at, barrier)?;
@@ -303,6 +303,9 @@ impl Run<'_> {
             let cancel = self.cancel.clone();
             let shared =
                 shared(self.config, self.clusters, self.seed, &cancel, self.monitor, isolation, &spill);
+            if let Some(crowded) = shared.budget.crowded(pairs.len()) {
+                self.monitor.warn(&crowded);
+            }
             let Driven {
                 pairs: mut read,
                 source_ends_at,
@@ -329,9 +332,11 @@ impl Run<'_> {
         Ok(all)
     }
 
-    /// Reads and judges what is not aligned pair by pair, all of one isolation level together.
+    /// Reads and judges what is not aligned pair by pair, all of one isolation level together. `held_by_pairs`: records of
+    /// pairs that are not matched in order, which stay in memory.
     fn units(
         &mut self,
+        held_by_pairs: usize,
         barrier: &mut Barrier,
         samples: &mut Samples,
     ) -> Result<Vec<(Unit, JudgedUnit)>, RunError> {
@@ -364,7 +369,7 @@ impl Run<'_> {
                 let retained = self.retained_of_units(std::slice::from_ref(&unit));
                 unit::edges(&mut self.readers, &shared, &driven.awaited, &unit, &mut read)?;
                 let kept: usize = out.iter().map(|(_, judged): &(_, JudgedUnit)| judged.left_over()).sum();
-                let room = shared.budget.left_over_max().saturating_sub(kept);
+                let room = shared.budget.left_over_max().saturating_sub(held_by_pairs + kept);
                 let both_registries = self.registries() == [true, true];
                 let judging = unit::Judging {
                     readers: &mut self.readers,

@@ -82,13 +82,11 @@ fn run(work: &Path, config: &str) -> (Ended, u64) {
         .expect("the binary starts");
     // It only grows: what is missed is what the last milliseconds add.
     let mut peak = 0;
-    let status = loop {
+    while child.try_wait().expect("a child").is_none() {
         peak = peak.max(peak_of(child.id()).unwrap_or(0));
-        if let Some(status) = child.try_wait().expect("a child") {
-            break status;
-        }
         std::thread::sleep(Duration::from_millis(5));
-    };
+    }
+    let status = child.wait().expect("ended");
     let read = |path: &PathBuf| std::fs::read_to_string(path).expect("readable");
     let run: Value = serde_json::from_str(&read(&answer)).unwrap_or(Value::Null);
     let directory = run["run_id"].as_str().map(|id| work.join("out").join(id));

@@ -635,7 +635,7 @@ fn one_lost_record_of_a_key_that_does_not_fit_into_memory_is_found_and_nothing_e
 fn a_key_that_does_not_fit_into_memory_comes_to_the_same_as_one_that_does() {
     let source: Vec<Vec<(u64, u64)>> = vec![
         (0..3_000).map(|value| (1 + value % 2, value)).collect(),
-        (3_000..6_000).map(|value| (if value % 5 == 0 { 3 } else { 1 }, value)).collect(),
+        (3_000..6_000).map(|value| (if u64::is_multiple_of(value, 5) { 3 } else { 1 }, value)).collect(),
     ];
     let mut target: Vec<Vec<(u64, u64)>> = vec![source[0].clone(), Vec::new(), source[1].clone()];
     // Lost, altered, copied again, moved within a lane and to another one, and not from the source.

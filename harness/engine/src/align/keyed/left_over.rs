@@ -88,10 +88,7 @@ impl LeftOver {
 
     /// Whether all that was added is not too much.
     pub fn check(&self) -> Result<(), KeyedError> {
-        match self.kept > self.kept_max {
-            true => Err(KeyedError::LeftOver { max: self.kept_max }),
-            false => Ok(()),
-        }
+        self.check_room(0)
     }
 
     /// A record to which order does not matter, and that matches none on the other side.

@@ -244,7 +244,7 @@ impl<'p, 'a, 'b> Parts<'p, 'a, 'b> {
         for side in Side::BOTH {
             let (mut marks, mut len) = (Vec::new(), 0);
             parts.each(side, (0, 0), &mut |place, index, _| {
-                if len % STEP == 0 {
+                if usize::is_multiple_of(len, STEP) {
                     marks.push((place, index));
                 }
                 len += 1;
@@ -461,7 +461,7 @@ impl Present {
         let mixed = (identity as u64) ^ ((identity >> 64) as u64).rotate_left(32);
         [0x9e37_79b9_7f4a_7c15_u64, 0xc2b2_ae3d_27d4_eb4f].map(|factor| {
             let hash = mixed.wrapping_mul(factor) >> 24;
-            ((hash >> 6) as usize & (self.words.len() - 1), 1 << (hash & 63))
+            ((hash >> 6) as usize & (self.words.len() - 1), 1_u64 << (hash & 63))
         })
     }
 
@@ -489,11 +489,11 @@ impl Bits {
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
         }
-        self.words[word] |= 1 << (index % 64);
+        self.words[word] |= 1_u64 << (index % 64);
     }
 
     fn holds(&self, index: usize) -> bool {
-        self.words.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+        self.words.get(index / 64).is_some_and(|word| word & (1_u64 << (index % 64)) != 0)
     }
 
     fn add(&mut self, others: &Self) {
@@ -539,7 +539,7 @@ impl<'w> Counts<'w> {
     fn below(&self, index: usize) -> usize {
         let whole = (index / 64).min(self.words.len());
         let block = whole / WORDS;
-        let of_last = self.words.get(index / 64).map_or(0, |word| word & ((1 << (index % 64)) - 1));
+        let of_last = self.words.get(index / 64).map_or(0, |word| word & ((1_u64 << (index % 64)) - 1));
         self.before[block] + ones(&self.words[block * WORDS..whole]) + of_last.count_ones() as usize
     }
 }

@@ -69,12 +69,12 @@ impl OpenStore for SpillStore {
         let left = file.len().saturating_sub(at);
         let mut piece = vec![0; left.min(PIECE as u64) as usize];
         while at < file.len() {
-            let bytes = &mut piece[..(file.len() - at).min(PIECE as u64) as usize];
-            file.read(at, bytes)?;
-            if !visit_all(&*bytes) {
+            let size = (file.len() - at).min(PIECE as u64) as usize;
+            file.read(at, &mut piece[..size])?;
+            if !visit_all(&piece[..size]) {
                 return Ok(());
             }
-            at += bytes.len() as u64;
+            at += size as u64;
         }
         let in_memory = ((at - file.len()) as usize).min(waiting.len());
         visit_all(&waiting[in_memory..]);

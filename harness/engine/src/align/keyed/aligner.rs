@@ -319,7 +319,7 @@ impl KeyedAligner {
         left_over: &mut LeftOver,
         sink: &mut dyn PairSink,
     ) -> Result<(), KeyedError> {
-        // Only of what has no order every identity is a group.
+        // What has no order is a multiset of equal records: its lanes are not followed.
         if self.grouping == Grouping::Multiset || group.0.is_none() {
             return Err(KeyedError::Alike { max: self.tuning.solved_max });
         }

@@ -18,7 +18,8 @@
 //!
 //! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
 //! is *open* from there on and goes to an [`OpenStore`]; at the end `parts` divides what is there into what fits into
-//! memory, `solve` solves that, and `long` a group that does not fit; `left_over` settles what no match was found for, and `exchange` looks for a better choice among equal records.
+//! memory, `solve` solves that, and `long` a group that does not fit; `left_over` settles what no match was found for,
+//! and `exchange` looks for a better choice among equal records.
 
 mod aligner;
 mod aside;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::RunError;
 use super::super::holes;
+use super::super::patience::{Progress, Waits};
 use super::super::phases::{ASK_AGAIN, Phase, Reached, Standing};
 use super::super::reading::ends_of_each;
 use super::super::shared::{LOOK_AGAIN, Shared};
@@ -31,9 +32,9 @@ pub(super) struct Barrier<'a, 'c> {
     /// Whether all targets were asked for their ends once more after t0: from then on only those that are waited for.
     asked_all: bool,
     awaited: Awaited,
-    /// When the target's ends were last asked for, and last grew, while the source was paused for them.
+    /// When the target's ends were last asked for while the source was paused for them, and how long that goes on.
     asked_at: Instant,
-    grew_at: Instant,
+    waits: Waits,
     looked_at: Instant,
 }
 
@@ -57,7 +58,7 @@ impl<'a, 'c> Barrier<'a, 'c> {
             asked_all: false,
             awaited: Awaited::default(),
             asked_at: now,
-            grew_at: now,
+            waits: Waits::new(shared.settle),
             looked_at: now,
         }
     }
@@ -142,23 +143,29 @@ impl<'a, 'c> Barrier<'a, 'c> {
         }
     }
 
-    /// A source that is paused because the target has reached its end waits for the target to grow. Where that
-    /// stands still, or nothing more of it is read, the target ends there, and the rest of the source needs not be held.
+    /// A source that is paused because the target has reached its end waits for the target to grow. Where that brings
+    /// nothing that is waited for, or nothing more of it is read, the target ends there, and the rest of the source needs
+    /// not be held.
     fn wait_for_target(&mut self, phase: &Phase, states: &mut [PairState]) -> Result<(), RunError> {
         let grows = phase.target_may_grow();
-        if !states.iter().any(PairState::source_waits) || (grows && self.asked_at.elapsed() < ASK_AGAIN) {
+        if grows && self.asked_at.elapsed() < ASK_AGAIN {
+            return Ok(());
+        }
+        let waiting = states.iter().enumerate().filter(|(_, state)| state.source_waits());
+        let waiting: Vec<(usize, Progress)> = waiting.map(|(at, state)| (at, state.progress())).collect();
+        if waiting.is_empty() {
             return Ok(());
         }
         self.asked_at = Instant::now();
-        if grows && self.extend(Side::Target, states, PairState::source_waits)? {
-            self.grew_at = Instant::now();
-        } else if !grows || self.grew_at.elapsed() > self.shared.settle {
-            for (at, state) in states.iter_mut().enumerate().filter(|(_, state)| state.source_waits()) {
-                state.target_ended = true;
-                state.aligner.end_target();
-                state.paused[0] = false;
-                self.send(Side::Source, Command::Resume { at });
-            }
+        if grows && self.waits.last(&waiting, self.asked_at) {
+            return self.extend(Side::Target, states, PairState::source_waits).map(drop);
+        }
+        for (at, _) in waiting {
+            let state = &mut states[at];
+            state.target_ended = true;
+            state.aligner.end_target();
+            state.paused[0] = false;
+            self.send(Side::Source, Command::Resume { at });
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub(in crate::run) struct Gone {
     pub remarks: Vec<String>,
     /// Of what the range need not hold.
     pub notes: Vec<String>,
+    /// Source lanes that have lost records.
+    pub sources: Vec<usize>,
     /// Target lanes that have lost records.
     pub targets: Vec<usize>,
 }
@@ -35,6 +37,7 @@ impl Unit {
         }
         lane.log_start = now;
         lane.start = start.max(now);
+        self.gone.sources.push(at);
         let mut needed = start > planned;
         for (_, position) in &mut self.positions {
             let committed = position.committed[at];
@@ -130,6 +133,7 @@ mod tests {
         assert_eq!((lane.log_start, lane.start), (30, 40));
         assert_eq!(unit.plan.log_starts(), [vec![30, 0], vec![10, 0]], "the other lanes as planned");
         assert_eq!((unit.gone.remarks.len(), unit.gone.notes.len(), unit.gone.targets.len()), (0, 0, 0));
+        assert_eq!(unit.gone.sources, [0]);
         assert_eq!(unit.positions[0].1.commit_states[0].0, PositionState::Judged);
     }
 

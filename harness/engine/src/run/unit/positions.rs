@@ -271,21 +271,31 @@ impl Rows<'_> {
         })
     }
 
-    /// Source partitions that hold records and that the group has not committed. `read`: of topics of which it has committed
-    /// others, or of the rest.
+    /// Source partitions that hold records, or have held some since the run was planned, and that the group has not
+    /// committed. `read`: of topics of which it has committed others, or of the rest.
     fn uncommitted(&self, read: bool) -> Option<String> {
-        let lanes = || self.unit.plan.sources.iter().zip(&self.position.committed);
+        let lanes = || self.unit.plan.sources.iter().zip(&self.position.committed).enumerate();
         let is_read = |topic: &str| {
-            lanes().any(|(lane, committed)| committed.is_some() && lane.partition.topic == topic)
+            lanes().any(|(_, (lane, committed))| committed.is_some() && lane.partition.topic == topic)
         };
         let names: Vec<String> = lanes()
-            .filter(|(lane, committed)| committed.is_none() && lane.end > lane.log_start)
-            .filter(|(lane, _)| is_read(&lane.partition.topic) == read)
-            .map(|(lane, _)| lane.partition.to_string())
+            .filter(|(at, (_, committed))| committed.is_none() && self.had_records(*at))
+            .filter(|(_, (lane, _))| is_read(&lane.partition.topic) == read)
+            .map(|(_, (lane, _))| lane.partition.to_string())
             .collect();
         let names = names.join(", ");
         (!names.is_empty()).then(|| {
             format!("the group has no commit on {names} of the source: copies of its records are not counted")
         })
     }
+
+    /// Whether a source lane has held records at any time since the plan: the copies of those that retention has taken
+    /// meanwhile, and of those that came, are on the target like the others.
+    fn had_records(&self, at: usize) -> bool {
+        let (lane, read_to) = (&self.unit.plan.sources[at], self.judged.reading.sources[at].read_to);
+        self.unit.gone.sources.contains(&at) || lane.end.max(read_to) > lane.log_start
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,14 +2,17 @@
 //! Decides nothing; a ledger that does not add up is an internal error, never a verdict.
 
 mod cells;
+mod first_free;
+mod repeated;
 mod resume;
 mod unit;
 mod unit_resume;
 
 pub use cells::{Cells, Sum};
+pub use repeated::Repeated;
 pub use resume::{Copies, Resume, judge_resume};
 pub use unit::{SourceIntake, UnitIntake, UnitLedger, account_unit, check_unit_intake};
-pub use unit_resume::{LaneCounts, Place, Repeated, UnitCopies, places};
+pub use unit_resume::{LaneCounts, Place, UnitCopies, places};
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,13 @@
 //! What a group would skip and do again where its records may change partitions: its commit is a vector over source
 //! partitions, its resume position one over target partitions. Pure counting over copies.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use super::Cells;
-use crate::align::keyed::{LaneOutcome, LanePair};
+use crate::align::keyed::LaneOutcome;
 use crate::align::{Item, Outcome};
 use crate::classify::Standing;
-use crate::record::{FindingKind, Side};
+use crate::record::FindingKind;
 
 /// A lane and an offset in it.
 pub type Place = (usize, i64);
@@ -40,7 +40,7 @@ pub struct LaneCounts {
 
 impl<'a> UnitCopies<'a> {
     /// `standings`: parallel to `outcomes`. `in_order`: where each duplicated source record is matched in order, as
-    /// [`Repeated::partners`] finds it.
+    /// [`Repeated::partners`](super::Repeated::partners) finds it.
     pub fn of(
         cells: &'a Cells,
         outcomes: &[LaneOutcome],
@@ -142,60 +142,4 @@ impl<'a> UnitCopies<'a> {
 pub fn places(entry: &LaneOutcome) -> (Option<Place>, Option<Place>) {
     let place = |lane: Option<usize>, item: Option<&Item>| Some((lane?, item?.offset));
     (place(entry.source_lane, entry.outcome.source()), place(entry.target_lane, entry.outcome.target()))
-}
-
-/// Finds where the originals of duplicates are matched in order, by reading: the pairs themselves are not kept.
-#[derive(Debug, Default)]
-pub struct Repeated {
-    identities: HashSet<u128>,
-    /// By side: records that are not matched in order.
-    apart: [HashSet<Place>; 2],
-    found: [BTreeMap<u128, VecDeque<(usize, Item)>>; 2],
-}
-
-impl Repeated {
-    /// Looks for the originals among `outcomes`.
-    pub fn among(outcomes: &[LaneOutcome]) -> Self {
-        let mut repeated = Self::default();
-        for entry in outcomes {
-            let (source, target) = places(entry);
-            if let Outcome::Duplicate { original, .. } = &entry.outcome {
-                repeated.identities.insert(original.identity);
-            } else {
-                repeated.apart[0].extend(source);
-            }
-            repeated.apart[1].extend(target);
-        }
-        repeated
-    }
-
-    /// Whether nothing needs to be read.
-    pub fn is_empty(&self) -> bool {
-        self.identities.is_empty()
-    }
-
-    /// Notes a record; all records of a lane in order.
-    pub fn see(&mut self, side: Side, lane: usize, item: &Item) {
-        if self.identities.contains(&item.identity)
-            && !self.apart[side as usize].contains(&(lane, item.offset))
-        {
-            self.found[side as usize].entry(item.identity).or_default().push_back((lane, *item));
-        }
-    }
-
-    /// The pairs among what was seen. Where equal records repeat, they are paired in order: which of them is whose
-    /// copy changes no count.
-    pub fn partners(self, matches: impl Fn(&Item, &Item) -> bool) -> Vec<LanePair> {
-        let mut pairs = Vec::new();
-        let [sources, mut targets] = self.found;
-        for (identity, sources) in &sources {
-            let Some(targets) = targets.get_mut(identity) else { continue };
-            for (lane, source) in sources {
-                let first = targets.iter().position(|(_, target)| matches(source, target));
-                let Some((target_lane, target)) = first.and_then(|at| targets.remove(at)) else { continue };
-                pairs.push(LanePair { source: (*lane, source.offset), target: (target_lane, target.offset) });
-            }
-        }
-        pairs
-    }
 }

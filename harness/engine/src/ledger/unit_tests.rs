@@ -172,7 +172,7 @@ proptest! {
         cells.close();
         prop_assert_eq!(cells.pairs(), pairs.len() as u64);
 
-        let mut repeated = Repeated::among(&outcomes);
+        let mut repeated = Repeated::among(&outcomes, None, 0);
         let mut both = [Vec::new(), Vec::new()];
         for (at, (source, _, copies)) in unit.records.iter().enumerate() {
             both[0].push((*source, at as u128));
@@ -185,7 +185,7 @@ proptest! {
             }
         }
         let in_order: HashMap<Place, Place> =
-            repeated.partners(|a, b| a.identity == b.identity).iter().map(|p| (p.source, p.target)).collect();
+            repeated.partners().iter().map(|p| (p.source, p.target)).collect();
 
         let copies = UnitCopies::of(&cells, &outcomes, &standings, in_order);
         let got = copies.judge(&commits, &resumes);
@@ -275,34 +275,4 @@ fn what_is_missing_or_not_yet_there_follows_from_the_standing_of_each_record() {
         assert_eq!([0, 1, 7, 8].map(|commit| copies.missing_from(lane, commit)), missing);
         assert_eq!([2, 3, 4, 9, 10, 14].map(|commit| copies.pending_before(lane, commit)), pending);
     }
-}
-
-#[test]
-fn only_originals_of_duplicates_that_are_matched_in_order_are_paired_and_each_once() {
-    let (source, target) = (item(7, 0), item(7, 4));
-    let entry = |outcome: Outcome| LaneOutcome {
-        source_lane: outcome.source().map(|_| 0),
-        target_lane: outcome.target().map(|_| 0),
-        outcome,
-    };
-    assert!(Repeated::among(&[entry(Outcome::Missing { source })]).is_empty());
-    let outcomes = [
-        entry(Outcome::Duplicate { original: item(7, 2), target }),
-        entry(Outcome::Missing { source }),
-        entry(Outcome::Extraneous { target: item(9, 6) }),
-    ];
-    let mut repeated = Repeated::among(&outcomes);
-    assert!(!repeated.is_empty());
-    for offset in 0..4 {
-        repeated.see(Side::Source, 0, &item(7, offset));
-    }
-    repeated.see(Side::Source, 1, &item(9, 0));
-    for offset in [3, 4, 5] {
-        repeated.see(Side::Target, 0, &item(7, offset));
-    }
-    repeated.see(Side::Target, 0, &item(9, 6));
-    let pairs = repeated.partners(|a, b| a.identity == b.identity);
-    // Offset 0 is missing, 4 is the duplicate, and the third source record has no partner.
-    let pair = |source, target| LanePair { source: (0, source), target: (0, target) };
-    assert_eq!(pairs, [pair(1, 3), pair(2, 5)]);
 }

@@ -125,7 +125,7 @@ pub(in crate::run) fn judge(
     };
     intake.passed = Intake { records: passed.records, sum: passed.sum };
     take_apart(&reading, &mut outcomes);
-    let in_order = match partners(&outcomes, &mut log) {
+    let in_order = match partners(&outcomes, &mut log, left_over_max) {
         Ok(in_order) => in_order,
         Err(LogError(why)) => {
             remarks.push(why);
@@ -272,21 +272,33 @@ fn reading(
 }
 
 /// Where the originals of duplicates are matched in order. Reads what is left of the lanes where there are duplicates.
-fn partners(outcomes: &[LaneOutcome], log: &mut UnitLog<'_, '_>) -> Result<HashMap<Place, Place>, LogError> {
-    let mut repeated = Repeated::among(outcomes);
+/// `held_max`: how many records equal to them may be held.
+fn partners(
+    outcomes: &[LaneOutcome],
+    log: &mut UnitLog<'_, '_>,
+    held_max: usize,
+) -> Result<HashMap<Place, Place>, LogError> {
+    let plan = log.plan;
+    let mut repeated = Repeated::among(outcomes, rules(&plan.contract).timestamp_tolerance_ms, held_max);
     if repeated.is_empty() {
         return Ok(HashMap::new());
     }
-    let plan = log.plan;
     for side in Side::BOTH {
         for lane in 0..plan.partitions(side).len() {
+            let mut room = true;
             log.read_left(side, lane, OffsetRange { start: 0, end: i64::MAX }, &mut |item| {
-                repeated.see(side, lane, item);
-                true
+                room = repeated.see(side, lane, item);
+                room
             })?;
+            if !room {
+                return Err(LogError(format!(
+                    "limits.memory is used up by records equal to those that are on the target more than once: more than \
+                     {held_max} of {} and {} within the timestamp tolerance are not held",
+                    plan.source_topics(),
+                    plan.target_topic()
+                )));
+            }
         }
     }
-    let rules = rules(&plan.contract);
-    let pairs = repeated.partners(|source, target| rules.matches(source, target));
-    Ok(pairs.into_iter().map(|pair| (pair.source, pair.target)).collect())
+    Ok(repeated.partners().into_iter().map(|pair| (pair.source, pair.target)).collect())
 }

@@ -331,8 +331,8 @@ impl<T> Progress<T> {
         let mut last: Option<((TopicHandle, i32), usize)> = None;
         let mut client_faults: Vec<(i32, String)> = Vec::new();
         let now = Instant::now();
-        let unpolled = now.duration_since(self.polled_at);
-        self.readings.iter_mut().for_each(|reading| reading.progress_at += unpolled);
+        let polled_at = self.polled_at;
+        self.readings.iter_mut().for_each(|reading| reading.was_not_polled(polled_at, now));
         let Self { readings, by_name, by_handle, buffers, ends, touched, .. } = self;
         reader.queue.poll(POLL, |queue, entry| {
             let mut find = |topic: TopicHandle, partition: i32| {
@@ -532,6 +532,12 @@ impl<T> Progress<T> {
 }
 
 impl Reading {
+    /// From `polled_at`, when the last poll came back, until `now` nobody took records: that counts as no time without
+    /// progress. What was begun in between counts from now on.
+    fn was_not_polled(&mut self, polled_at: Instant, now: Instant) {
+        self.progress_at += now.duration_since(polled_at.max(self.progress_at));
+    }
+
     /// The client told an error at `offset`: how the range ends by it, if it does.
     fn faulted(&mut self, offset: i64, error: i32, text: String) -> Option<ReadEnd> {
         // Of an assignment that is let go: what the client makes of the rest of an answer behind a batch that cannot be
@@ -732,5 +738,20 @@ mod tests {
         for error in [code::RD_KAFKA_RESP_ERR__TRANSPORT, code::RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH] {
             assert_eq!(of(error), None);
         }
+    }
+
+    #[test]
+    fn time_without_polls_puts_the_stall_limit_off_and_never_by_more_than_itself() {
+        let at = |seconds| Instant::now() + Duration::from_secs(seconds);
+        let now = at(2_000);
+        let idle_for = |progress_at: Instant, polled_at: Instant| {
+            let mut reading = Reading { progress_at, ..reading(0) };
+            reading.was_not_polled(polled_at, now);
+            // To the second: how long it was without progress while it was polled.
+            (now.duration_since(reading.progress_at) + Duration::from_millis(500)).as_secs()
+        };
+        assert_eq!(idle_for(at(10), at(40)), 30, "of a reading that was read all the time");
+        assert_eq!(idle_for(at(1_900), at(40)), 0, "read on after half an hour in which nothing was");
+        assert_eq!(idle_for(now, now), 0);
     }
 }

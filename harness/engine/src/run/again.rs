@@ -295,6 +295,8 @@ pub(super) struct PairLog<'r, 'a> {
     pub first: FirstReading,
     /// Whether any part was read.
     pub read_again: bool,
+    /// Whether the log no longer reached back to a part.
+    pub gone: bool,
 }
 
 impl<'r, 'a> PairLog<'r, 'a> {
@@ -307,7 +309,7 @@ impl<'r, 'a> PairLog<'r, 'a> {
         first: FirstReading,
     ) -> Self {
         let fingerprinter = Fingerprinter::new(&pair.contract, seed);
-        Self { readers, pair, fingerprinter, read_to, first, read_again: false }
+        Self { readers, pair, fingerprinter, read_to, first, read_again: false, gone: false }
     }
 }
 
@@ -330,7 +332,9 @@ impl Log for PairLog<'_, '_> {
             told: &self.first.holes[side as usize],
         };
         let fingerprinter = &self.fingerprinter;
-        match self.readers.read_again(&part, |view| visit(&item(fingerprinter, view)))? {
+        let end = self.readers.read_again(&part, |view| visit(&item(fingerprinter, view)))?;
+        self.gone |= matches!(end, ReadEnd::OutOfRange { .. });
+        match end {
             ReadEnd::ReachedEnd => Ok(()),
             other => Err(LogError(format!(
                 "{partition} of the {side} could not be read again from offset {} to {}: {other:?}",

@@ -1,7 +1,7 @@
 //! The lead-in of a pair: target records before its start at which a group would resume. They are out of scope, and
 //! are read only to count what would be replayed. What retention takes meanwhile is no part of it.
 
-use crate::align::{Alignment, LogError, Outcome, PairAligner, Tuning};
+use crate::align::{Alignment, Log, LogError, Outcome, PairAligner, Tuning};
 use crate::kafka::Cluster;
 use crate::positions::PairPlan;
 use crate::record::{LogKind, OffsetRange, Side};
@@ -15,6 +15,9 @@ use super::retained::Retained;
 
 /// So many offsets of one side are read before the other side has its turn.
 const TURN: i64 = 1 << 17;
+
+/// So often a lead-in is read at most: where its beginning is deleted each time, it stays unknown.
+const ATTEMPTS: usize = 3;
 
 /// What lies between the lowest resume offset and the start of a pair.
 pub(super) enum LeadIn {
@@ -70,50 +73,61 @@ pub(super) fn lead_in(
     budget: Budget,
 ) -> LeadIn {
     let (Some(from), Some(start)) = (pair.lead_in_from, pair.target_start) else { return LeadIn::None };
-    let mut log_starts = Retained::of_pair(clusters, pair);
-    loop {
-        let lead_in = from_what_is_left(pair, [from, start], log_starts, readers, (seed, budget));
-        let before = log_starts;
-        if matches!(lead_in, LeadIn::Unknown { .. }) {
-            log_starts = Retained::of_pair(clusters, pair);
-        }
-        // Where retention went on while it was read, what is left now is read once more.
-        if log_starts == before {
-            return lead_in;
-        }
-    }
+    while_it_moves(
+        || Retained::of_pair(clusters, pair),
+        |log_starts| from_what_is_left(pair, [from, start], log_starts, readers, (seed, budget)),
+    )
 }
 
-/// The same, of what `log_starts` (source, target) leave.
+/// What `read` makes of the log starts that `ask` tells, and whether it missed what they promise: where retention went on
+/// meanwhile, what is left then is read once more.
+fn while_it_moves<T>(mut ask: impl FnMut() -> [i64; 2], mut read: impl FnMut([i64; 2]) -> (T, bool)) -> T {
+    let mut log_starts = ask();
+    for _ in 1..ATTEMPTS {
+        let (read, missed) = read(log_starts);
+        let before = log_starts;
+        if missed {
+            log_starts = ask();
+        }
+        if log_starts == before {
+            return read;
+        }
+    }
+    read(log_starts).0
+}
+
+/// The same, of what `log_starts` (source, target) leave, and whether they no longer left it when it was read.
 fn from_what_is_left(
     pair: &PairPlan,
     [resume, start]: [i64; 2],
     log_starts: [i64; 2],
     readers: &mut Readers<'_>,
     (seed, budget): (u64, Budget),
-) -> LeadIn {
+) -> (LeadIn, bool) {
     let [history_start, target_start] = log_starts;
     let from = resume.max(target_start);
     if from >= start {
-        return match target_start > pair.target_log_start {
+        let lead_in = match target_start > pair.target_log_start {
             true => LeadIn::Unknown { why: gone(pair, [resume, start]), start },
             false => LeadIn::None,
         };
+        return (lead_in, false);
     }
-    let aligned = align(pair, [from, start], history_start, readers, (seed, budget));
+    let (aligned, missed) = align(pair, [from, start], history_start, readers, (seed, budget));
     let ranges = [(Side::Source, history_start, pair.source_start), (Side::Target, from, start)];
     for (side, first, end) in ranges {
         let range = OffsetRange { start: first, end };
         if let Some(hole) = readers.holes.within(side, pair.partition(side), range).first() {
-            return LeadIn::Unknown { why: holes::remark(side, pair.partition(side), hole), start };
+            let why = holes::remark(side, pair.partition(side), hole);
+            return (LeadIn::Unknown { why, start }, false);
         }
     }
     match aligned {
         Ok(alignment) => {
             let whole_source = keeps_all(history_start, pair.contract.log);
-            LeadIn::Known { alignment, from, whole_source }
+            (LeadIn::Known { alignment, from, whole_source }, false)
         }
-        Err(error) => LeadIn::Unknown { why: error.to_string(), start },
+        Err(error) => (LeadIn::Unknown { why: error.to_string(), start }, missed),
     }
 }
 
@@ -163,13 +177,14 @@ fn too_much(aligner: &PairAligner, budget: Budget) -> Option<String> {
     })
 }
 
+/// The alignment, and whether a log no longer reached back to what was to be read of it.
 fn align(
     pair: &PairPlan,
     [from, start]: [i64; 2],
     history_start: i64,
     readers: &mut Readers<'_>,
     (seed, budget): (u64, Budget),
-) -> Result<Alignment, LogError> {
+) -> (Result<Alignment, LogError>, bool) {
     // A guess at where the lead-in begins on the source; whatever it misses is looked up from the log start on.
     let guess = pair.source_start - (start - from);
     let source_from = guess.max(history_start).min(pair.source_start);
@@ -177,18 +192,29 @@ fn align(
     let read_to = [pair.source_start, start];
     // What could not be read is asked for at the end.
     let mut log = PairLog::new(readers, pair, seed, read_to, FirstReading::default());
-    for (side, range) in in_turn([source_from, from], read_to) {
+    let pushed = push_all(&mut aligner, &mut log, in_turn([source_from, from], read_to), budget);
+    let aligned = pushed.and_then(|()| aligner.finish(history_start.min(source_from), &mut log));
+    (aligned, log.gone)
+}
+
+fn push_all(
+    aligner: &mut PairAligner,
+    log: &mut PairLog<'_, '_>,
+    parts: impl Iterator<Item = (Side, OffsetRange)>,
+    budget: Budget,
+) -> Result<(), LogError> {
+    for (side, range) in parts {
         let mut items = Vec::new();
-        crate::align::Log::read(&mut log, side, range, &mut |item| {
+        log.read(side, range, &mut |item| {
             items.push(*item);
             true
         })?;
         aligner.push(side, &items);
-        if let Some(why) = too_much(&aligner, budget) {
+        if let Some(why) = too_much(aligner, budget) {
             return Err(LogError(why));
         }
     }
-    aligner.finish(history_start.min(source_from), &mut log)
+    Ok(())
 }
 
 #[cfg(test)]

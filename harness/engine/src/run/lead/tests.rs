@@ -80,3 +80,40 @@ fn a_lead_in_that_differs_more_than_memory_allows_is_given_up() {
         assert_eq!(too_much(&aligner, budget), None);
     }
 }
+
+#[test]
+fn a_lead_in_is_read_again_only_where_its_beginning_was_deleted_meanwhile() {
+    // What is read by turn, from a log that loses 10 offsets at each question; `missed` by turn.
+    let read = |missed: &[bool]| {
+        let (mut asked, mut read) = (0, Vec::new());
+        let last = while_it_moves(
+            || {
+                asked += 10;
+                [asked, 7]
+            },
+            |log_starts| {
+                read.push(log_starts[0]);
+                (log_starts[0], missed[read.len() - 1])
+            },
+        );
+        assert_eq!(read.last(), Some(&last));
+        read
+    };
+    // Read to its end, or not for another reason: no memory, a batch that cannot be read.
+    assert_eq!(read(&[false]), [10]);
+    assert_eq!(read(&[true, false]), [10, 20]);
+    assert_eq!(read(&[true; 9]), [10, 20, 30], "and not for ever");
+}
+
+#[test]
+fn a_lead_in_that_is_missed_although_the_log_starts_where_it_did_is_not_read_again() {
+    let mut read = 0;
+    while_it_moves(
+        || [10, 7],
+        |_| {
+            read += 1;
+            ((), true)
+        },
+    );
+    assert_eq!(read, 1);
+}

@@ -15,6 +15,8 @@ use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicParti
 
 use super::holes::{self, Holes};
 use super::item::item;
+use super::left::left_of;
+use super::retained::Retained;
 use super::shared::STALL_LIMIT;
 use super::unread;
 
@@ -203,6 +205,27 @@ impl SideReaders<'_> {
         Ok(ReadEnd::ReachedEnd)
     }
 
+    /// Reads a range for the offsets in it that are `wanted`. Where its beginning was deleted, it is read once more from
+    /// the first of them that is left.
+    fn read_left(
+        &mut self,
+        isolation: Isolation,
+        partition: &TopicPartition,
+        (wanted, range): (&[i64], OffsetRange),
+        known: Known<'_>,
+        met: &mut Vec<Hole>,
+        mut visit: impl FnMut(&RecordView<'_>) -> bool,
+    ) -> Result<ReadEnd, ReaderError> {
+        let end = self.read(isolation, partition, range, known, met, &mut visit)?;
+        let ReadEnd::OutOfRange { asked, .. } = end else { return Ok(end) };
+        let retained = Retained::of(self.side, self.cluster, std::slice::from_ref(partition));
+        let log_start = retained.start(self.side, partition, asked);
+        match left_of(wanted, log_start).filter(|_| log_start > asked) {
+            Some(left) => self.read(isolation, partition, left, known, met, visit),
+            None => Ok(end),
+        }
+    }
+
     fn reader(&mut self, isolation: Isolation) -> Result<&mut Reader, ReaderError> {
         Ok(match self.open.entry(isolation == Isolation::ReadCommitted) {
             Entry::Occupied(open) => open.into_mut(),
@@ -231,7 +254,8 @@ impl SideReaders<'_> {
                 let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
                 let mut due = near.iter().copied().peekable();
                 let range = OffsetRange { start: first, end: last + 1 };
-                let end = self.read(*isolation, partition, range, known, &mut holes, |view| {
+                let near = (near, range);
+                let end = self.read_left(*isolation, partition, near, known, &mut holes, |view| {
                     while due.next_if(|&offset| offset < view.offset).is_some() {}
                     if due.next_if_eq(&view.offset).is_some() {
                         records.insert(view.offset, view.to_record());

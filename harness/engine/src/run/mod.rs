@@ -15,6 +15,7 @@ mod holes;
 mod item;
 mod judge;
 mod lead;
+mod left;
 mod locate;
 mod meaning;
 mod moved;

@@ -28,6 +28,26 @@ fn visited(
 }
 
 #[test]
+fn records_that_are_left_are_fetched_although_their_neighbours_are_deleted() {
+    const LARGE: usize = 512 << 10;
+    const RECORDS: i64 = (cutproof_testcontainers::EMBEDDED_PARTITION_BYTES / LARGE) as i64 + 4;
+    let logs = TwoLogs::of(vec![vec![b'x'; LARGE]; RECORDS as usize], Contract::default());
+    let cancel = CancelToken::default();
+    let mut readers = logs.readers(&cancel);
+    let wanted = Side::BOTH.map(|side| Wanted {
+        side,
+        isolation: Isolation::ReadUncommitted,
+        partition: logs.pair.partition(side),
+        offsets: vec![0, 1, RECORDS - 2, RECORDS - 1],
+    });
+    for records in readers.fetch(&wanted).expect("readers") {
+        let mut offsets: Vec<i64> = records.into_keys().collect();
+        offsets.sort_unstable();
+        assert_eq!(offsets, [RECORDS - 2, RECORDS - 1]);
+    }
+}
+
+#[test]
 fn offsets_that_only_the_first_reading_has_read_are_named_and_what_is_left_is_not_aligned_without_them() {
     let values = (0..10).map(|n| vec![n]).collect();
     let logs = TwoLogs::of(values, Contract::default());

@@ -37,6 +37,7 @@ fn judged(logs: &Compacted, timestamps_kept: bool, random: &mut Random<'_>) -> V
         name: "accounts-0".into(),
         start: [0, 0],
         source_end: ends[0],
+        target_end: ends[1],
         read_to: ends,
         complete: [true, true],
         holes: Default::default(),

@@ -603,6 +603,26 @@ fn records_behind_the_barrier_that_were_copied_before_the_last_ones_in_front_of_
 }
 
 #[test]
+fn a_stranger_behind_the_last_copy_is_found_although_the_source_goes_on_meanwhile() {
+    let clusters = clusters(&["orders"]);
+    let [source, target] = bootstraps(&clusters);
+    let stranger = PlainRecord { key: Some(b"of nobody else".to_vec()), ..small(100) };
+    produce(&source, "orders", (0..10).map(small)).expect("produced");
+    produce(&target, "src.orders", (0..10).map(small).chain([stranger])).expect("produced");
+    let more = "topics: { include: [orders] }\nrange: { start: earliest, settle: 100ms }\n";
+    let config = config(&clusters, None, more);
+    let manifest = run_while(&config, "settle", || {
+        produce(&source, "orders", [small(10)]).expect("produced");
+    })
+    .manifest;
+    let pair = &manifest.pairs[0];
+    assert_eq!((pair.source_end_offset, pair.target_end_offset), (Some(10), Some(11)));
+    let found = BTreeMap::from([(FindingKind::ExtraneousRecord, 1)]);
+    assert_eq!(manifest.totals.findings, found, "{:?}", manifest.reasons);
+    assert_eq!((manifest.totals.matched, manifest.exit_code), (10, 10));
+}
+
+#[test]
 fn the_offset_map_of_a_live_flow_ends_where_the_compared_range_ends() {
     let clusters = clusters(&["orders"]);
     let servers = [0, 1].map(|at: usize| clusters[at].bootstrap_servers().to_owned());

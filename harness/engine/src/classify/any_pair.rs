@@ -58,6 +58,7 @@ pub fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> 
         name: "orders-0 -> src.orders-0".into(),
         start: [0, 0],
         source_end,
+        target_end: 0,
         read_to: [end(0), end(1)],
         complete,
         holes: Default::default(),
@@ -74,6 +75,7 @@ pub fn any_pair(random: &mut Random) -> ([Vec<Item>; 2], PairReading) {
     let source_end = random.below(40) as i64;
     let complete = [random.below(3) > 0, random.below(3) > 0];
     let mut reading = reading(&lists, source_end, complete);
+    reading.target_end = random.below(60) as i64;
     for side in [0, 1] {
         let spaced = lists[side].get(1).is_none_or(|item| item.offset == 2);
         if spaced && random.below(3) == 0 {

@@ -20,6 +20,7 @@ fn reading(side: Side, hole: OffsetRange) -> PairReading {
         name: "orders-0 -> src.orders-0".into(),
         start: [0, 100],
         source_end: 30,
+        target_end: 130,
         read_to: [30, 130],
         complete: [true, true],
         holes: Default::default(),

@@ -16,12 +16,29 @@ pub struct PairReading {
     pub start: [i64; 2],
     /// The source's end at the barrier: what lies at or after it is read only to explain the target's tail.
     pub source_end: i64,
+    /// The target's end when reading began, after the source's was asked for.
+    pub target_end: i64,
     /// One past the last offset read: source, target.
     pub read_to: [i64; 2],
     /// Whether the side was read to its planned end.
     pub complete: [bool; 2],
     /// Offsets below `read_to`, or right behind it, that hold records nobody could read: source, target.
     pub holes: [Vec<OffsetRange>; 2],
+}
+
+impl PairReading {
+    /// Whether the source was read beyond the barrier.
+    fn live(&self) -> bool {
+        self.read_to[0] > self.source_end
+    }
+
+    /// Up to where a target record that copies nothing is a stranger: the source was read beyond all that the target held
+    /// when reading began. `None` where it was not, or where offsets behind the barrier could not be read (those of open
+    /// transactions among them): their copies may be there.
+    fn known_to(&self) -> Option<i64> {
+        let all_read = self.complete[0] && self.holes[0].iter().all(|hole| hole.end <= self.source_end);
+        all_read.then(|| self.target_end.min(self.read_to[1]))
+    }
 }
 
 /// What an outcome counts as.
@@ -94,8 +111,16 @@ pub fn tail_standing(reading: &PairReading, runs: &Runs) -> Standing {
 pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let runs = &alignment.runs;
     let total = runs.matched();
-    let live = reading.read_to[0] > reading.source_end;
-    let last_in_scope = last_counterpart(&reading, &alignment);
+    let live = reading.live();
+    // Behind what became of the scope the flow goes on. What copies nothing is a stranger there, too, as far as that is known.
+    let (behind_last, target_cut) = match live {
+        true => {
+            let last = last_counterpart(&reading, &alignment);
+            let behind_last = last.map_or(reading.start[1], |last| last + 1);
+            (behind_last, reading.known_to().map_or(behind_last, |known| known.max(behind_last)))
+        }
+        false => (reading.read_to[1], reading.read_to[1]),
+    };
     let nothing_after = |rank: u64| rank == total;
     let mut standings: Vec<Standing> = alignment
         .outcomes
@@ -122,24 +147,22 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
             Outcome::Mismatched { .. } => Standing::Finding(FindingKind::MismatchedRecord),
             Outcome::Duplicate { target, .. } | Outcome::Extraneous { target } => {
                 let rank = runs.matched_below_target(target.offset);
-                if live && last_in_scope.is_none_or(|last| target.offset > last) {
+                let copies_none = matches!(outcome, Outcome::Extraneous { .. });
+                let end = if copies_none { target_cut } else { behind_last };
+                if live && target.offset >= end {
                     Standing::Beyond
                 } else if nothing_after(rank) && !reading.complete[0] {
                     Standing::Unverifiable
-                } else if matches!(outcome, Outcome::Duplicate { .. }) {
-                    Standing::Finding(FindingKind::DuplicateRecord)
-                } else {
+                } else if copies_none {
                     Standing::Finding(FindingKind::ExtraneousRecord)
+                } else {
+                    Standing::Finding(FindingKind::DuplicateRecord)
                 }
             }
         })
         .collect();
     HiddenGaps::of(&reading, &alignment).withhold(&alignment.outcomes, &mut standings);
 
-    let target_cut = match live {
-        true => last_in_scope.map_or(reading.start[1], |last| last + 1),
-        false => reading.read_to[1],
-    };
     let cut = [reading.source_end.min(reading.read_to[0]), target_cut];
     Classified { reading, alignment, standings, cut }
 }

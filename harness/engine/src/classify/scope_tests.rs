@@ -1,12 +1,12 @@
 //! What each outcome of a pair counts as, from the matched pairs around it, over random pairs.
 
-use super::any_pair::{Random, any_pair, with_all_kept};
+use super::any_pair::{Random, any_pair, items, reading, with_all_kept};
 use super::*;
-use crate::align::{Outcome, Tuning};
+use crate::align::{Item, Outcome, Tuning};
 use crate::record::{FindingKind, OffsetRange};
 
 fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
-    let PairReading { source_end, read_to, complete, holes, .. } = &pair.reading;
+    let PairReading { source_end, target_end, read_to, complete, holes, .. } = &pair.reading;
     let runs = &pair.alignment.runs;
     let pairs: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
     let matched = [0, 1].map(|side| pairs.iter().map(|p| [p.0, p.1][side]).collect::<Vec<i64>>());
@@ -17,6 +17,7 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
     };
     let beyond = |source: i64| source >= *source_end;
     let live = read_to[0] > *source_end;
+    let read_beyond = complete[0] && holes[0].iter().all(|hole| hole.end <= *source_end);
     match outcome {
         Outcome::Unsolved { .. } => unreachable!("only counted"),
         Outcome::Missing { source } if beyond(source.offset) => Standing::Beyond,
@@ -46,7 +47,9 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
             let in_scope_later =
                 pairs.iter().copied().chain(further).any(|(s, t)| !beyond(s) && t >= target.offset);
             let nothing_later = matched[1].iter().all(|&at| at < target.offset);
-            if live && !in_scope_later {
+            let stranger = matches!(outcome, Outcome::Extraneous { .. });
+            let was_there = stranger && read_beyond && target.offset < *target_end;
+            if live && !in_scope_later && !was_there {
                 Standing::Beyond
             } else if nothing_later && !complete[0] || near_hole(0, 1, target.offset) {
                 Standing::Unverifiable
@@ -72,13 +75,15 @@ fn what_an_outcome_counts_as_follows_from_the_pairs_around_it() {
 }
 
 #[test]
-fn the_scope_of_the_target_ends_behind_the_last_thing_that_a_source_record_in_scope_became() {
+fn the_scope_of_the_target_ends_behind_what_was_there_and_what_became_of_the_scope_of_the_source() {
     let mut random = Random(52);
     for _ in 0..10_000 {
         let (lists, mut reading) = any_pair(&mut random);
         reading.start = [0, 7];
         let pair = with_all_kept(&lists, reading, Tuning::default());
-        let PairReading { source_end, read_to, .. } = pair.reading;
+        let PairReading { source_end, target_end, read_to, complete, ref holes, .. } = pair.reading;
+        let read_beyond = complete[0] && holes[0].iter().all(|hole| hole.end <= source_end);
+        let was_there = read_beyond.then(|| target_end.min(read_to[1]));
         let runs = &pair.alignment.runs;
         let mut pairs = (0..runs.matched()).filter_map(|n| runs.pair(n));
         let last = pairs.rfind(|pair| pair.0 < source_end).map(|pair| pair.1);
@@ -91,9 +96,73 @@ fn the_scope_of_the_target_ends_behind_the_last_thing_that_a_source_record_in_sc
             _ => None,
         });
         let target = match read_to[0] > source_end {
-            true => last.into_iter().chain(further).max().map_or(7, |target| target + 1),
+            true => {
+                let behind_last = last.into_iter().chain(further).max().map_or(7, |target| target + 1);
+                was_there.map_or(behind_last, |was_there| was_there.max(behind_last))
+            }
             false => read_to[1],
         };
         assert_eq!(pair.cut, [source_end.min(read_to[0]), target], "{lists:?} {pair:?}");
     }
+}
+
+/// One record each, in this order, with the source's end at 10 and the target's at 12 when reading began; the next source
+/// records came since. Strangers have numbers from 1,000 on.
+fn live(target: impl IntoIterator<Item = u64>) -> ([Vec<Item>; 2], PairReading) {
+    let source: Vec<u64> = (0..14).collect();
+    let keyless = |letters: &[u64]| {
+        let item = |item: Item| Item { key: None, timestamp: item.value.cast_signed(), ..item };
+        items(letters, 1).into_iter().map(item).collect::<Vec<Item>>()
+    };
+    let lists = [keyless(&source), keyless(&target.into_iter().collect::<Vec<u64>>())];
+    let reading = PairReading { target_end: 12, ..reading(&lists, 10, [true, true]) };
+    (lists, reading)
+}
+
+fn judged(lists: &[Vec<Item>; 2], reading: PairReading) -> (Vec<(i64, Standing)>, [i64; 2]) {
+    let pair = with_all_kept(lists, reading, Tuning::default());
+    let target = |outcome: &Outcome| outcome.target().map(|target| target.offset);
+    let outcomes = pair.alignment.outcomes.iter().zip(&pair.standings);
+    let on_target = outcomes.filter_map(|(outcome, standing)| Some((target(outcome)?, *standing)));
+    (on_target.collect(), pair.cut)
+}
+
+#[test]
+fn a_stranger_that_stood_behind_the_last_copy_when_reading_began_is_found_although_the_source_goes_on() {
+    let found = Standing::Finding(FindingKind::ExtraneousRecord);
+    let (lists, reading) = live((0..10).chain([1_000, 1_001, 1_002]));
+    let expected = vec![(10, found), (11, found), (12, Standing::Beyond)];
+    assert_eq!(judged(&lists, reading), (expected, [10, 12]));
+    // Nothing of the scope is there at all.
+    let (lists, reading) = live(1_000..1_013);
+    let expected: Vec<_> = (0..13).map(|at| (at, if at < 12 { found } else { Standing::Beyond })).collect();
+    assert_eq!(judged(&lists, reading), (expected, [10, 12]));
+    // No more than was read.
+    let (lists, reading) = live((0..10).chain([1_000]));
+    assert_eq!(judged(&lists, reading), (vec![(10, found)], [10, 11]));
+}
+
+#[test]
+fn copies_of_later_records_that_stood_there_when_reading_began_do_not_count() {
+    // Those of 10 and 11, the one a second time; of an altered one; and of two that changed places.
+    let (lists, reading) = live((0..10).chain([10, 10]));
+    assert_eq!(judged(&lists, reading), (vec![(11, Standing::Beyond)], [10, 12]));
+    let (mut lists, reading) = live((0..10).chain([1_000, 11]));
+    lists[1][10].timestamp = 10;
+    assert_eq!(judged(&lists, reading), (vec![(10, Standing::Beyond)], [10, 12]));
+    let (lists, reading) = live((0..10).chain([11, 10]));
+    let moved = judged(&lists, reading).0;
+    assert!(matches!(moved[..], [(_, Standing::Beyond)]), "{moved:?}");
+}
+
+#[test]
+fn what_may_be_a_copy_of_something_unread_behind_the_barrier_is_no_stranger() {
+    let (lists, reading) = live((0..10).chain([1_000, 1_001]));
+    let beyond = (vec![(10, Standing::Beyond), (11, Standing::Beyond)], [10, 10]);
+    let unread = PairReading { complete: [false, true], ..reading.clone() };
+    assert_eq!(judged(&lists, unread), beyond);
+    // An open transaction at the end of what could be read.
+    let mut open = reading;
+    open.holes[0].push(OffsetRange { start: 14, end: 17 });
+    assert_eq!(judged(&lists, open), beyond);
 }

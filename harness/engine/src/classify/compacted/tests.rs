@@ -59,6 +59,7 @@ impl Case {
             name: "accounts-0".into(),
             start: self.start,
             source_end: self.ends[0],
+            target_end: self.ends[1],
             read_to: self.ends,
             complete: [true, true],
             holes: Default::default(),

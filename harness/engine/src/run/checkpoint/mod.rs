@@ -33,7 +33,7 @@ use crate::record::{Side, TopicPartition};
 use saved::{Header, PairToSave, SavedPair, SavedRun};
 
 /// Raise it with every change of what is written.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 /// The next checkpoint waits at least so many times as long as the last one took: 2 % of the time at most.
 const REST: u32 = 50;
 
@@ -157,11 +157,12 @@ impl<'a> Checkpoints<'a> {
     }
 }
 
-/// What was consumed of a pair: the intake without what alignment still holds back.
+/// What was consumed of a pair, and both ends when the run began to read: the intake without what alignment still holds
+/// back.
 pub(super) fn so_far<'a>(
     aligner: &'a PairAligner,
     intake: [Intake; 2],
-    source_barrier: i64,
+    [source_barrier, first_target_end]: [i64; 2],
     source_ends_at: time::OffsetDateTime,
     schema_ids: BTreeSet<u32>,
     holes: &[Vec<Hole>; 2],
@@ -174,7 +175,7 @@ pub(super) fn so_far<'a>(
         let behind = |hole: &&Hole| hole.range.start < snapshot.next_offset[side];
         holes[side].iter().filter(behind).cloned().collect()
     });
-    PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot }
+    PairSoFar { source_ends_at, source_barrier, first_target_end, intake, schema_ids, holes, snapshot }
 }
 
 /// Refuses logs that are shorter than what was read of them, or was to be read. `ends`: of both sides, now.

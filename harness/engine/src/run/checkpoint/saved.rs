@@ -244,6 +244,7 @@ struct SavedFacts {
     /// Nanoseconds since the epoch.
     source_ends_at: i128,
     source_barrier: i64,
+    first_target_end: i64,
     /// Records and sum of what was consumed: source, target.
     intake: [(u64, u128); 2],
     schema_ids: BTreeSet<u32>,
@@ -271,6 +272,8 @@ pub(in crate::run) struct PairSoFar<'a> {
     pub source_ends_at: time::OffsetDateTime,
     /// The source's end at that time.
     pub source_barrier: i64,
+    /// The target's end, asked for after it.
+    pub first_target_end: i64,
     /// Of what was consumed: source, target.
     pub intake: [Intake; 2],
     /// Of the source's values.
@@ -312,12 +315,21 @@ impl Serialize for ItemsToSave<'_> {
 
 impl<'a> PairToSave<'a> {
     pub fn of(pair: &'a PairSoFar<'a>) -> Self {
-        let PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot } = pair;
+        let PairSoFar {
+            source_ends_at,
+            source_barrier,
+            first_target_end,
+            intake,
+            schema_ids,
+            holes,
+            snapshot,
+        } = pair;
         let Snapshot { next_offset, runs, regions } = snapshot;
         Self {
             facts: SavedFacts {
                 source_ends_at: source_ends_at.unix_timestamp_nanos(),
                 source_barrier: *source_barrier,
+                first_target_end: *first_target_end,
                 intake: intake.map(|Intake { records, sum }| (records, sum)),
                 schema_ids: schema_ids.clone(),
                 next_offset: *next_offset,
@@ -336,7 +348,15 @@ impl SavedPair {
         if !in_range(&runs) {
             return Err(postcard::Error::SerdeDeCustom);
         }
-        let SavedFacts { source_ends_at, source_barrier, intake, schema_ids, next_offset, holes } = facts;
+        let SavedFacts {
+            source_ends_at,
+            source_barrier,
+            first_target_end,
+            intake,
+            schema_ids,
+            next_offset,
+            holes,
+        } = facts;
         let item = |(identity, offset, timestamp, key, value): SavedItem| Item {
             identity,
             offset,
@@ -354,6 +374,7 @@ impl SavedPair {
         Ok(PairSoFar {
             source_ends_at: instant(source_ends_at),
             source_barrier,
+            first_target_end,
             intake: intake.map(|(records, sum)| Intake { records, sum }),
             schema_ids,
             holes: holes.map(|holes| holes.into_iter().map(hole).collect()),

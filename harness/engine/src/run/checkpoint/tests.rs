@@ -104,6 +104,7 @@ fn pair() -> PairSoFar<'static> {
     PairSoFar {
         source_ends_at: time::OffsetDateTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_000_000_001),
         source_barrier: 99,
+        first_target_end: 70,
         intake: [[1, u128::MAX].into_iter().collect(), [5].into_iter().collect()],
         schema_ids: [3, 1].into(),
         holes: [vec![], vec![Hole { range: OffsetRange { start: 5, end: 9 }, detail: "bad batch".into() }]],
@@ -127,11 +128,18 @@ fn a_pair_is_read_as_it_was_written() {
     let written = pair();
     let bytes = postcard::to_stdvec(&PairToSave::of(&written)).expect("written");
     let read = postcard::from_bytes::<SavedPair>(&bytes).expect("read").pair().expect("in range");
-    let PairSoFar { source_ends_at, source_barrier, intake, schema_ids, holes, snapshot } = read;
+    let PairSoFar { source_ends_at, source_barrier, first_target_end, intake, schema_ids, holes, snapshot } =
+        read;
     assert_eq!(holes, written.holes);
     assert_eq!(
-        (source_ends_at, source_barrier, intake, schema_ids),
-        (written.source_ends_at, written.source_barrier, written.intake, written.schema_ids)
+        (source_ends_at, source_barrier, first_target_end, intake, schema_ids),
+        (
+            written.source_ends_at,
+            written.source_barrier,
+            written.first_target_end,
+            written.intake,
+            written.schema_ids
+        )
     );
     assert_eq!(snapshot.next_offset, written.snapshot.next_offset);
     assert_eq!(snapshot.runs.as_slice(), written.snapshot.runs.as_slice());

@@ -22,14 +22,14 @@ pub(super) struct Noting<'a, 'c> {
 impl Noting<'_, '_> {
     pub fn checkpoint(&mut self, pairs: &[&PairPlan], states: &[PairState]) -> Result<(), RunError> {
         for (at, (state, pair)) in states.iter().zip(pairs).enumerate() {
-            let PairState { aligner, intake, source_barrier, holes, .. } = state;
+            let PairState { aligner, intake, source_barrier, first_target_end, holes, .. } = state;
             if !aligner.has_snapshot() {
                 // The last one stays.
                 continue;
             }
             let schema_ids = ids(self.schema_ids)[at].clone();
-            let so_far =
-                checkpoint::so_far(aligner, *intake, *source_barrier, self.source_ends_at, schema_ids, holes);
+            let ends = [*source_barrier, *first_target_end];
+            let so_far = checkpoint::so_far(aligner, *intake, ends, self.source_ends_at, schema_ids, holes);
             self.checkpoints.put(self.chosen[at], &name(pair), &so_far)?;
         }
         self.checkpoints.write()

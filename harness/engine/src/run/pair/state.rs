@@ -36,6 +36,8 @@ pub(super) struct PairState {
     /// The ends as asked of the readers so far.
     pub end: [i64; 2],
     pub source_barrier: i64,
+    /// The target's end when the run began to read.
+    pub first_target_end: i64,
     pub next: [i64; 2],
     pub ended: [Option<ReadEnd>; 2],
     pub paused: [bool; 2],
@@ -63,6 +65,7 @@ impl PairState {
             start,
             end,
             source_barrier: end[0],
+            first_target_end: end[1],
             next: start,
             ended: [None, None],
             paused: [false; 2],
@@ -71,11 +74,12 @@ impl PairState {
         }
     }
 
-    /// Goes on from a checkpoint: the same barrier on the source, and what was consumed is not read again.
+    /// Goes on from a checkpoint: the same barrier and the same scope, and what was consumed is not read again.
     pub fn go_on(&mut self, shared: &Shared<'_>, pairs: usize, pair: &PairPlan, so_far: PairSoFar<'_>) {
         let next = so_far.snapshot.next_offset;
         self.next = next;
         self.source_barrier = so_far.source_barrier;
+        self.first_target_end = so_far.first_target_end;
         self.end = [so_far.source_barrier.max(next[0]), self.end[1].max(next[1])];
         self.intake = so_far.intake;
         self.holes = so_far.holes;
@@ -180,6 +184,7 @@ impl PairState {
             name: name(pair),
             start: self.start,
             source_end: self.source_barrier,
+            target_end: self.first_target_end,
             read_to: self.next,
             complete: Side::BOTH.map(|side| self.reached(side)),
             holes: [0, 1].map(|side: usize| self.holes[side].iter().map(|hole| hole.range).collect()),

@@ -65,6 +65,7 @@ fn in_order(logs: impl Iterator<Item = InMemory>, contract: &Contract) -> Option
             name: "self-check".to_owned(),
             start: [0, 0],
             source_end: ends[0],
+            target_end: ends[1],
             read_to: ends,
             complete: [true, true],
             holes: Default::default(),

@@ -185,6 +185,30 @@ fn of_a_source_far_ahead_what_the_target_still_holds_is_kept_however_much_is_mov
     }
 }
 
+#[test]
+fn of_a_long_tail_of_one_key_no_more_is_listed_than_the_target_has_left_over() {
+    let one = Item { identity: 0, offset: 0, timestamp: 3, key: None, value: 5 };
+    let keyed = |item: Item| Item { key: NonZeroU64::new(7), ..item };
+    let of_one_time = |item: Item| Item { timestamp: one.timestamp, ..item };
+    let of_one_value = |item: Item| Item { value: one.value, ..item };
+    let of_both = |item: Item| Item { timestamp: one.timestamp, value: one.value, ..item };
+    let cases: [(&dyn Fn(Item) -> Item, usize); 4] =
+        [(&keyed, 3), (&of_one_time, 3), (&of_one_value, 3), (&of_both, 6)];
+    for (case, (alike, listed)) in cases.into_iter().enumerate() {
+        let [source, target] =
+            [items(1_000..6_000), items(0..3)].map(|items| items.into_iter().map(alike).collect::<Vec<_>>());
+        let mut aligner = aligner(Tuning { window: 100, ..Tuning::default() });
+        aligner.push(Side::Target, &target);
+        aligner.end_target();
+        aligner.push(Side::Source, &source);
+        let alignment = aligner.finish(0, &mut InMemory([source, target])).expect("lists can be read");
+        let mismatched =
+            alignment.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Mismatched { .. })).count();
+        assert_eq!((mismatched, alignment.outcomes.len()), (3, listed), "{case}");
+        assert_eq!(alignment.tail.records(), 5_000 - listed as u64);
+    }
+}
+
 /// `agree`: which records are equal. No run of equal records is long enough to end a search.
 fn dense(agree: impl Fn(u64) -> bool, records: u64) -> (Vec<usize>, Vec<u64>) {
     let mut aligner = aligner(Tuning { window: 64, near: 0, agreeing: 1_000, ..Tuning::default() });

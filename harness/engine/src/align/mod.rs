@@ -24,6 +24,7 @@ mod resync;
 mod runs;
 mod settle;
 mod snapshot;
+mod wanted;
 mod watch;
 
 pub use counted::Counted;

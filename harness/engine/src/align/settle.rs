@@ -1,11 +1,10 @@
 //! Says what became of each record that is not matched in order. Knows no cause and no importance.
 
-use std::collections::HashSet;
 use std::num::NonZeroU64;
 
 use super::key_order::{Reordered, key_order_broken};
 use super::runs::Runs;
-use super::watch::PassThrough;
+use super::wanted::Wanted;
 use super::{Counted, Item, Log, LogError, Rules, Tuning};
 use crate::record::{OffsetRange, Side};
 
@@ -92,7 +91,7 @@ pub(super) fn settle(
 ) -> Result<(Vec<Outcome>, Counted, Counted), LogError> {
     let [mut source, target] = left_over;
     let (tail, unsolved) = set_apart(tail, runs, tuning.pairs_max as u64, log)?;
-    let tail = take_from_tail(tail, runs, &mut source, &target, log)?;
+    let tail = take_from_tail(tail, runs, &mut source, &target, rules, log)?;
     let mut partners = Partners {
         of_source: vec![Partner::None; source.len()],
         of_target: vec![Partner::None; target.len()],
@@ -193,6 +192,7 @@ fn take_from_tail(
     runs: &Runs,
     source: &mut Vec<Item>,
     target: &[Item],
+    rules: &Rules,
     log: &mut dyn Log,
 ) -> Result<Counted, LogError> {
     let (Some(start), Some(end)) = (tail.start(), tail.end()) else { return Ok(tail) };
@@ -202,25 +202,14 @@ fn take_from_tail(
     if read_to <= start {
         return Ok(tail);
     }
-    let identities: HashSet<u64, PassThrough> = target.iter().map(|item| item.identity as u64).collect();
-    let (mut keys, mut timestamps, mut values) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for item in &target[in_last_gap..] {
-        match item.key {
-            Some(key) => drop(keys.insert(key)),
-            None => {
-                timestamps.insert(item.timestamp);
-                values.insert(item.value);
-            }
-        }
-    }
+    let mut wanted = Wanted::by(target, in_last_gap, rules);
     let mut taken = Vec::new();
     log.read(Side::Source, OffsetRange { start, end: read_to }, &mut |item| {
-        let goes_with_one = identities.contains(&(item.identity as u64))
-            || match item.key {
-                Some(key) => keys.contains(&key),
-                None => timestamps.contains(&item.timestamp) || values.contains(&item.value),
-            };
-        if (item.offset < last || goes_with_one) && tail.contains(item.offset) {
+        let before_last = item.offset < last;
+        if (before_last || wanted.names(item)) && tail.contains(item.offset) {
+            if !before_last {
+                wanted.take(item);
+            }
             taken.push(*item);
         }
         true

@@ -252,7 +252,7 @@ struct Gaps {
     left_of: [HashMap<usize, usize>; 2],
     /// Offset of a pair on one side, where it has slid.
     moved: [HashMap<u64, i64>; 2],
-    /// How many of `left` lie in each gap.
+    /// How many of `left`, and of the counted tail, lie in each gap.
     occupied: [HashMap<u64, i64>; 2],
 }
 
@@ -265,6 +265,7 @@ impl Gaps {
             moved: Default::default(),
             occupied: Default::default(),
         };
+        gaps.occupied[0].insert(runs.matched(), pair.alignment.tail.records() as i64);
         for side in Side::BOTH {
             let item = |outcome: &Outcome| match (side, outcome) {
                 // Its original is matched, or another outcome.

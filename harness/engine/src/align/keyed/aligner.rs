@@ -76,6 +76,12 @@ impl KeyedAligner {
         }
     }
 
+    /// Before the first record: by source lane, what lies at or after these offsets is read only to explain the target's
+    /// tail, when all else was read.
+    pub fn with_barrier(self, barrier: Vec<i64>) -> Self {
+        Self { barrier, ..self }
+    }
+
     /// Before the end: source records with keys of which the target has nothing need no outcome outside of `scope`, by
     /// source lane; and with more than `left_over_max` records that need one, on both sides, the unit is given up. Of equal
     /// records, those behind the end of `scope` come last: they take no copy from the others, and are no original before.
@@ -178,12 +184,21 @@ impl KeyedAligner {
 
     fn arrive(&mut self, lane: Lane, item: &Item, sink: &mut dyn PairSink) -> Result<(), StoreError> {
         let group = self.grouping.group(item);
-        match self.table.arrive(group, lane, item, sink) {
+        // What lies behind the barrier gets only what the other lanes leave: that is told at the end.
+        let arrival = match self.is_late(lane, item) && self.table.other_sources_wait(group, lane) {
+            true => Arrival::Disagrees,
+            false => self.table.arrive(group, lane, item, sink),
+        };
+        match arrival {
             Arrival::Taken => return Ok(()),
             Arrival::Open => {}
             Arrival::Disagrees => self.open(group)?,
         }
         self.aside.put(lane, item)
+    }
+
+    fn is_late(&self, lane: Lane, item: &Item) -> bool {
+        lane.side == Side::Source && self.barrier.get(lane.index).is_some_and(|&end| item.offset >= end)
     }
 
     fn open(&mut self, group: u64) -> Result<(), StoreError> {

@@ -339,6 +339,7 @@ fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
 /// aside or not. `lanes`: two of the source and one of the target; letters are records of one key.
 fn judged_in_part(grouping: Grouping, aside: bool, lanes: [&str; 3]) -> (KeyedAlignment, Vec<LanePair>) {
     let mut unit = Unit::new(grouping, [2, 1], KeyedTuning::default());
+    unit.aligner = unit.aligner.with_barrier(vec![1, 2]);
     if aside {
         unit.aligner.spill().expect("memory holds it");
     }
@@ -384,6 +385,18 @@ fn what_lies_behind_the_barrier_takes_no_copy_from_another_lane() {
         assert_eq!(pairs, [pair((0, 0), 0), pair((1, 0), 1), pair((1, 1), 2)], "{grouping:?}, {aside}");
         let missing = alignment.outcomes.iter().filter(|entry| entry.source_lane == Some(1)).count();
         assert_eq!(missing, 0);
+    }
+}
+
+#[test]
+fn what_lies_behind_the_barrier_takes_no_copy_from_a_lane_that_has_another_record_before_it() {
+    let pair = |source, target| LanePair { source, target: (0, target) };
+    for aside in [false, true] {
+        let (alignment, pairs) = judged_in_part(BY_KEY, aside, ["ax", "yx", "ax"]);
+        assert_eq!(pairs, [pair((0, 0), 0), pair((1, 1), 1)], "{aside}");
+        let of_second = alignment.outcomes.iter().filter(|entry| entry.source_lane == Some(1));
+        let offsets: Vec<_> = of_second.map(|entry| entry.outcome.source().map(|item| item.offset)).collect();
+        assert_eq!(offsets, [Some(0)], "{aside}");
     }
 }
 

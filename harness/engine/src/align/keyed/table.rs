@@ -220,6 +220,12 @@ impl Table {
         self.open
     }
 
+    /// Whether source records of other lanes than this one wait in `group`.
+    pub fn other_sources_wait(&self, group: u64, lane: Lane) -> bool {
+        let Some(Group::Waiting(waiting)) = self.groups.get(&group) else { return false };
+        waiting.lines().any(|line| line.side == Side::Source && line.lane() != lane)
+    }
+
     /// The next record of `lane`, which belongs to `group`.
     pub fn arrive(&mut self, group: u64, lane: Lane, item: &Item, sink: &mut dyn PairSink) -> Arrival {
         let Self { rules, nodes, held, .. } = self;

@@ -88,7 +88,8 @@ impl State {
                 tuning,
                 [plan.sources.len(), plan.targets.len()],
                 Box::new(store),
-            ),
+            )
+            .with_barrier(source_ends.clone()),
             cells: Cells::new(thresholds(unit, &starts, &source_ends)),
             intake: UnitIntake {
                 sources: vec![SourceIntake::default(); plan.sources.len()],

@@ -112,7 +112,8 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
     let runs = &alignment.runs;
     let total = runs.matched();
     let live = reading.live();
-    // Behind what became of the scope the flow goes on. What copies nothing is a stranger there, too, as far as that is known.
+    // Behind what became of the scope the flow goes on. What copies nothing is a stranger there, too, as far as that is
+    // known.
     let (behind_last, target_cut) = match live {
         true => {
             let last = last_counterpart(&reading, &alignment);

@@ -163,6 +163,7 @@ fn judged(source: &TopicFixture, target: &TopicFixture) -> (Vec<Row>, Vec<Ledger
             name: format!("{}-{at}", source.name),
             start: [0, 0],
             source_end: ends[0],
+            target_end: ends[1],
             read_to: ends,
             complete: [true, true],
             holes: Default::default(),

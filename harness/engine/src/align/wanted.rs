@@ -2,7 +2,7 @@
 //! more than the target has: a tail of few keys would else be taken back as a whole. Reads nothing, pairs nothing.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::num::NonZeroU64;
 
 use super::watch::PassThrough;
@@ -10,14 +10,21 @@ use super::{Item, Rules};
 
 /// How many source records can still go with a left-over target record, by what they would have in common.
 pub(super) struct Wanted {
-    identities: HashMap<u128, usize, PassThrough>,
-    /// Which of several equal records are within the tolerance of a target record's timestamp is not told here: all of
-    /// them are wanted.
-    every_equal: bool,
+    identities: HashMap<u128, Alike, PassThrough>,
+    /// Which of several equal records are within the tolerance of a target record's timestamp is not told here: all that
+    /// are between the first and the last of these timestamps are wanted.
+    tolerance: Option<u64>,
     /// Behind the last match only, and timestamps and values only without a key: as mismatched records are told.
     keys: HashMap<NonZeroU64, usize>,
     timestamps: HashMap<i64, usize>,
     values: HashMap<u64, usize>,
+}
+
+/// Left-over target records of one identity.
+struct Alike {
+    left: usize,
+    first: i64,
+    last: i64,
 }
 
 impl Wanted {
@@ -25,13 +32,17 @@ impl Wanted {
     pub fn by(target: &[Item], behind_last: usize, rules: &Rules) -> Self {
         let mut wanted = Self {
             identities: HashMap::default(),
-            every_equal: rules.timestamp_tolerance_ms.is_some(),
+            tolerance: rules.timestamp_tolerance_ms,
             keys: HashMap::new(),
             timestamps: HashMap::new(),
             values: HashMap::new(),
         };
         for item in target {
-            *wanted.identities.entry(item.identity).or_default() += 1;
+            let none = Alike { left: 0, first: item.timestamp, last: item.timestamp };
+            let alike = wanted.identities.entry(item.identity).or_insert(none);
+            alike.left += 1;
+            alike.first = alike.first.min(item.timestamp);
+            alike.last = alike.last.max(item.timestamp);
         }
         for item in &target[behind_last..] {
             match item.key {
@@ -47,7 +58,7 @@ impl Wanted {
 
     /// Whether a source record may go with one.
     pub fn names(&self, item: &Item) -> bool {
-        self.identities.contains_key(&item.identity)
+        self.equal_one(item)
             || match item.key {
                 Some(key) => self.keys.contains_key(&key),
                 None => {
@@ -56,12 +67,29 @@ impl Wanted {
             }
     }
 
+    /// Whether a source record may be equal to one.
+    fn equal_one(&self, item: &Item) -> bool {
+        let near = |alike: &Alike| {
+            self.tolerance.is_none_or(|tolerance| {
+                let tolerance = i64::try_from(tolerance).unwrap_or(i64::MAX);
+                let span = alike.first.saturating_sub(tolerance)..=alike.last.saturating_add(tolerance);
+                span.contains(&item.timestamp)
+            })
+        };
+        self.identities.get(&item.identity).is_some_and(near)
+    }
+
     /// Takes a source record that lies behind the last match, after all that lie before it there. It counts for one place
     /// only, that which pairs are told by first: what goes with one by that is out for the others, and these need another.
     pub fn take(&mut self, item: &Item) {
-        if self.identities.contains_key(&item.identity) {
-            if !self.every_equal {
-                one_less(&mut self.identities, item.identity);
+        if self.equal_one(item) {
+            if self.tolerance.is_none()
+                && let Some(alike) = self.identities.get_mut(&item.identity)
+            {
+                alike.left -= 1;
+                if alike.left == 0 {
+                    self.identities.remove(&item.identity);
+                }
             }
             return;
         }
@@ -79,7 +107,7 @@ impl Wanted {
 }
 
 /// Takes one of so many; false where there is none.
-fn one_less<K: Eq + Hash, S: BuildHasher>(left: &mut HashMap<K, usize, S>, place: K) -> bool {
+fn one_less<K: Eq + Hash>(left: &mut HashMap<K, usize>, place: K) -> bool {
     let Some(count) = left.get_mut(&place) else { return false };
     *count -= 1;
     if *count == 0 {
@@ -121,6 +149,9 @@ mod tests {
         assert_eq!(taken(&equal[..2], 2, &exact, &equal), [0, 1]);
         let tolerant = Rules { timestamp_tolerance_ms: Some(5) };
         assert_eq!(taken(&equal[..2], 2, &tolerant, &equal), [0, 1, 2, 3, 4]);
+        // A heartbeat each second: only those that are within the tolerance of one.
+        let beats: Vec<Item> = (0..60).map(|second| item(1, 0, second * 1_000, 9)).collect();
+        assert_eq!(taken(&beats[20..22], 2, &tolerant, &beats), [20, 21]);
     }
 
     #[test]

@@ -76,13 +76,14 @@ impl Budget {
 
     /// Findings whose payloads, two records each at most, may be held together: an eighth of the limit, where records are
     /// as large as the `records` of `bytes` that were held for the last ones, which were `before` findings. Where none of
-    /// their records could be read, as many as before.
+    /// their records could be read, as many as before. The next records may be larger than the last: no more than twice
+    /// as many as before.
     pub fn explained_together(self, before: usize, records: u64, bytes: u64) -> usize {
         if records == 0 {
             return before;
         }
         let of_one_finding = 2 * bytes.div_ceil(records).max(1);
-        ((self.memory / 8 / of_one_finding) as usize).clamp(1, EXPLAINED_MOST)
+        ((self.memory / 8 / of_one_finding) as usize).clamp(1, EXPLAINED_MOST.min(2 * before.max(1)))
     }
 
     /// Which pair gives up where too much is left over: of those still read (`at_rest` is false) the one with most. Each
@@ -184,11 +185,12 @@ mod tests {
     #[test]
     fn so_many_findings_are_explained_together_that_records_like_the_last_ones_fit() {
         let budget = Budget { memory: 256 << 20 };
-        let together = |records, bytes| budget.explained_together(EXPLAINED_FIRST, records, bytes);
+        let together = |records, bytes| budget.explained_together(EXPLAINED_MOST, records, bytes);
+        assert_eq!(budget.explained_together(EXPLAINED_FIRST, 128, 128 << 10), 2 * EXPLAINED_FIRST);
         assert_eq!(together(128, 128 << 20), 16, "a mebibyte each");
         assert_eq!(together(128, 128 << 10), EXPLAINED_MOST, "a kibibyte each");
         assert_eq!(together(1, 1 << 30), 1, "even one is too much");
-        assert_eq!(together(0, 0), EXPLAINED_FIRST, "nothing is known of their size");
+        assert_eq!(together(0, 0), EXPLAINED_MOST, "nothing is known of their size");
         assert_eq!(Budget { memory: 0 }.explained_together(7, 3, 0), 1);
         for bytes in [1 << 14, 1 << 17, 3 << 20] {
             let held = 2 * bytes * together(10, 10 * bytes) as u64;

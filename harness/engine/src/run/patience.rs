@@ -59,7 +59,12 @@ impl Waits {
         Self { limit, progressed_at: None, progress: BTreeMap::new() }
     }
 
-    /// Whether to wait on. `waiting`: those that wait `now`, by their index among all pairs.
+    /// Whether the pair of this index has waited.
+    pub fn know(&self, at: usize) -> bool {
+        self.progress.contains_key(&at)
+    }
+
+    /// Whether to wait on. `waiting`: those that wait `now`, or have waited and are read, by their index among all pairs.
     pub fn last(&mut self, waiting: &[(usize, Progress)], now: Instant) -> bool {
         for &(at, progress) in waiting {
             let before = self.progress.insert(at, progress);

@@ -15,7 +15,8 @@ use crate::record::DecodeMode;
 const SAMPLE_OF_KIND: usize = 20;
 
 impl Run<'_> {
-    /// Explains every finding and writes it. Returns the first ones of each kind.
+    /// Explains every finding and writes it: of each pair and unit with few at first, as nothing is known of the size of
+    /// its records. Returns the first ones of each kind.
     pub(super) fn report_findings(
         &mut self,
         judged: &mut AllJudged,
@@ -51,6 +52,7 @@ impl Run<'_> {
             Ok(())
         };
         for at in 0..pairs.len() {
+            explainer.together = EXPLAINED_FIRST;
             let undecided = explainer.explain(&pairs, judgements, at, misplaced, &mut emit)?;
             remarks[at].extend(undecided);
             let decode = pairs[at].contract.decode;
@@ -70,6 +72,7 @@ impl Run<'_> {
             }
         }
         for (unit, judged) in units {
+            explainer.together = EXPLAINED_FIRST;
             unit::explain(&mut explainer, unit, judged, &mut emit)?;
             if unit.plan.contract.decode == DecodeMode::All {
                 let Explainer { readers, decoder, hasher, .. } = &mut explainer;

@@ -22,10 +22,28 @@ const ASK_AGAIN: Duration = Duration::from_millis(300);
 /// Source partitions whose transactions were waited for before the source was read on to explain the target's tail, and
 /// the offsets of those that were still open then: from the last stable offset to the high watermark.
 #[derive(Default)]
-pub(super) struct Awaited(BTreeMap<TopicPartition, Option<OffsetRange>>);
+pub(super) struct Awaited {
+    hidden: BTreeMap<TopicPartition, Option<OffsetRange>>,
+    /// Those whose bounds were not told: what was open there when the source was read on is not known.
+    untold: BTreeMap<TopicPartition, KafkaError>,
+}
+
+impl Awaited {
+    /// The end of a partition; one that is not told is not waited for any more.
+    fn end(&mut self, bounds: &EachBounds, partition: &TopicPartition) -> Option<i64> {
+        match bounds.get(partition)? {
+            Ok(bounds) => Some(bounds.end),
+            Err(error) => {
+                self.untold.insert(partition.clone(), error.clone());
+                None
+            }
+        }
+    }
+}
 
 /// Waits at most `range.settle` until every record that `partitions` of the source hold now can be read: the target may
-/// hold copies of uncommitted ones. What comes later does not matter. A partition whose bounds are not told is left out.
+/// hold copies of uncommitted ones. What comes later does not matter. A partition whose bounds are not told is not waited
+/// for.
 pub(super) fn await_transactions(
     shared: &Shared<'_>,
     mut partitions: Vec<TopicPartition>,
@@ -36,14 +54,14 @@ pub(super) fn await_transactions(
     }
     let begun = Instant::now();
     let ends = bounds_of_each(shared.source, &partitions, Isolation::ReadUncommitted)?;
-    partitions.retain(|partition| known_end(&ends, partition).is_some());
+    partitions.retain(|partition| awaited.end(&ends, partition).is_some());
     loop {
         let stable = bounds_of_each(shared.source, &partitions, Isolation::ReadCommitted)?;
         partitions.retain(|partition| {
-            let known = known_end(&stable, partition).zip(known_end(&ends, partition));
+            let known = awaited.end(&stable, partition).zip(known_end(&ends, partition));
             let Some((start, end)) = known else { return false };
             let hidden = (start < end).then_some(OffsetRange { start, end });
-            awaited.0.insert(partition.clone(), hidden);
+            awaited.hidden.insert(partition.clone(), hidden);
             hidden.is_some()
         });
         let over = begun.elapsed() >= shared.settle || shared.cancel.cancelled().is_some();
@@ -118,7 +136,12 @@ fn still_open(
 ) -> Result<Open, KafkaError> {
     let mut open = Open::new();
     if side == Side::Source {
-        for (partition, hidden) in &awaited.0 {
+        for (partition, error) in &awaited.untold {
+            if read_to.remove(partition).is_some() {
+                open.insert(partition.clone(), Err(error.clone()));
+            }
+        }
+        for (partition, hidden) in &awaited.hidden {
             let Some((read_to, hidden)) = read_to.remove(partition).zip(*hidden) else { continue };
             // What was committed between the last look and the reading was read.
             let left = OffsetRange { start: hidden.start.max(read_to), end: hidden.end };

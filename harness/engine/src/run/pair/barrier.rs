@@ -157,7 +157,13 @@ impl<'a, 'c> Barrier<'a, 'c> {
             return Ok(());
         }
         self.asked_at = Instant::now();
-        if grows && self.waits.last(&waiting, self.asked_at) {
+        // One that has waited may be reading what it has waited for.
+        let reading = |&(at, state): &(usize, &PairState)| {
+            self.waits.know(at) && !state.source_waits() && !state.at_rest() && !state.target_ended
+        };
+        let reading = states.iter().enumerate().filter(reading).map(|(at, state)| (at, state.progress()));
+        let all: Vec<(usize, Progress)> = waiting.iter().copied().chain(reading).collect();
+        if grows && self.waits.last(&all, self.asked_at) {
             return self.extend(Side::Target, states, PairState::source_waits).map(drop);
         }
         for (at, _) in waiting {

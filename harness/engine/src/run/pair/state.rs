@@ -128,8 +128,12 @@ impl PairState {
     }
 
     pub fn progress(&self) -> Progress {
-        let waiting = if self.aligner.waits_for_target() { self.aligner.held()[0] } else { 0 };
-        Progress { matched: self.aligner.matched(), waiting: waiting as u64 }
+        let matched = self.aligner.matched();
+        let [source, target] = self.aligner.held();
+        // Where nothing is equal, as with schema ids that are remapped, a target catches up by the records it has.
+        let waiting = if matched == 0 { source.saturating_sub(target) } else { source };
+        let waiting = if self.aligner.waits_for_target() { waiting } else { 0 };
+        Progress { matched, waiting: waiting as u64 }
     }
 
     /// The source is paused because the target has reached its end: it may grow.

@@ -167,11 +167,12 @@ impl<'a> Barrier<'a> {
     /// nothing more is read of it.
     fn relieve(&self, states: &mut [State]) {
         let held: usize = states.iter().map(State::in_memory).sum();
-        let largest = states.iter().enumerate().max_by_key(|(_, state)| state.in_memory()).map(|(at, _)| at);
+        // One that is on disk already and is read no more cannot be relieved.
+        let relieved = |state: &State| state.failed.is_none() && !(state.spilled && state.at_rest());
+        let largest = states.iter().enumerate().filter(|(_, state)| relieved(state));
+        let largest = largest.max_by_key(|(_, state)| state.in_memory()).map(|(at, _)| at);
         for (at, state) in states.iter_mut().enumerate() {
-            let too_much =
-                held > self.shared.budget.held_by_units() && largest == Some(at) && !state.at_rest();
-            let too_much = too_much && state.failed.is_none();
+            let too_much = held > self.shared.budget.held_by_units() && largest == Some(at);
             if too_much && !std::mem::replace(&mut state.spilled, true) {
                 state.failed = state.aligner.spill().err().map(|error| error.to_string());
             } else if too_much {

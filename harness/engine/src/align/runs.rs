@@ -118,3 +118,23 @@ impl Runs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_of_a_run_below_two_ends_is_what_lies_below_both() {
+        let runs = Runs::from_spans([(0, 5, 2), (10, 20, 5)]);
+        let below = |ends: [i64; 2]| {
+            let part = runs.as_slice()[1].below(ends)?;
+            Some((part.source_offset, part.target_offset, part.count, part.before))
+        };
+        assert_eq!(below([13, 100]), Some((10, 20, 3, 2)));
+        assert_eq!(below([100, 22]), Some((10, 20, 2, 2)));
+        assert_eq!(below([12, 24]), Some((10, 20, 2, 2)));
+        assert_eq!(below([15, 25]), Some((10, 20, 5, 2)));
+        assert_eq!(below([99, 99]), Some((10, 20, 5, 2)));
+        assert_eq!([below([10, 99]), below([99, 20]), below([3, 7])], [None; 3]);
+    }
+}

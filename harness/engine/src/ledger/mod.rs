@@ -386,6 +386,18 @@ mod tests {
     }
 
     #[test]
+    fn mismatched_records_that_only_moved_are_findings_of_that_kind() {
+        let mut ledger = Ledger { records: [7, 7], matched: 2, ..Ledger::default() };
+        (0..4).for_each(|_| ledger.find(FindingKind::MismatchedRecord));
+        ledger.find(FindingKind::ReorderedRecord);
+        ledger.mismatched_are_reordered(0);
+        ledger.mismatched_are_reordered(3);
+        assert_eq!(ledger.check("orders-0"), Ok(()));
+        let found = [(FindingKind::MismatchedRecord, 1), (FindingKind::ReorderedRecord, 4)];
+        assert_eq!(ledger.findings, found.into());
+    }
+
+    #[test]
     fn a_record_in_no_column_or_in_two_is_an_error() {
         let mut ledger = Ledger { records: [5, 6], matched: 3, pending: 1, ..Ledger::default() };
         ledger.find(FindingKind::MissingRecord);

@@ -253,8 +253,11 @@ mod tests {
         let read_to = [(open.clone(), 5), (done, 9), (away.clone(), 7)].into();
         let held = held_back(&read_to, &ends, &stable);
         let held: Vec<_> = held.into_iter().map(|(partition, range)| (partition, range.ok())).collect();
-        assert_eq!(held, [(open, Some(OffsetRange { start: 5, end: 9 }))]);
+        assert_eq!(held, [(open.clone(), Some(OffsetRange { start: 5, end: 9 }))]);
         assert_eq!(known_end(&ends, &away), None);
+        let mut awaited = Awaited::default();
+        assert_eq!([&open, &away].map(|partition| awaited.end(&ends, partition)), [Some(9), None]);
+        assert_eq!(awaited.untold.keys().collect::<Vec<_>>(), [&away], "what is open there is not known");
     }
 
     #[test]

@@ -84,3 +84,24 @@ fn a_source_that_waits_for_a_target_is_read_on_when_the_target_is_given_up() {
         assert_eq!(state.changes_pace(Side::Source, 2), Some(false));
     });
 }
+
+#[test]
+fn a_target_catches_up_by_what_is_equal_and_where_nothing_ever_was_by_what_it_has() {
+    with_state([50, 50], |mut state| {
+        arrive(&mut state, Side::Source, 0..20, None);
+        assert_eq!((state.progress().matched, state.progress().waiting), (0, 20));
+        arrive(&mut state, Side::Target, 100..105, None);
+        assert_eq!(state.progress().waiting, 15, "as with schema ids that are remapped");
+        arrive(&mut state, Side::Target, 105..130, None);
+        assert_eq!(state.progress().waiting, 0);
+    });
+    with_state([50, 50], |mut state| {
+        arrive(&mut state, Side::Source, 0..40, None);
+        arrive(&mut state, Side::Target, 0..10, None);
+        let before = state.progress();
+        assert_eq!((before.matched, before.waiting), (10, 30));
+        arrive(&mut state, Side::Target, 100..105, None);
+        let after = state.progress();
+        assert_eq!((after.matched, after.waiting), (10, 30), "what lies behind a hole is no progress");
+    });
+}

@@ -41,6 +41,7 @@ fn judged(logs: &Compacted, timestamps_kept: bool, random: &mut Random<'_>) -> V
         read_to: ends,
         complete: [true, true],
         holes: Default::default(),
+        timestamps_within: timestamps_kept.then_some(0),
     };
     let cleaning = Cleaning {
         delete_retention_ms: [logs.source.delete_retention_ms, logs.target.delete_retention_ms],

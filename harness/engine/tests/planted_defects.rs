@@ -167,6 +167,7 @@ fn judged(source: &TopicFixture, target: &TopicFixture) -> (Vec<Row>, Vec<Ledger
             read_to: ends,
             complete: [true, true],
             holes: Default::default(),
+            timestamps_within: Some(0),
         };
         classify(reading, pair.aligned())
     };

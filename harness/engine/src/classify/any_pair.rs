@@ -62,6 +62,7 @@ pub fn reading(lists: &[Vec<Item>; 2], source_end: i64, complete: [bool; 2]) -> 
         read_to: [end(0), end(1)],
         complete,
         holes: Default::default(),
+        timestamps_within: Some(0),
     }
 }
 
@@ -83,6 +84,7 @@ pub fn any_pair(random: &mut Random) -> ([Vec<Item>; 2], PairReading) {
             reading.holes[side].push(OffsetRange { start, end: start + 1 });
         }
     }
+    reading.timestamps_within = [None, Some(0), Some(3)][random.below(3) as usize];
     (lists, reading)
 }
 

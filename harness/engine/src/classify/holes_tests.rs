@@ -24,6 +24,7 @@ fn reading(side: Side, hole: OffsetRange) -> PairReading {
         read_to: [30, 130],
         complete: [true, true],
         holes: Default::default(),
+        timestamps_within: Some(0),
     };
     reading.holes[side as usize].push(hole);
     reading

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::align::{Alignment, Item, Outcome, Runs};
-use crate::record::{FindingKind, OffsetRange};
+use crate::record::{FindingKind, OffsetRange, Side};
 
 use super::holes::HiddenGaps;
 
@@ -24,6 +24,8 @@ pub struct PairReading {
     pub complete: [bool; 2],
     /// Offsets below `read_to`, or right behind it, that hold records nobody could read: source, target.
     pub holes: [Vec<OffsetRange>; 2],
+    /// By how much the timestamps of a record and its copy may differ, in milliseconds; `None` where nothing is promised.
+    pub timestamps_within: Option<u64>,
 }
 
 impl PairReading {
@@ -108,7 +110,8 @@ pub fn tail_standing(reading: &PairReading, runs: &Runs) -> Standing {
 }
 
 /// Says of each outcome of one pair what it counts as.
-pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
+pub fn classify(reading: PairReading, mut alignment: Alignment) -> Classified {
+    take_apart(&reading, &mut alignment);
     let runs = &alignment.runs;
     let total = runs.matched();
     let live = reading.live();
@@ -166,6 +169,40 @@ pub fn classify(reading: PairReading, alignment: Alignment) -> Classified {
 
     let cut = [reading.source_end.min(reading.read_to[0]), target_cut];
     Classified { reading, alignment, standings, cut }
+}
+
+/// Takes apart a source record from behind the barrier and a target record that stands in its place, but is no copy of it
+/// by its timestamp: the one is not there yet, the other may be a stranger. Only where a stranger would be told. Keeps the
+/// order of the outcomes.
+fn take_apart(reading: &PairReading, alignment: &mut Alignment) {
+    let (Some(known), Some(within)) = (reading.known_to(), reading.timestamps_within) else { return };
+    let Alignment { runs, outcomes, .. } = alignment;
+    let mut alone = Vec::new();
+    for outcome in outcomes.iter_mut() {
+        let Outcome::Mismatched { source, target } = *outcome else { continue };
+        let behind = source.offset >= reading.source_end && target.offset < known;
+        if behind && source.timestamp.abs_diff(target.timestamp) > within {
+            alone.push(Outcome::Extraneous { target });
+            *outcome = Outcome::Missing { source };
+        }
+    }
+    if alone.is_empty() {
+        return;
+    }
+    outcomes.append(&mut alone);
+    // In each gap between matched records, the target's own stand at the end.
+    outcomes.sort_by_cached_key(|outcome| match outcome {
+        Outcome::Missing { source }
+        | Outcome::Reordered { source, .. }
+        | Outcome::Mismatched { source, .. } => {
+            (runs.matched_below_source(source.offset), Side::Source, source.offset)
+        }
+        Outcome::Extraneous { target } | Outcome::Duplicate { target, .. } => {
+            (runs.matched_below_target(target.offset), Side::Target, target.offset)
+        }
+        // A pair's are only counted, never listed.
+        Outcome::Unsolved { side, record } => (u64::MAX, *side, record.offset),
+    });
 }
 
 /// The last target offset that holds what a source record of the scope became: its copy, a record that differs from it

@@ -1,12 +1,15 @@
 //! What each outcome of a pair counts as, from the matched pairs around it, over random pairs.
 
+use std::num::NonZeroU64;
+
 use super::any_pair::{Random, any_pair, items, reading, with_all_kept};
 use super::*;
 use crate::align::{Item, Outcome, Tuning};
-use crate::record::{FindingKind, OffsetRange};
+use crate::record::{FindingKind, OffsetRange, Side};
 
 fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
-    let PairReading { source_end, target_end, read_to, complete, holes, .. } = &pair.reading;
+    let PairReading { source_end, target_end, read_to, complete, holes, timestamps_within, .. } =
+        &pair.reading;
     let runs = &pair.alignment.runs;
     let pairs: Vec<(i64, i64)> = (0..runs.matched()).filter_map(|n| runs.pair(n)).collect();
     let matched = [0, 1].map(|side| pairs.iter().map(|p| [p.0, p.1][side]).collect::<Vec<i64>>());
@@ -27,7 +30,11 @@ fn by_definition(pair: &Classified, outcome: &Outcome) -> Standing {
         }
         Outcome::Missing { .. } if complete[1] => Standing::Pending,
         Outcome::Missing { .. } => Standing::Unverifiable,
-        Outcome::Reordered { source, .. } | Outcome::Mismatched { source, .. } if beyond(source.offset) => {
+        Outcome::Reordered { source, .. } if beyond(source.offset) => Standing::Beyond,
+        Outcome::Mismatched { source, target } if beyond(source.offset) => {
+            let apart = source.timestamp.abs_diff(target.timestamp);
+            let known = read_beyond && target.offset < *target_end;
+            assert!(!known || timestamps_within.is_none_or(|within| apart <= within), "{pair:?}");
             Standing::Beyond
         }
         Outcome::Reordered { .. } => Standing::Finding(FindingKind::ReorderedRecord),
@@ -75,6 +82,39 @@ fn what_an_outcome_counts_as_follows_from_the_pairs_around_it() {
 }
 
 #[test]
+fn what_is_taken_apart_was_paired_behind_the_barrier_and_stands_in_order() {
+    let mut random = Random(53);
+    let mut strangers = 0;
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let together = PairReading { timestamps_within: None, ..reading.clone() };
+        let [together, apart] =
+            [together, reading].map(|reading| with_all_kept(&lists, reading, Tuning::default()));
+        let runs = &apart.alignment.runs;
+        let place = |outcome: &Outcome| match (outcome, outcome.source(), outcome.target()) {
+            (Outcome::Duplicate { .. } | Outcome::Extraneous { .. }, _, Some(target)) => {
+                (runs.matched_below_target(target.offset), Side::Target, target.offset)
+            }
+            (_, Some(source), _) => (runs.matched_below_source(source.offset), Side::Source, source.offset),
+            _ => unreachable!("only counted"),
+        };
+        let places: Vec<_> = apart.alignment.outcomes.iter().map(place).collect();
+        assert!(places.is_sorted(), "{lists:?} {apart:?}");
+        // What was Mismatched and no longer is; all else is as it was.
+        let gone = |outcome: &&Outcome| !apart.alignment.outcomes.contains(outcome);
+        for outcome in together.alignment.outcomes.iter().filter(gone) {
+            let Outcome::Mismatched { source, target } = *outcome else { panic!("{outcome:?} {apart:?}") };
+            assert!(source.offset >= apart.reading.source_end, "{lists:?} {apart:?}");
+            for one in [Outcome::Missing { source }, Outcome::Extraneous { target }] {
+                assert!(apart.alignment.outcomes.contains(&one), "{lists:?} {apart:?}");
+            }
+            strangers += 1;
+        }
+    }
+    assert!(strangers > 0);
+}
+
+#[test]
 fn the_scope_of_the_target_ends_behind_what_was_there_and_what_became_of_the_scope_of_the_source() {
     let mut random = Random(52);
     for _ in 0..10_000 {
@@ -108,61 +148,106 @@ fn the_scope_of_the_target_ends_behind_what_was_there_and_what_became_of_the_sco
 
 /// One record each, in this order, with the source's end at 10 and the target's at 12 when reading began; the next source
 /// records came since. Strangers have numbers from 1,000 on.
-fn live(target: impl IntoIterator<Item = u64>) -> ([Vec<Item>; 2], PairReading) {
+fn live(target: &[u64]) -> ([Vec<Item>; 2], PairReading) {
     let source: Vec<u64> = (0..14).collect();
     let keyless = |letters: &[u64]| {
         let item = |item: Item| Item { key: None, timestamp: item.value.cast_signed(), ..item };
         items(letters, 1).into_iter().map(item).collect::<Vec<Item>>()
     };
-    let lists = [keyless(&source), keyless(&target.into_iter().collect::<Vec<u64>>())];
+    let lists = [keyless(&source), keyless(target)];
     let reading = PairReading { target_end: 12, ..reading(&lists, 10, [true, true]) };
     (lists, reading)
 }
 
+/// The same with one key for all records.
+fn live_of_one_key(target: &[u64]) -> ([Vec<Item>; 2], PairReading) {
+    let (mut lists, reading) = live(target);
+    lists.iter_mut().flatten().for_each(|item| item.key = NonZeroU64::new(7));
+    (lists, reading)
+}
+
+/// Copies of the scope, then these.
+fn after_the_scope(target: &[u64]) -> Vec<u64> {
+    (0..10).chain(target.iter().copied()).collect()
+}
+
+/// The standings of the outcomes that have a target record, by its offset.
 fn judged(lists: &[Vec<Item>; 2], reading: PairReading) -> (Vec<(i64, Standing)>, [i64; 2]) {
     let pair = with_all_kept(lists, reading, Tuning::default());
     let target = |outcome: &Outcome| outcome.target().map(|target| target.offset);
     let outcomes = pair.alignment.outcomes.iter().zip(&pair.standings);
-    let on_target = outcomes.filter_map(|(outcome, standing)| Some((target(outcome)?, *standing)));
-    (on_target.collect(), pair.cut)
+    let mut on_target: Vec<(i64, Standing)> =
+        outcomes.filter_map(|(outcome, standing)| Some((target(outcome)?, *standing))).collect();
+    on_target.sort_by_key(|(offset, _)| *offset);
+    (on_target, pair.cut)
 }
 
 #[test]
 fn a_stranger_that_stood_behind_the_last_copy_when_reading_began_is_found_although_the_source_goes_on() {
     let found = Standing::Finding(FindingKind::ExtraneousRecord);
-    let (lists, reading) = live((0..10).chain([1_000, 1_001, 1_002]));
+    let (lists, reading) = live(&after_the_scope(&[1_000, 1_001, 1_002]));
     let expected = vec![(10, found), (11, found), (12, Standing::Beyond)];
     assert_eq!(judged(&lists, reading), (expected, [10, 12]));
     // Nothing of the scope is there at all.
-    let (lists, reading) = live(1_000..1_013);
+    let (lists, reading) = live(&(1_000..1_013).collect::<Vec<u64>>());
     let expected: Vec<_> = (0..13).map(|at| (at, if at < 12 { found } else { Standing::Beyond })).collect();
     assert_eq!(judged(&lists, reading), (expected, [10, 12]));
     // No more than was read.
-    let (lists, reading) = live((0..10).chain([1_000]));
+    let (lists, reading) = live(&after_the_scope(&[1_000]));
     assert_eq!(judged(&lists, reading), (vec![(10, found)], [10, 11]));
 }
 
 #[test]
+fn a_stranger_with_the_key_of_a_later_record_is_found_where_its_timestamp_is_another() {
+    let found = Standing::Finding(FindingKind::ExtraneousRecord);
+    let (lists, reading) = live_of_one_key(&after_the_scope(&[1_000, 1_001, 1_002]));
+    let expected = vec![(10, found), (11, found), (12, Standing::Beyond)];
+    assert_eq!(judged(&lists, reading.clone()), (expected, [10, 12]));
+    let (only, only_reading) = live_of_one_key(&after_the_scope(&[1_000]));
+    assert_eq!(judged(&only, only_reading), (vec![(10, found)], [10, 11]));
+    // Each is 990 ms newer than the record in whose place it stands.
+    let within = |within| judged(&lists, PairReading { timestamps_within: within, ..reading.clone() }).0;
+    let beyond: Vec<_> = (10..13).map(|at| (at, Standing::Beyond)).collect();
+    assert_eq!(within(Some(989)), [(10, found), (11, found), (12, Standing::Beyond)]);
+    assert_eq!(within(Some(990)), beyond);
+    assert_eq!(within(None), beyond);
+    // In the place of records of the scope they are altered copies.
+    let altered = Standing::Finding(FindingKind::MismatchedRecord);
+    let (lists, reading) = live_of_one_key(&(1_000..1_013).collect::<Vec<u64>>());
+    let standing = |at: i64| match at {
+        ..10 => altered,
+        10 | 11 => found,
+        _ => Standing::Beyond,
+    };
+    let expected: Vec<_> = (0..13).map(|at| (at, standing(at))).collect();
+    assert_eq!(judged(&lists, reading), (expected, [10, 12]));
+}
+
+#[test]
 fn copies_of_later_records_that_stood_there_when_reading_began_do_not_count() {
-    // Those of 10 and 11, the one a second time; of an altered one; and of two that changed places.
-    let (lists, reading) = live((0..10).chain([10, 10]));
-    assert_eq!(judged(&lists, reading), (vec![(11, Standing::Beyond)], [10, 12]));
-    let (mut lists, reading) = live((0..10).chain([1_000, 11]));
-    lists[1][10].timestamp = 10;
-    assert_eq!(judged(&lists, reading), (vec![(10, Standing::Beyond)], [10, 12]));
-    let (lists, reading) = live((0..10).chain([11, 10]));
-    let moved = judged(&lists, reading).0;
-    assert!(matches!(moved[..], [(_, Standing::Beyond)]), "{moved:?}");
+    for live in [live, live_of_one_key] {
+        // Those of 10 and 11, the one a second time; of an altered one; and of two that changed places.
+        let (lists, reading) = live(&after_the_scope(&[10, 10]));
+        assert_eq!(judged(&lists, reading), (vec![(11, Standing::Beyond)], [10, 12]));
+        let (mut lists, reading) = live(&after_the_scope(&[1_000, 11]));
+        lists[1][10].timestamp = 10;
+        assert_eq!(judged(&lists, reading), (vec![(10, Standing::Beyond)], [10, 12]));
+        let (lists, reading) = live(&after_the_scope(&[11, 10]));
+        let moved = judged(&lists, reading).0;
+        assert!(matches!(moved[..], [(_, Standing::Beyond)]), "{moved:?}");
+    }
 }
 
 #[test]
 fn what_may_be_a_copy_of_something_unread_behind_the_barrier_is_no_stranger() {
-    let (lists, reading) = live((0..10).chain([1_000, 1_001]));
-    let beyond = (vec![(10, Standing::Beyond), (11, Standing::Beyond)], [10, 10]);
-    let unread = PairReading { complete: [false, true], ..reading.clone() };
-    assert_eq!(judged(&lists, unread), beyond);
-    // An open transaction at the end of what could be read.
-    let mut open = reading;
-    open.holes[0].push(OffsetRange { start: 14, end: 17 });
-    assert_eq!(judged(&lists, open), beyond);
+    for live in [live, live_of_one_key] {
+        let (lists, reading) = live(&after_the_scope(&[1_000, 1_001]));
+        let beyond = (vec![(10, Standing::Beyond), (11, Standing::Beyond)], [10, 10]);
+        let unread = PairReading { complete: [false, true], ..reading.clone() };
+        assert_eq!(judged(&lists, unread), beyond);
+        // An open transaction at the end of what could be read.
+        let mut open = reading;
+        open.holes[0].push(OffsetRange { start: 14, end: 17 });
+        assert_eq!(judged(&lists, open), beyond);
+    }
 }

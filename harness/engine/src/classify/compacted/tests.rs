@@ -63,6 +63,7 @@ impl Case {
             read_to: self.ends,
             complete: [true, true],
             holes: Default::default(),
+            timestamps_within: Some(0),
         };
         (classify(reading, alignment), log)
     }

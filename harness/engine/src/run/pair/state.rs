@@ -1,7 +1,7 @@
 //! How far one pair was read, and its alignment. Asks nothing of the clusters.
 
 use super::super::checkpoint::PairSoFar;
-use super::super::item::rules;
+use super::super::item::{rules, timestamps_within};
 use super::super::patience::Progress;
 use super::super::shared::Shared;
 use super::super::spill::SpilledItems;
@@ -192,6 +192,7 @@ impl PairState {
             read_to: self.next,
             complete: Side::BOTH.map(|side| self.reached(side)),
             holes: [0, 1].map(|side: usize| self.holes[side].iter().map(|hole| hole.range).collect()),
+            timestamps_within: timestamps_within(&pair.contract),
         };
         let ended = self.ended.each_ref().map(Option::as_ref);
         PairRead {

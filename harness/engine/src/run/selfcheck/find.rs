@@ -69,6 +69,7 @@ fn in_order(logs: impl Iterator<Item = InMemory>, contract: &Contract) -> Option
             read_to: ends,
             complete: [true, true],
             holes: Default::default(),
+            timestamps_within: timestamps_within(contract),
         };
         let mut pair = classify(reading, aligner.finish(0, &mut log).ok()?);
         if contract.log == LogKind::Compacted {

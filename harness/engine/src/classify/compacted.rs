@@ -8,7 +8,8 @@
 //!    that it was never written there. Each hole stands for one record; the records in excess of the holes are findings.
 //!    A hole alone proves nothing: markers and aborted records leave holes too.
 //! 2. **Successor.** One of
-//!    - *superseded*: the lacking side holds a later record of the key, after the gap;
+//!    - *superseded*: the lacking side holds a later record of the key, after the gap; after the last match, the source one
+//!      from behind the barrier;
 //!    - *expired*: the last record of the key on the holding side is a tombstone, older at the barrier than the lacking
 //!      side's `delete.retention.ms`, and the lacking side holds no value of the key. Without a timestamp or that setting it
 //!      cannot be told: `compacted_or_dropped`. So too where the target's timestamps are its own.
@@ -526,9 +527,14 @@ impl Seen {
             || Side::BOTH.into_iter().all(|side| self.deleted(side, key))
     }
 
-    /// Whether a side holds a record of the key after a gap.
+    /// Whether a side holds a record of the key after a gap. After the last match, that is one that was written after the
+    /// gap was read, or, on the source, after the barrier: where the target lags, its copy is not there yet.
     fn behind(&self, pair: &Classified, gaps: &Gaps, side: Side, (key, gap): (NonZeroU64, u64)) -> bool {
-        let end = gaps.pair(pair, side, gap).unwrap_or(pair.reading.read_to[side as usize]);
+        let read_to = pair.reading.read_to[side as usize];
+        let end = gaps.pair(pair, side, gap).unwrap_or(match side {
+            Side::Source => read_to.min(pair.reading.source_end),
+            Side::Target => read_to,
+        });
         self.last[side as usize].get(&key).is_some_and(|last| last.offset >= end)
     }
 

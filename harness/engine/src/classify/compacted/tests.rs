@@ -11,6 +11,8 @@ const DAY: i64 = 86_400_000;
 struct Case {
     logs: [&'static str; 2],
     ends: [i64; 2],
+    /// The source's end at the barrier.
+    barrier: i64,
     start: [i64; 2],
     cleaning: Cleaning,
 }
@@ -18,7 +20,7 @@ struct Case {
 fn case(source: &'static str, target: &'static str, ends: [i64; 2]) -> Case {
     let cleaning =
         Cleaning { delete_retention_ms: [Some(DAY), Some(DAY)], barrier_ms: 10 * DAY, timestamps_kept: true };
-    Case { logs: [source, target], ends, start: [0, 0], cleaning }
+    Case { logs: [source, target], ends, barrier: ends[0], start: [0, 0], cleaning }
 }
 
 fn item(word: &str) -> Item {
@@ -58,7 +60,7 @@ impl Case {
         let reading = PairReading {
             name: "accounts-0".into(),
             start: self.start,
-            source_end: self.ends[0],
+            source_end: self.barrier,
             target_end: self.ends[1],
             read_to: self.ends,
             complete: [true, true],
@@ -102,6 +104,19 @@ fn a_last_value_is_missing_whatever_is_free() {
         [EXTRANEOUS],
         "a value the source does not have"
     );
+}
+
+#[test]
+fn a_record_from_behind_the_barrier_that_the_target_lacks_stands_for_the_older_value_of_its_key() {
+    // The original of a=2 was cleaned after it was copied, and a=9 is not copied yet.
+    let lagging = Case { barrier: 5, ..case("0:m=1 5:a=9", "0:m=1 1:a=2", [6, 2]) };
+    assert_eq!(lagging.judge(), [Standing::Beyond, Standing::Compacted]);
+    // The source never had it.
+    let stranger = Case { barrier: 1, ..case("0:m=1 1:a=9", "0:m=1 1:a=2", [2, 2]) };
+    assert_eq!(stranger.judge(), [Standing::Beyond, EXTRANEOUS]);
+    // Two that are left, of which only one stands in the place of a=9.
+    let two = Case { barrier: 5, ..case("0:m=1 5:a=9", "0:m=1 1:a=2 2:a=3", [6, 3]) };
+    assert_eq!(two.judge(), [Standing::Beyond, Standing::Compacted, Standing::Compacted]);
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl KeyedAligner {
     }
 
     fn is_late(&self, lane: Lane, item: &Item) -> bool {
-        lane.side == Side::Source && self.barrier.get(lane.index).is_some_and(|&end| item.offset >= end)
+        lane.side == Side::Source && solve::is_late(&self.barrier, lane.index, item)
     }
 
     fn open(&mut self, group: u64) -> Result<(), StoreError> {
@@ -338,8 +338,9 @@ impl KeyedAligner {
         if self.grouping == Grouping::Multiset || group.0.is_none() {
             return Err(KeyedError::Alike { max: self.tuning.solved_max });
         }
+        let barrier = solve::dividing(&self.barrier, self.scope[0].len());
         let group = LongGroup::new(&mut *self.aside.store, bucket, self.grouping, group);
-        group.solve(&self.rules, &self.tuning, &self.barrier, left_over, sink)
+        group.solve(&self.rules, &self.tuning, barrier, left_over, sink)
     }
 
     /// `group`: by side, lane and offset; not empty.
@@ -349,10 +350,11 @@ impl KeyedAligner {
             sides[lane.side as usize].push(lane.index, *item);
         }
         let [source, target] = &sides;
+        let barrier = solve::dividing(&self.barrier, self.scope[0].len());
         let ordered = self.grouping.orders(&group[0].1);
         let solution = match ordered {
-            true => solve::ordered([source, target], &self.rules, &self.tuning, &self.barrier),
-            false => solve::multiset([source, target], &self.rules, &self.barrier),
+            true => solve::ordered([source, target], &self.rules, &self.tuning, barrier),
+            false => solve::multiset([source, target], &self.rules, barrier),
         };
         for &(s, t) in &solution.matched {
             sink.matched(LanePair {

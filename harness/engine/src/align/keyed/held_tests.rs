@@ -338,12 +338,24 @@ fn originals_are_looked_for_no_further_than_the_last_one_that_is_wanted() {
 /// Outcomes and pairs, where what lies before offset 1 of the first source lane and 2 of the second is judged, with all put
 /// aside or not. `lanes`: two of the source and one of the target; letters are records of one key.
 fn judged_in_part(grouping: Grouping, aside: bool, lanes: [&str; 3]) -> (KeyedAlignment, Vec<LanePair>) {
-    let mut unit = Unit::new(grouping, [2, 1], KeyedTuning::default());
-    unit.aligner = unit.aligner.with_barrier(vec![1, 2]);
+    judged_before(grouping, KeyedTuning::default(), aside, 1, lanes)
+}
+
+/// The same, where what lies before offset `barrier` of the first source lane is judged.
+fn judged_before(
+    grouping: Grouping,
+    tuning: KeyedTuning,
+    aside: bool,
+    barrier: usize,
+    lanes: [&str; 3],
+) -> (KeyedAlignment, Vec<LanePair>) {
+    let mut unit = Unit::new(grouping, [2, 1], tuning);
+    let ends = [barrier as i64, 2];
+    unit.aligner = unit.aligner.with_barrier(ends.to_vec());
     if aside {
         unit.aligner.spill().expect("memory holds it");
     }
-    let (judged, behind) = lanes[0].split_at(1);
+    let (judged, behind) = lanes[0].split_at(barrier);
     let [source, target] = Side::BOTH;
     // What lies behind the barrier is read when all else was.
     let parts = [(source, 0, judged), (source, 1, lanes[1]), (target, 0, lanes[2]), (source, 0, behind)];
@@ -352,7 +364,7 @@ fn judged_in_part(grouping: Grouping, aside: bool, lanes: [&str; 3]) -> (KeyedAl
             unit.push(side, lane, 1, letter.into());
         }
     }
-    unit.aligner.list([1, 2].map(|end| OffsetRange { start: 0, end }).to_vec(), usize::MAX);
+    unit.aligner.list(ends.map(|end| OffsetRange { start: 0, end }).to_vec(), usize::MAX);
     let (alignment, mut pairs) = unit.finish();
     pairs.sort_unstable();
     (alignment, pairs)
@@ -410,6 +422,25 @@ fn what_lies_behind_the_barrier_is_still_out_of_order_before_what_lies_before_it
         matches!(outcomes[..], [Outcome::Reordered { source, .. }] if source.offset == 1),
         "{outcomes:?}"
     );
+}
+
+#[test]
+fn whether_a_record_comes_last_does_not_depend_on_what_was_matched_before() {
+    // Where nothing is put aside, the second lane has nothing left when the group is solved.
+    let pair = |source, target| LanePair { source, target: (0, target) };
+    let read_again = KeyedTuning { solved_max: 0, ..KeyedTuning::default() };
+    for tuning in [KeyedTuning::default(), read_again] {
+        for aside in [false, true] {
+            let (alignment, pairs) = judged_before(BY_KEY, tuning, aside, 1, ["abd", "c", "cbda"]);
+            assert_eq!(pairs, [pair((0, 0), 3), pair((1, 0), 0)], "{aside}, {}", tuning.solved_max);
+            let reordered = |entry: &LaneOutcome| match &entry.outcome {
+                Outcome::Reordered { source, target, .. } => (source.offset, target.offset),
+                other => panic!("{other:?}"),
+            };
+            let found: Vec<(i64, i64)> = alignment.outcomes.iter().map(reordered).collect();
+            assert_eq!(found, [(1, 1), (2, 2)], "{aside}, {}", tuning.solved_max);
+        }
+    }
 }
 
 /// Two source lanes and a target lane, of one key, whose order is broken as far as the first choice tells.

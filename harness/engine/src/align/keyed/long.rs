@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::left_over::LeftOver;
-use super::solve::{Placed, not_in_order};
+use super::solve::{Placed, is_late, not_in_order};
 use super::{Grouping, KeyedError, KeyedTuning, Lane, LanePair, OpenStore, PairSink, StoreError, Whole};
 use crate::align::{Counted, Item, Log, LogError, PairAligner, Rules, Runs};
 use crate::record::{OffsetRange, Side};
@@ -48,9 +48,8 @@ impl<'a> LongGroup<'a> {
         sink: &mut dyn PairSink,
     ) -> Result<(), KeyedError> {
         let lanes = self.lanes(barrier)?;
-        let several = lanes.records[0].len() > 1;
-        let mut known = Known { barrier: if several { barrier } else { &[] }, ..Known::default() };
-        let turns = [false, true].into_iter().filter(|&late| !late || (several && lanes.late));
+        let mut known = Known { barrier, ..Known::default() };
+        let turns = [false, true].into_iter().filter(|&late| !late || lanes.late);
         for late in turns {
             for &source in lanes.records[0].keys() {
                 for &target in lanes.records[1].keys() {
@@ -131,11 +130,6 @@ impl<'a> LongGroup<'a> {
         });
         left_over.check()
     }
-}
-
-/// Whether a source record lies behind the barrier of its lane.
-fn is_late(barrier: &[i64], lane: usize, item: &Item) -> bool {
-    barrier.get(lane).is_some_and(|&end| item.offset >= end)
 }
 
 /// The lanes of a group.

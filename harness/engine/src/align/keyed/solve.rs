@@ -74,12 +74,21 @@ pub(super) struct Solution {
     pub left_over: [Vec<usize>; 2],
 }
 
-/// By source index: whether a record takes only what all others leave, for it lies behind the barrier of its lane. Of one
-/// lane alone that follows from the order. `barrier`: by lane; empty where there is none.
+/// Whether a source record lies behind the barrier of its lane. `barrier`: by lane; empty where there is none.
+pub(super) fn is_late(barrier: &[i64], lane: usize, item: &Item) -> bool {
+    barrier.get(lane).is_some_and(|&end| item.offset >= end)
+}
+
+/// The barrier of a unit with so many source lanes, as far as records behind it take only what all others leave. Of one
+/// lane that follows from the order. The lanes of the unit count, not those that have records of a group left: which ones
+/// have depends on what was matched before.
+pub(super) fn dividing(barrier: &[i64], source_lanes: usize) -> &[i64] {
+    if source_lanes > 1 { barrier } else { &[] }
+}
+
+/// By source index: whether a record takes only what all others leave.
 fn late(source: &Placed, barrier: &[i64]) -> Vec<bool> {
-    let several = source.lanes.first() != source.lanes.last();
-    let behind = |(lane, item): (usize, Item)| barrier.get(lane).is_some_and(|&end| item.offset >= end);
-    source.iter().map(|record| several && behind(record)).collect()
+    source.iter().map(|(lane, item)| is_late(barrier, lane, &item)).collect()
 }
 
 /// Index pairs: each source record in turn, late ones last, with the first target record that is equal and free.

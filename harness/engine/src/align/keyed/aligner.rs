@@ -249,7 +249,7 @@ impl KeyedAligner {
         self.solve_open(&mut left_over, sink)?;
         let passed = left_over.passed();
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
-        let orders = exchange::orders(&outcomes, &self.rules, &self.scope, &mut log)?;
+        let orders = exchange::orders(&outcomes, &self.rules, &self.scope, &self.barrier, &mut log)?;
         let mut undecided = Vec::new();
         outcomes.retain(|entry| {
             let Some((key, pair)) = exchange::out_of_order(entry) else { return true };

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
-use super::solve::Placed;
+use super::solve::{Placed, is_late};
 use super::{LaneLog, LaneOutcome, LanePair};
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
@@ -67,12 +67,13 @@ impl Records {
 }
 
 /// The keys among `outcomes` of which records were found out of order, although another choice among equal ones puts all in
-/// order, or may do so; the others are out of order. `scope`: by side and lane. Where each side is one lane there is no
-/// choice.
+/// order, or may do so; the others are out of order. `scope`: by side and lane; `barrier`: by source lane, what lies
+/// behind it need not be on the target yet. Where each side is one lane there is no choice.
 pub(super) fn orders(
     outcomes: &[LaneOutcome],
     rules: &Rules,
     scope: &[Vec<Option<OffsetRange>>; 2],
+    barrier: &[i64],
     log: &mut dyn LaneLog,
 ) -> Result<HashMap<NonZeroU64, KeyOrder>, LogError> {
     let several = [0, 1].map(|side: usize| scope[side].len() > 1);
@@ -99,7 +100,7 @@ pub(super) fn orders(
     keys.retain(|_, records| Side::BOTH.iter().any(|&side| records.leave_a_choice(side)));
     let known = |records: &Records| match records.too_many {
         true => Some(KeyOrder::Undecided),
-        false => order(&records.sides, rules),
+        false => order(&records.sides, rules, barrier),
     };
     Ok(keys.iter().filter_map(|(key, records)| Some((*key, known(records)?))).collect())
 }
@@ -157,8 +158,8 @@ fn in_several_lanes(side: &Placed) -> bool {
 
 /// Whether all that both sides hold can be taken from the fronts of their lanes, two equal records at a time; `None` where
 /// it cannot, and where one side has fewer of some records than the other.
-fn order(sides: &[Placed; 2], rules: &Rules) -> Option<KeyOrder> {
-    let [source, target] = &in_common(sides)?;
+fn order(sides: &[Placed; 2], rules: &Rules, barrier: &[i64]) -> Option<KeyOrder> {
+    let Common { lanes: [source, target], one_of_several } = &in_common(sides, barrier)?;
     let mut seen: HashSet<Vec<u32>> = HashSet::new();
     let mut to_look_at = vec![vec![0_u32; source.len() + target.len()]];
     while let Some(taken) = to_look_at.pop() {
@@ -187,23 +188,70 @@ fn order(sides: &[Placed; 2], rules: &Rules) -> Option<KeyOrder> {
             return Some(KeyOrder::Undecided);
         }
     }
-    None
+    // The late records that were left out may be the wrong ones.
+    one_of_several.then_some(KeyOrder::Undecided)
 }
 
-/// By side and lane, the records that both sides have; `None` where one has more of some than the other.
-fn in_common(sides: &[Placed; 2]) -> Option<[Vec<Vec<Item>>; 2]> {
+/// What both sides of a key have.
+struct Common {
+    /// By side and lane.
+    lanes: [Vec<Vec<Item>>; 2],
+    /// Whether late records were left out although equal late ones of another lane could have been.
+    one_of_several: bool,
+}
+
+/// The late ones among equal source records.
+#[derive(Default)]
+struct Late {
+    records: u32,
+    /// The lane of the first one, and whether there are others in another lane.
+    lane: Option<usize>,
+    several: bool,
+}
+
+/// The records that both sides have; `None` where one has more of some than the other. Of the source, what the target
+/// does not have yet is left out: the last ones of those behind the barrier.
+fn in_common(sides: &[Placed; 2], barrier: &[i64]) -> Option<Common> {
     let mut counts: HashMap<u128, [u32; 2]> = HashMap::new();
     for (side, placed) in sides.iter().enumerate() {
         placed.items.iter().for_each(|item| counts.entry(item.identity).or_default()[side] += 1);
     }
-    if counts.values().any(|&[source, target]| source != target && source.min(target) > 0) {
-        return None;
+    let mut late: HashMap<u128, Late> = HashMap::new();
+    for (lane, item) in sides[0].iter().filter(|(lane, item)| is_late(barrier, *lane, item)) {
+        let late = late.entry(item.identity).or_default();
+        late.records += 1;
+        late.several |= *late.lane.get_or_insert(lane) != lane;
     }
-    let common = |item: &&Item| counts[&item.identity].iter().all(|&count| count > 0);
-    Some([0, 1].map(|side: usize| {
+    // By identity: how many are yet to be left out.
+    let mut surplus: HashMap<u128, u32> = HashMap::new();
+    let mut one_of_several = false;
+    for (&identity, &[source, target]) in &counts {
+        if source == target || source.min(target) == 0 {
+            continue;
+        }
+        let more = source.checked_sub(target)?;
+        let late = late.get(&identity).filter(|late| late.records >= more)?;
+        one_of_several |= late.several && late.records > more;
+        surplus.insert(identity, more);
+    }
+    let mut left_out = [vec![false; sides[0].len()], vec![false; sides[1].len()]];
+    for at in (0..sides[0].len()).rev() {
+        let (lane, item) = (sides[0].lanes[at], &sides[0].items[at]);
+        if is_late(barrier, lane, item)
+            && let Some(more) = surplus.get_mut(&item.identity)
+            && *more > 0
+        {
+            *more -= 1;
+            left_out[0][at] = true;
+        }
+    }
+    let lanes = [0, 1].map(|side: usize| -> Vec<Vec<Item>> {
+        let Placed { items, .. } = &sides[side];
+        let common = |at: &usize| !left_out[side][*at] && !counts[&items[*at].identity].contains(&0);
         let lanes = sides[side].by_lane().into_iter();
-        lanes.map(|(_, range)| sides[side].items[range].iter().filter(common).copied().collect()).collect()
-    }))
+        lanes.map(|(_, range)| range.filter(common).map(|at| items[at]).collect()).collect()
+    });
+    Some(Common { lanes, one_of_several })
 }
 
 #[cfg(test)]
@@ -224,6 +272,10 @@ mod tests {
     }
 
     fn order_of(source: &str, target: &str) -> Option<KeyOrder> {
+        order_before(source, target, &[])
+    }
+
+    fn order_before(source: &str, target: &str, barrier: &[i64]) -> Option<KeyOrder> {
         let mut log = InMemoryLanes([side(source), side(target)]);
         let scope = [0, 1].map(|side: usize| {
             let lanes = log.0[side].iter();
@@ -235,7 +287,7 @@ mod tests {
             target_lane: Some(0),
             outcome: Outcome::Reordered { source, target, key_order_broken: true },
         };
-        let orders = orders(&[reordered], &Rules::default(), &scope, &mut log).expect("in memory");
+        let orders = orders(&[reordered], &Rules::default(), &scope, barrier, &mut log).expect("in memory");
         orders.into_values().next()
     }
 
@@ -265,6 +317,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_behind_the_barrier_need_not_be_on_the_target_yet() {
+        let [kept, undecided] = [Some(KeyOrder::Kept), Some(KeyOrder::Undecided)];
+        for (source, target, barrier, expected) in [
+            ("xyx xz", "xzxy", [2, 2], kept),
+            ("xyxx xzx", "xzxy", [2, 2], kept),
+            ("xyx xz", "xzxy", [3, 2], None),
+            // Or it is there already, with what came after it.
+            ("xyxa xz", "xzxyxa", [2, 2], kept),
+            ("xyxax xz", "xzxyxa", [2, 2], kept),
+            // It does not replace what is lost, and no order explains what has none.
+            ("xyx xz", "zxy", [2, 2], None),
+            ("xyx xz", "yxxz", [2, 2], None),
+            // One of two is not there, of either lane; or that of the first lane, which is not tried.
+            ("xyx xzx", "xzxyx", [2, 2], kept),
+            ("xyxa xzxb", "xzxyxba", [2, 2], kept),
+            ("xyxa xzxb", "xzxyaxb", [2, 2], undecided),
+        ] {
+            assert_eq!(order_before(source, target, &barrier), expected, "{source} -> {target}, {barrier:?}");
+        }
+    }
+
+    #[test]
     fn what_is_gone_when_it_is_looked_for_stays_as_it_was_found() {
         let mut log = InMemoryLanes([side("xy xz"), side("xzxy")]);
         let scope = [2, 1].map(|lanes| vec![Some(OffsetRange { start: 0, end: 9 }); lanes]);
@@ -279,7 +353,7 @@ mod tests {
         };
         let outcomes = [reordered(0), reordered(5)];
         let mut keys = |outcomes: &[LaneOutcome]| {
-            orders(outcomes, &Rules::default(), &scope, &mut log).expect("in memory").len()
+            orders(outcomes, &Rules::default(), &scope, &[], &mut log).expect("in memory").len()
         };
         assert_eq!([keys(&outcomes[..1]), keys(&outcomes)], [1, 0]);
     }

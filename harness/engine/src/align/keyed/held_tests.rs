@@ -456,6 +456,54 @@ fn what_lies_behind_the_barrier_hides_no_choice_among_equal_records() {
     }
 }
 
+#[test]
+fn what_lies_behind_the_barrier_takes_no_altered_copy_from_another_lane() {
+    let [source, target] = Side::BOTH;
+    for (grouping, key) in [(BY_KEY, 0), (BY_KEY, 1), (Grouping::Multiset, 0), (Grouping::Multiset, 1)] {
+        for aside in [false, true] {
+            let item = |value: u64, offset: i64, timestamp: i64| Item {
+                identity: u128::from(value),
+                offset,
+                timestamp,
+                key: NonZeroU64::new(key),
+                value,
+            };
+            let late = item(1, 0, 100);
+            let [own, altered] = [item(2, 0, 100), item(3, 0, 100)];
+            let copied = item(4, 1, 4);
+            let mut log = InMemoryLanes([vec![vec![late], vec![own, copied]], vec![vec![altered, copied]]]);
+            let store = Box::new(InMemoryStore::new(3));
+            let tuning = KeyedTuning::default();
+            let mut aligner =
+                KeyedAligner::new(Rules::default(), grouping, tuning, [2, 1], store).with_barrier(vec![0, 2]);
+            if aside {
+                aligner.spill().expect("memory holds it");
+            }
+            let mut pairs = Pairs::default();
+            for (side, lane) in [(source, 1), (target, 0), (source, 0)] {
+                let items = &log.0[side as usize][lane];
+                aligner.push(side, lane, items, &mut pairs).expect("memory holds it");
+            }
+            aligner.list([0, 2].map(|end| OffsetRange { start: 0, end }).to_vec(), usize::MAX);
+            let alignment = aligner.finish(&[0, 0], &mut log, &mut pairs).expect("lists can be read");
+            let expected = [
+                LaneOutcome {
+                    source_lane: Some(0),
+                    target_lane: None,
+                    outcome: Outcome::Missing { source: late },
+                },
+                LaneOutcome {
+                    source_lane: Some(1),
+                    target_lane: Some(0),
+                    outcome: Outcome::Mismatched { source: own, target: altered },
+                },
+            ];
+            assert_eq!(alignment.outcomes, expected, "{grouping:?}, {key}, {aside}");
+            assert_eq!(pairs.0, [LanePair { source: (1, 1), target: (0, 1) }]);
+        }
+    }
+}
+
 /// Two source lanes and a target lane, of one key, whose order is broken as far as the first choice tells.
 fn out_of_order(lanes: [&str; 3]) -> Unit {
     let mut unit = Unit::new(BY_KEY, [2, 1], KeyedTuning::default());

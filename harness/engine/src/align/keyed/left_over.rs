@@ -187,6 +187,8 @@ impl LeftOver {
         };
         let Self { mut outcomes, target_only, contested, multiset, .. } = self;
         let mut originals = originals.into_iter();
+        let is_late = |(lane, item): (usize, Item)| item.offset >= scopes[lane].barrier;
+        let late = |source: &Placed| -> Vec<bool> { source.iter().map(is_late).collect() };
         let mut settle = |sides: [&Placed; 2], mismatched: &dyn Fn(&[bool]) -> IndexPairs| {
             let originals: Vec<Option<(usize, Item)>> = originals.by_ref().take(sides[1].len()).collect();
             let duplicate: Vec<bool> = originals.iter().map(Option::is_some).collect();
@@ -195,10 +197,11 @@ impl LeftOver {
         settle([&Placed::default(), &target_only], &|_| Vec::new());
         let [source, target] = &multiset;
         settle([source, target], &|duplicate| {
-            mismatched_in_no_order(&source.items, &target.items, duplicate)
+            mismatched_in_no_order([&source.items, &target.items], duplicate, &late(source))
         });
         for group in &contested {
-            settle([&group.sides[0], &group.sides[1]], &|duplicate| group.mismatched(duplicate));
+            let [source, target] = &group.sides;
+            settle([source, target], &|duplicate| group.mismatched(duplicate, &late(source)));
         }
         Ok(outcomes)
     }
@@ -325,13 +328,15 @@ impl Contested {
         Self { sides: own, lanes, before }
     }
 
-    /// Index pairs at the same place: each source record in turn with the first free target record.
-    fn mismatched(&self, duplicate: &[bool]) -> Vec<(usize, usize)> {
+    /// Index pairs at the same place: each source record in turn, `late` ones last, with the first free target record.
+    fn mismatched(&self, duplicate: &[bool], late: &[bool]) -> IndexPairs {
         let [source, target] = &self.sides;
         let mut used = duplicate.to_vec();
         let mut pairs = Vec::new();
-        let target_lanes = target.by_lane();
-        for (n, (_, source_indices)) in source.by_lane().into_iter().enumerate() {
+        let [source_lanes, target_lanes] = [source.by_lane(), target.by_lane()];
+        let lanes = source_lanes.iter().enumerate();
+        let in_turn = turns(late).flat_map(|turn| lanes.clone().map(move |lane| (turn, lane)));
+        for (turn, (n, (_, source_indices))) in in_turn {
             // By target lane and place, ascending indices.
             let mut waiting: HashMap<(usize, u32), VecDeque<usize>> = HashMap::new();
             for (m, (_, target_indices)) in target_lanes.iter().enumerate() {
@@ -340,7 +345,7 @@ impl Contested {
                     waiting.entry((m, place)).or_default().push_back(t);
                 }
             }
-            for s in source_indices {
+            for s in source_indices.clone().filter(|&s| late[s] == turn) {
                 let first = (0..target_lanes.len()).find_map(|m| {
                     let place = self.before[0][s * self.lanes[1].len() + m];
                     waiting.get_mut(&(m, place)).and_then(VecDeque::pop_front)
@@ -355,8 +360,15 @@ impl Contested {
     }
 }
 
-/// Index pairs where order does not count: same key; without a key, same timestamp, then same value.
-fn mismatched_in_no_order(source: &[Item], target: &[Item], duplicate: &[bool]) -> Vec<(usize, usize)> {
+/// Those that are not late, then those that are, if any: what is judged finds its altered copy as if nothing else had been
+/// read.
+fn turns(late: &[bool]) -> impl Iterator<Item = bool> {
+    [false, true].into_iter().filter(move |turn| late.contains(turn))
+}
+
+/// Index pairs where order does not count: same key; without a key, same timestamp, then same value. Source records that
+/// are `late` have their turn when all others had it.
+fn mismatched_in_no_order([source, target]: [&[Item]; 2], duplicate: &[bool], late: &[bool]) -> IndexPairs {
     #[derive(PartialEq, Eq, Hash)]
     enum Alike {
         Key(NonZeroU64),
@@ -369,7 +381,8 @@ fn mismatched_in_no_order(source: &[Item], target: &[Item], duplicate: &[bool]) 
     let by_value: fn(&Item) -> Option<Alike> = |item| item.key.is_none().then_some(Alike::Value(item.value));
     let mut used = [vec![false; source.len()], duplicate.to_vec()];
     let mut pairs = Vec::new();
-    for alike in [by_key, by_timestamp, by_value] {
+    let ways = [by_key, by_timestamp, by_value];
+    for (turn, alike) in turns(late).flat_map(|turn| ways.map(|alike| (turn, alike))) {
         let mut waiting: HashMap<Alike, VecDeque<usize>> = HashMap::new();
         for (t, item) in target.iter().enumerate().filter(|&(t, _)| !used[1][t]) {
             if let Some(alike) = alike(item) {
@@ -377,7 +390,7 @@ fn mismatched_in_no_order(source: &[Item], target: &[Item], duplicate: &[bool]) 
             }
         }
         for (s, item) in source.iter().enumerate() {
-            let Some(alike) = alike(item).filter(|_| !used[0][s]) else { continue };
+            let Some(alike) = alike(item).filter(|_| late[s] == turn && !used[0][s]) else { continue };
             if let Some(t) = waiting.get_mut(&alike).and_then(VecDeque::pop_front) {
                 (used[0][s], used[1][t]) = (true, true);
                 pairs.push((s, t));

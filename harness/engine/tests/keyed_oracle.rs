@@ -1,5 +1,6 @@
 //! Keyed alignment against the oracle of `cutproof-fixtures`: the whole list of outcomes and all pairs, for any arrival,
-//! tuning and number of buckets, listed or not. `CUTPROOF_SEEDS` sets the number of seeds (default 100,000).
+//! tuning and number of buckets, listed or not. What is read behind a barrier, which the oracle does not know, against
+//! itself. `CUTPROOF_SEEDS` sets the number of seeds (default 100,000).
 
 #[path = "judged/choices.rs"]
 mod choices;
@@ -12,9 +13,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use choices::Random;
-use cutproof::align::keyed::{Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning, LanePair};
+use cutproof::align::keyed::{
+    Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning, LaneOutcome, LanePair, Passed,
+};
 use cutproof::align::{Item, Outcome, Rules};
-use cutproof::record::Side;
+use cutproof::record::{OffsetRange, Side};
 use cutproof_fixtures::oracle::{OracleFinding, OracleOutcome, OracleRecord, Order};
 use lanes::{Judged, Pairs, Shape, judge, judge_any};
 
@@ -102,6 +105,119 @@ fn equal_records_of_several_lanes_that_came_in_order_are_no_finding() {
         assert_eq!(found.findings, [], "seed {seed} {shape:?}\nsource {source:?}\ntarget {target:?}");
         assert_eq!(found.matched.len(), source.concat().len(), "seed {seed}");
     }
+}
+
+/// Two source lanes whose records are all different, and what the target has of them: by chance some is not there yet,
+/// lost, altered, moved, copied again or of nothing. Equal records lie in one lane.
+fn different_records(random: &mut Random<'_>) -> InMemoryLanes {
+    let keys = 1 + random.below(2);
+    let mut source: Vec<Vec<Item>> = vec![Vec::new(); 2];
+    let mut copies: Vec<Item> = Vec::new();
+    for value in 0..random.below(20) {
+        let lane = random.upto(2);
+        let item = Item {
+            identity: u128::from(value),
+            offset: source[lane].len() as i64,
+            timestamp: value as i64,
+            key: NonZeroU64::new(1 + random.below(keys)),
+            value,
+        };
+        source[lane].push(item);
+        copies.push(item);
+    }
+    copies.truncate(copies.len().saturating_sub(random.upto(4)));
+    for _ in 0..random.below(5) {
+        let (at, to) = (random.upto(copies.len() + 1), random.upto(copies.len() + 1));
+        let Some(&item) = copies.get(at) else { continue };
+        match random.below(5) {
+            0 => drop(copies.remove(at)),
+            1 => copies[at].identity += 1_000,
+            2 => {
+                copies.remove(at);
+                copies.insert(to.min(copies.len()), item);
+            }
+            3 => copies.insert(to, item),
+            _ => copies.insert(to, Item { identity: item.identity + 100_000, ..item }),
+        }
+    }
+    let mut target: Vec<Vec<Item>> = vec![Vec::new(); 1 + random.upto(2)];
+    for item in copies {
+        let lane = (item.identity % target.len() as u128) as usize;
+        let offset = target[lane].len() as i64;
+        target[lane].push(Item { offset, ..item });
+    }
+    InMemoryLanes([source, target])
+}
+
+/// Outcomes, what has none, and pairs, where of each source lane so many records lie before the barrier, and the others are
+/// read when all those were. Arrival by choice.
+fn judged_in_part(
+    log: &InMemoryLanes,
+    before: [usize; 2],
+    (tuning, spilled): (KeyedTuning, bool),
+    random: &mut Random<'_>,
+) -> (Vec<LaneOutcome>, Passed, Vec<LanePair>) {
+    let ends = before.map(|records| records as i64);
+    let lanes = log.0.each_ref().map(Vec::len);
+    let store = Box::new(InMemoryStore::new(1 + random.upto(3)));
+    let mut aligner = KeyedAligner::new(Rules::default(), Grouping::KeyThenMultiset, tuning, lanes, store)
+        .with_barrier(ends.to_vec());
+    if spilled {
+        aligner.spill().expect("memory holds it");
+    }
+    let mut pairs = Pairs::default();
+    let [source, target] = &log.0;
+    let mut rest: Vec<(Side, usize, &[Item])> = Vec::new();
+    let mut behind: Vec<(Side, usize, &[Item])> = Vec::new();
+    for (lane, items) in source.iter().enumerate() {
+        let (judged, late) = items.split_at(before[lane]);
+        rest.push((Side::Source, lane, judged));
+        behind.push((Side::Source, lane, late));
+    }
+    rest.extend(target.iter().enumerate().map(|(lane, items)| (Side::Target, lane, &items[..])));
+    loop {
+        if rest.iter().all(|(side, _, items)| *side == Side::Target || items.is_empty()) {
+            rest.append(&mut behind);
+        }
+        rest.retain(|(.., items)| !items.is_empty());
+        if rest.is_empty() {
+            break;
+        }
+        let at = random.upto(rest.len());
+        let (side, lane, items) = rest[at];
+        let (now, later) = items.split_at((1 + random.upto(3)).min(items.len()));
+        aligner.push(side, lane, now, &mut pairs).expect("memory holds it");
+        rest[at].2 = later;
+    }
+    aligner.list(ends.map(|end| OffsetRange { start: 0, end }).to_vec(), usize::MAX);
+    let alignment = aligner.finish(&[0, 0], &mut log.clone(), &mut pairs).expect("lists can be read");
+    pairs.0.sort_unstable();
+    (alignment.outcomes, alignment.passed, pairs.0)
+}
+
+#[test]
+fn what_is_read_behind_the_barrier_comes_to_the_same_however_it_arrives_and_wherever_it_is_held() {
+    let tuning = KeyedTuning { cells: 64, ..KeyedTuning::default() };
+    let ways = [
+        (tuning, false),
+        (tuning, true),
+        (KeyedTuning { solved_max: 0, ..tuning }, true),
+        (KeyedTuning { solved_max: 3, ..tuning }, false),
+        (KeyedTuning { waiting_max: 1, ..tuning }, false),
+    ];
+    let mut findings = 0;
+    for seed in 0..seeds() / 20 {
+        let random = &mut Random::new(seed);
+        let log = different_records(random);
+        let before = [0, 1].map(|lane: usize| random.upto(log.0[0][lane].len() + 1));
+        let expected = judged_in_part(&log, before, ways[0], random);
+        findings += expected.0.len() as u64;
+        for (n, way) in ways.into_iter().enumerate() {
+            let found = judged_in_part(&log, before, way, random);
+            assert_eq!(found, expected, "seed {seed}, way {n}: {before:?} of {log:?}");
+        }
+    }
+    assert!(findings >= seeds() / 100, "{findings}");
 }
 
 /// Long sequences, so that stretches are followed side by side, and most of what differs lies far apart.

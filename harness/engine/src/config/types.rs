@@ -240,7 +240,7 @@ pub struct ContractRule {
 /// Bounds on what a run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of memory for records in flight.
+    /// Bytes of memory for records in flight or that differ, for buffers, and for the payloads of findings.
     pub memory_bytes: u64,
     /// Bytes of disk for what does not fit into memory.
     pub spill_bytes: u64,

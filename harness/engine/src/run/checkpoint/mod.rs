@@ -1,7 +1,7 @@
 //! The checkpoints of a run: when one is due, what it holds, and how a run goes on from one. Aligns and judges nothing.
 //!
-//! A checkpoint holds the plan and, of each pair, what alignment has *consumed*: everything else (what was read but is
-//! held back, look-aheads, lead-ins) is read again. What locating could not read is in it, for pairs are not located
+//! A checkpoint holds the plan and, of each pair, both ends when the run began to read and what alignment has
+//! *consumed*: everything else (what was read but is held back, look-aheads, lead-ins) is read again. What locating could not read is in it, for pairs are not located
 //! again. So a run that goes on is the run that never stopped. No payload is in it; its hashes are seeded by the run's
 //! id, so that only its owner may read the file. A pair without an entry begins at its start.
 

@@ -130,8 +130,8 @@ impl PairState {
     pub fn progress(&self) -> Progress {
         let matched = self.aligner.matched();
         let [source, target] = self.aligner.held();
-        // Where nothing is equal, as with schema ids that are remapped, a target catches up by the records it has.
-        let waiting = if matched == 0 { source.saturating_sub(target) } else { source };
+        // Where less is equal than waits, as with schema ids that are remapped, a target catches up by the records it has.
+        let waiting = if matched < source as u64 { source.saturating_sub(target) } else { source };
         let waiting = if self.aligner.waits_for_target() { waiting } else { 0 };
         Progress { matched, waiting: waiting as u64 }
     }

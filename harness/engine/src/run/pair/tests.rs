@@ -86,7 +86,7 @@ fn a_source_that_waits_for_a_target_is_read_on_when_the_target_is_given_up() {
 }
 
 #[test]
-fn a_target_catches_up_by_what_is_equal_and_where_nothing_ever_was_by_what_it_has() {
+fn a_target_catches_up_by_what_is_equal_and_where_hardly_anything_is_by_what_it_has() {
     with_state([50, 50], |mut state| {
         arrive(&mut state, Side::Source, 0..20, None);
         assert_eq!((state.progress().matched, state.progress().waiting), (0, 20));
@@ -97,11 +97,11 @@ fn a_target_catches_up_by_what_is_equal_and_where_nothing_ever_was_by_what_it_ha
     });
     with_state([50, 50], |mut state| {
         arrive(&mut state, Side::Source, 0..40, None);
-        arrive(&mut state, Side::Target, 0..10, None);
+        arrive(&mut state, Side::Target, 0..30, None);
         let before = state.progress();
-        assert_eq!((before.matched, before.waiting), (10, 30));
+        assert_eq!((before.matched, before.waiting), (30, 10));
         arrive(&mut state, Side::Target, 100..105, None);
         let after = state.progress();
-        assert_eq!((after.matched, after.waiting), (10, 30), "what lies behind a hole is no progress");
+        assert_eq!((after.matched, after.waiting), (30, 10), "what lies behind a hole is no progress");
     });
 }

@@ -65,6 +65,7 @@ struct State {
     connections: Vec<Weak<Connection>>,
     recorded: BTreeMap<Recorded, u64>,
     clients: BTreeMap<String, u64>,
+    bytes_to_clients: u64,
 }
 
 struct Connection {
@@ -114,11 +115,17 @@ impl FaultyNetwork {
         self.shared.lock().clients.clone()
     }
 
+    /// How many bytes of answers passed from brokers to clients.
+    pub fn bytes_to_clients(&self) -> u64 {
+        self.shared.lock().bytes_to_clients
+    }
+
     /// Forgets what was recorded.
     pub fn forget(&self) {
         let mut state = self.shared.lock();
         state.recorded.clear();
         state.clients.clear();
+        state.bytes_to_clients = 0;
     }
 
     /// Pulls the cable: nothing passes in either direction, connections stay open and bytes are held.
@@ -299,8 +306,9 @@ fn carry(
             continue;
         }
         // Recorded when it passes, not when it was tried.
-        if let Some(scanner) = &mut scanner {
-            shared.record(scanner.feed(&chunk[..length]));
+        match &mut scanner {
+            Some(scanner) => shared.record(scanner.feed(&chunk[..length])),
+            None => shared.lock().bytes_to_clients += length as u64,
         }
         if to.write_all(&chunk[..length]).is_err() {
             break;

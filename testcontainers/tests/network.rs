@@ -46,8 +46,12 @@ fn what_clients_ask_through_the_network_is_recorded_by_api_key() {
     assert_eq!((count(0), count(8), count(19)), (0, 0, 0), "a reader wrote: {recorded:?}");
     let clients = cluster.network().unwrap().recorded_clients();
     assert_eq!(clients.keys().collect::<Vec<_>>(), ["cutproof-testcontainers"]);
+    let bytes = cluster.network().unwrap().bytes_to_clients();
+    // A record takes ten bytes or more, and nothing else that was asked for takes many.
+    assert!((10_000..200_000).contains(&bytes), "{bytes} bytes of answers");
 
     cluster.network().unwrap().forget();
+    assert_eq!(cluster.network().unwrap().bytes_to_clients(), 0);
     produce(&proxied, "orders", records(10)).unwrap();
     let recorded = cluster.recorded().unwrap();
     assert!(

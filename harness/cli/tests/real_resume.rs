@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cutproof_reports::{Finding, OffsetRun, RunManifest, read_findings, read_manifest, read_offset_map};
-use cutproof_testcontainers::{PlainRecord, Recorded, Topic, create_topic, produce, produce_with, wait};
+use cutproof_testcontainers::{PlainRecord, Topic, create_topic, produce, produce_with, wait};
 use support::started::start;
 use support::*;
 
@@ -65,8 +65,8 @@ fn said(directory: &Path) -> Said {
     Said { manifest, findings, offset_map: read_offset_map(directory).expect("the offset map") }
 }
 
-fn checkpoint_bytes(directory: &Path) -> u64 {
-    std::fs::metadata(directory.join("checkpoint")).expect("a checkpoint").len()
+fn checkpoint(directory: &Path) -> Vec<u8> {
+    std::fs::read(directory.join("checkpoint")).expect("a checkpoint")
 }
 
 #[test]
@@ -103,9 +103,8 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
     copy(copies.each_ref().map(|copies| &copies[COPIED..]));
 
     network.forget();
-    let fetches = || network.recorded().get(&Recorded::new(1)).copied().unwrap_or(0);
     let ended = cutproof_run(whole, &config);
-    let fetches_of_all = fetches();
+    let bytes_of_all = network.bytes_to_clients();
     ended.expect_code(10);
     let mut found = ended.findings();
     found.sort();
@@ -119,16 +118,22 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
     cutproof_resume(waiting, &waited).expect_code(10);
     assert_eq!(said(&waited), expected, "killed while it waited");
 
-    // Killed while it compares, once a checkpoint has what was compared by then. The first comes after ten seconds, and
-    // the source takes longer.
-    network.bandwidth(35_000);
+    // Killed while it compares, once a checkpoint has a good part of it: one is written every ten seconds, and the
+    // source takes longer.
+    network.bandwidth(60_000);
     let mut run = start(comparing, &config);
     run.wait_for("compare");
     let compared = run.directory();
-    let before = checkpoint_bytes(&compared);
-    wait::until("a checkpoint of the comparison", PATIENCE, || match checkpoint_bytes(&compared) {
-        now if now > before => Ok(()),
-        now => Err(format!("it has {now} bytes")),
+    network.forget();
+    wait::until("a fourth of the source", PATIENCE, || match network.bytes_to_clients() {
+        bytes if bytes * 4 > bytes_of_all => Ok(()),
+        bytes => Err(format!("{bytes} of {bytes_of_all} bytes were read")),
+    })
+    .expect("a fourth");
+    let before = checkpoint(&compared);
+    wait::until("a checkpoint of the comparison", PATIENCE, || match checkpoint(&compared) {
+        now if now != before => Ok(()),
+        now => Err(format!("it has {} bytes, as before", now.len())),
     })
     .expect("a checkpoint");
     let said_by_then = run.kill();
@@ -139,5 +144,6 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
     cutproof_resume(comparing, &compared).expect_code(10);
     assert_eq!(said(&compared), expected, "killed while it compared");
     // What was compared before is not read again.
-    assert!(fetches() * 10 < fetches_of_all * 9, "{} of {fetches_of_all} fetches", fetches());
+    let bytes = network.bytes_to_clients();
+    assert!(bytes * 10 < bytes_of_all * 9, "{bytes} of {bytes_of_all} bytes");
 }

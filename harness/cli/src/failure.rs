@@ -5,7 +5,7 @@ use std::error::Error;
 /// Why a command ended without a result.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1 or 2 (DESIGN's table); never one of the codes that a verdict has.
+    /// 1 or 2 (the README's table); never one of the codes that a verdict has.
     pub exit_code: i32,
     /// What happened, where, and its causes; one line.
     message: String,

@@ -13,16 +13,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Set isolation.level=read_committed on the replicator's consumer (MirrorMaker 2's default is read_uncommitted) and copy again.",
     ),
     cause(
-        "filtered",
-        "The replicator drops such records by a filter or a transformation.",
-        "If that is wanted, allow it with a reason: contracts[].allow. Otherwise remove the filter and copy again.",
-    ),
-    cause(
-        "retention_drift",
-        "Retention has deleted the record on one side earlier than on the other.",
-        "Set the same retention on both sides, longer than the migration takes.",
-    ),
-    cause(
         "resent_block",
         "Several neighbouring records were copied twice, in the same order: the replicator started again from an older position.",
         "Look for a restart or a rebalance of the replicator at the time of the target records. Shorter commit intervals, or \

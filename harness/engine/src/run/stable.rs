@@ -19,27 +19,13 @@ use super::shared::Shared;
 /// How often the last stable offsets are asked for while open transactions may end.
 const ASK_AGAIN: Duration = Duration::from_millis(300);
 
-/// Source partitions whose transactions were waited for before the source was read on to explain the target's tail, and
-/// the offsets of those that were still open then: from the last stable offset to the high watermark.
-#[derive(Default)]
-pub(super) struct Awaited {
-    hidden: BTreeMap<TopicPartition, Option<OffsetRange>>,
-    /// Those whose bounds were not told: what was open there when the source was read on is not known.
-    untold: BTreeMap<TopicPartition, KafkaError>,
-}
+/// By partition: from the last stable offset to the high watermark where a transaction is open, or why that is not known.
+type Open = BTreeMap<TopicPartition, Result<OffsetRange, KafkaError>>;
 
-impl Awaited {
-    /// The end of a partition; one that is not told is not waited for any more.
-    fn end(&mut self, bounds: &EachBounds, partition: &TopicPartition) -> Option<i64> {
-        match bounds.get(partition)? {
-            Ok(bounds) => Some(bounds.end),
-            Err(error) => {
-                self.untold.insert(partition.clone(), error.clone());
-                None
-            }
-        }
-    }
-}
+/// Source partitions whose transactions were waited for before the source was read on to explain the target's tail, and
+/// what was open there then: an empty range where all had ended.
+#[derive(Default)]
+pub(super) struct Awaited(Open);
 
 /// Waits at most `range.settle` until every record that `partitions` of the source hold now can be read: the target may
 /// hold copies of uncommitted ones. What comes later does not matter. A partition whose bounds are not told is not waited
@@ -48,21 +34,20 @@ pub(super) fn await_transactions(
     shared: &Shared<'_>,
     mut partitions: Vec<TopicPartition>,
 ) -> Result<Awaited, KafkaError> {
-    let mut awaited = Awaited::default();
     if shared.isolation != Isolation::ReadCommitted || partitions.is_empty() {
-        return Ok(awaited);
+        return Ok(Awaited::default());
     }
     let begun = Instant::now();
     let ends = bounds_of_each(shared.source, &partitions, Isolation::ReadUncommitted)?;
-    partitions.retain(|partition| awaited.end(&ends, partition).is_some());
+    let mut awaited = Awaited(untold(&ends));
+    partitions.retain(|partition| known_end(&ends, partition).is_some());
     loop {
         let stable = bounds_of_each(shared.source, &partitions, Isolation::ReadCommitted)?;
+        awaited.0.extend(untold(&stable));
         partitions.retain(|partition| {
-            let known = awaited.end(&stable, partition).zip(known_end(&ends, partition));
-            let Some((start, end)) = known else { return false };
-            let hidden = (start < end).then_some(OffsetRange { start, end });
-            awaited.hidden.insert(partition.clone(), hidden);
-            hidden.is_some()
+            let Some(hidden) = hidden(&ends, &stable, partition) else { return false };
+            awaited.0.insert(partition.clone(), Ok(hidden));
+            hidden.start < hidden.end
         });
         let over = begun.elapsed() >= shared.settle || shared.cancel.cancelled().is_some();
         if partitions.is_empty() || over {
@@ -76,8 +61,16 @@ fn known_end(bounds: &EachBounds, partition: &TopicPartition) -> Option<i64> {
     bounds.get(partition)?.as_ref().ok().map(|bounds| bounds.end)
 }
 
-/// Where transactions are open, or why that is not known, by partition.
-type Open = BTreeMap<TopicPartition, Result<OffsetRange, KafkaError>>;
+/// The partitions whose bounds were not told: what is open there is not known.
+fn untold(bounds: &EachBounds) -> Open {
+    let errors = bounds.iter().filter_map(|(partition, bounds)| Some((partition, bounds.as_ref().err()?)));
+    errors.map(|(partition, error)| (partition.clone(), Err(error.clone()))).collect()
+}
+
+/// From the last stable offset of a partition to its high watermark, where both were told.
+fn hidden(ends: &EachBounds, stable: &EachBounds, partition: &TopicPartition) -> Option<OffsetRange> {
+    Some(OffsetRange { start: known_end(stable, partition)?, end: known_end(ends, partition)? })
+}
 
 /// Names the transactions that are still open at each pair's end, after waiting at most `settle` for them to end: a
 /// living producer has one open at nearly any time. What the target may hold of them is not judged. A side of which it is
@@ -136,18 +129,14 @@ fn still_open(
 ) -> Result<Open, KafkaError> {
     let mut open = Open::new();
     if side == Side::Source {
-        for (partition, error) in &awaited.untold {
-            if read_to.remove(partition).is_some() {
-                open.insert(partition.clone(), Err(error.clone()));
-            }
-        }
-        for (partition, hidden) in &awaited.hidden {
-            let Some((read_to, hidden)) = read_to.remove(partition).zip(*hidden) else { continue };
+        for (partition, hidden) in &awaited.0 {
+            let Some(read_to) = read_to.remove(partition) else { continue };
             // What was committed between the last look and the reading was read.
-            let left = OffsetRange { start: hidden.start.max(read_to), end: hidden.end };
-            if left.start < left.end {
-                open.insert(partition.clone(), Ok(left));
+            let left = hidden.clone().map(|range| OffsetRange { start: range.start.max(read_to), ..range });
+            if left.as_ref().is_ok_and(|left| left.start >= left.end) {
+                continue;
             }
+            open.insert(partition.clone(), left);
         }
     }
     open.extend(hanging(clusters[side as usize], read_to, settle)?);
@@ -174,11 +163,8 @@ fn hanging(
             partitions.into_iter().filter(|partition| known_end(&ends, partition).is_some()).collect();
         let stable = bounds_of_each(cluster, &known, Isolation::ReadCommitted)?;
         let mut open = held_back(&read_to, &ends, &stable);
-        for bounds in [ends, stable] {
-            for (partition, bounds) in bounds {
-                unknown.extend(bounds.err().map(|error| (partition, Err(error))));
-            }
-        }
+        unknown.extend(untold(&ends));
+        unknown.extend(untold(&stable));
         if open.is_empty() || begun.elapsed() >= settle {
             open.append(&mut unknown);
             return Ok(open);
@@ -191,7 +177,7 @@ fn hanging(
 /// Of the partitions whose bounds are known.
 fn held_back(read_to: &BTreeMap<TopicPartition, i64>, ends: &EachBounds, stable: &EachBounds) -> Open {
     let open = read_to.iter().filter_map(|(partition, &read_to)| {
-        let range = OffsetRange { start: known_end(stable, partition)?, end: known_end(ends, partition)? };
+        let range = hidden(ends, stable, partition)?;
         (range.start <= read_to && range.start < range.end).then(|| (partition.clone(), Ok(range)))
     });
     open.collect()
@@ -254,10 +240,8 @@ mod tests {
         let held = held_back(&read_to, &ends, &stable);
         let held: Vec<_> = held.into_iter().map(|(partition, range)| (partition, range.ok())).collect();
         assert_eq!(held, [(open.clone(), Some(OffsetRange { start: 5, end: 9 }))]);
-        assert_eq!(known_end(&ends, &away), None);
-        let mut awaited = Awaited::default();
-        assert_eq!([&open, &away].map(|partition| awaited.end(&ends, partition)), [Some(9), None]);
-        assert_eq!(awaited.untold.keys().collect::<Vec<_>>(), [&away], "what is open there is not known");
+        assert_eq!([&open, &away].map(|partition| known_end(&ends, partition)), [Some(9), None]);
+        assert_eq!(untold(&ends).keys().collect::<Vec<_>>(), [&away], "what is open there is not known");
     }
 
     #[test]

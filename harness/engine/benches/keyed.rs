@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use cutproof::align::keyed::{
-    Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LaneLog, LanePair, PairSink,
+    Extent, Grouping, InMemoryStore, KeyedAligner, KeyedTuning, LaneLog, LanePair, PairSink,
 };
 use cutproof::align::{Item, LogError, Rules};
 use cutproof::record::{OffsetRange, Side};
@@ -51,6 +51,7 @@ impl LaneLog for Unread {
         _: Side,
         _: usize,
         _: OffsetRange,
+        _: Extent,
         _: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
         Err(LogError("nothing differs, so nothing is read again".to_owned()))

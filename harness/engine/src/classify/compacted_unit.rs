@@ -27,7 +27,7 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
-use crate::align::keyed::{LaneLog, LaneOutcome};
+use crate::align::keyed::{Extent, LaneLog, LaneOutcome};
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::fingerprint::TOMBSTONE;
 use crate::record::{OffsetRange, Side};
@@ -187,7 +187,7 @@ impl Seen {
                     Side::Target => reading.targets[lane].read_to,
                 };
                 let last = &mut seen.last[side as usize];
-                log.read_left(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+                log.read(side, lane, OffsetRange { start, end: i64::MAX }, Extent::Left, &mut |item| {
                     records += 1;
                     end = end.max(item.offset + 1);
                     let Some(key) = item.key.filter(|key| keys.contains(key)) else { return true };
@@ -213,7 +213,7 @@ impl Seen {
             let lasts = &last[side.other() as usize];
             for (lane, &start) in rules.log_starts[side as usize].iter().enumerate() {
                 let like_last = &mut like_last[side as usize];
-                log.read_left(side, lane, OffsetRange { start, end: i64::MAX }, &mut |item| {
+                log.read(side, lane, OffsetRange { start, end: i64::MAX }, Extent::Left, &mut |item| {
                     let Some((key, lasts)) = item.key.and_then(|key| Some((key, lasts.get(&key)?))) else {
                         return true;
                     };

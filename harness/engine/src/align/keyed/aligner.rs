@@ -9,7 +9,7 @@ use super::parts::Part;
 use super::solve::{self, Placed};
 use super::table::{Arrival, Table};
 use super::{
-    Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LanePair, OpenStore, PairSink,
+    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LanePair, OpenStore, PairSink,
     StoreError, Whole,
 };
 use crate::align::{Item, LogError, Rules};
@@ -366,17 +366,10 @@ impl KeyedAligner {
     }
 }
 
+/// Counts what is visited.
 struct Counting<'a> {
     log: &'a mut dyn LaneLog,
     records: u64,
-}
-
-/// Counts what is visited.
-fn counting(records: &mut u64, visit: &mut dyn FnMut(&Item) -> bool) -> impl FnMut(&Item) -> bool {
-    move |item| {
-        *records += 1;
-        visit(item)
-    }
 }
 
 impl LaneLog for Counting<'_> {
@@ -385,18 +378,12 @@ impl LaneLog for Counting<'_> {
         side: Side,
         lane: usize,
         range: OffsetRange,
+        extent: Extent,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
-        self.log.read(side, lane, range, &mut counting(&mut self.records, visit))
-    }
-
-    fn read_left(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        self.log.read_left(side, lane, range, &mut counting(&mut self.records, visit))
+        self.log.read(side, lane, range, extent, &mut |item| {
+            self.records += 1;
+            visit(item)
+        })
     }
 }

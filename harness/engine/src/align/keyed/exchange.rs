@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
 use super::solve::{Placed, is_late};
-use super::{LaneLog, LaneOutcome, LanePair};
+use super::{Extent, LaneLog, LaneOutcome, LanePair};
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
 
@@ -135,7 +135,7 @@ fn collect(
     let mut kept: usize = keys.values().map(Records::kept).sum();
     for (lane, range) in scope.iter().enumerate() {
         let Some(range) = range.filter(|_| !keys.is_empty()) else { continue };
-        log.read(side, lane, range, &mut |item| {
+        log.read(side, lane, range, Extent::All, &mut |item| {
             let Some(records) = item.key.and_then(|key| keys.get_mut(&key)) else { return true };
             kept -= records.kept();
             records.add(side, lane, item);

@@ -16,22 +16,17 @@ impl LaneLog for Trimmed {
         side: Side,
         lane: usize,
         range: OffsetRange,
+        extent: Extent,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
-        match side == Side::Source && range.start < LEFT_FROM {
+        let start = match extent {
+            Extent::All => range.start,
+            Extent::Left => range.start.max(LEFT_FROM),
+        };
+        match side == Side::Source && start < LEFT_FROM {
             true => Err(LogError("deleted".to_owned())),
-            false => self.0.read(side, lane, range, visit),
+            false => self.0.read(side, lane, OffsetRange { start, end: range.end }, extent, visit),
         }
-    }
-
-    fn read_left(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        self.read(side, lane, OffsetRange { start: range.start.max(LEFT_FROM), end: range.end }, visit)
     }
 }
 

@@ -550,6 +550,7 @@ impl LaneLog for Unreadable {
         _: Side,
         _: usize,
         _: OffsetRange,
+        _: Extent,
         _: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
         Err(LogError("gone".into()))

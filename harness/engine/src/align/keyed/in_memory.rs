@@ -1,6 +1,6 @@
 //! All lanes of a unit in memory as a [`LaneLog`]: for small ones, and for tests.
 
-use super::LaneLog;
+use super::{Extent, LaneLog};
 use crate::align::{Item, LogError};
 use crate::record::{OffsetRange, Side};
 
@@ -14,6 +14,7 @@ impl LaneLog for InMemoryLanes {
         side: Side,
         lane: usize,
         range: OffsetRange,
+        _: Extent,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
         let items = &self.0[side as usize][lane];

@@ -1,7 +1,7 @@
 //! The records without a key of one lane on each side as a sequence of their own, where their order is promised:
 //! one [`PairAligner`] over the two lanes with all other records left out.
 
-use super::{KeyedError, KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
+use super::{Extent, KeyedError, KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
 use crate::align::{Counted, Item, Log, LogError, Outcome, PairAligner, Rules};
 use crate::record::{OffsetRange, Side};
 
@@ -95,7 +95,7 @@ impl Log for KeylessLog<'_> {
         if start >= range.end {
             return Ok(());
         }
-        self.log.read(side, 0, OffsetRange { start, end: range.end }, &mut |item| {
+        self.log.read(side, 0, OffsetRange { start, end: range.end }, Extent::All, &mut |item| {
             item.key.is_some() || visit(item)
         })
     }

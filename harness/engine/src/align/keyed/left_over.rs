@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU64;
 
 use super::solve::{Placed, Solution};
-use super::{KeyedError, LaneLog, LaneOutcome, Passed};
+use super::{Extent, KeyedError, LaneLog, LaneOutcome, Passed};
 use crate::align::watch::PassThrough;
 use crate::align::{Item, LogError, Outcome, Rules};
 use crate::record::{OffsetRange, Side};
@@ -272,7 +272,7 @@ fn find_originals(
         if range.start >= range.end {
             continue;
         }
-        log.read_left(Side::Source, lane, range, &mut |item| {
+        log.read(Side::Source, lane, range, Extent::Left, &mut |item| {
             if let Some(copies) = wanted.get_mut(&item.identity) {
                 copies.retain(|&t| {
                     let found = rules.matches(item, targets[t]);

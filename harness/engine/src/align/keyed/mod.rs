@@ -131,6 +131,15 @@ impl Default for KeyedTuning {
     }
 }
 
+/// How much of a range has to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    All,
+    /// The caller can do without records that were deleted since they were pushed: a log that knows them passes over them.
+    Left,
+}
+
 /// Reads a part of one lane again.
 pub trait LaneLog {
     /// Visits the items of lane `lane` of `side` with `range.start <= offset < range.end` in order, until `visit`
@@ -140,20 +149,9 @@ pub trait LaneLog {
         side: Side,
         lane: usize,
         range: OffsetRange,
+        extent: Extent,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError>;
-
-    /// The same, for what can do without records that were deleted since they were pushed: a log that knows them passes
-    /// over them.
-    fn read_left(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        self.read(side, lane, range, visit)
-    }
 }
 
 /// What became of a record, and in which lanes that is.

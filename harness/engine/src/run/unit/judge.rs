@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::align::keyed::{KeyedAlignment, LaneLog, LaneOutcome};
+use crate::align::keyed::{Extent, KeyedAlignment, LaneLog, LaneOutcome};
 use crate::align::{LogError, Outcome};
 use crate::classify::{
     Cleaning, SourceReading, Standing, Taken, TargetReading, UnitReading, UnitRules, classify_unit,
@@ -286,7 +286,7 @@ fn partners(
     for side in Side::BOTH {
         for lane in 0..plan.partitions(side).len() {
             let mut room = true;
-            log.read_left(side, lane, OffsetRange { start: 0, end: i64::MAX }, &mut |item| {
+            log.read(side, lane, OffsetRange { start: 0, end: i64::MAX }, Extent::Left, &mut |item| {
                 room = repeated.see(side, lane, item);
                 room
             })?;

@@ -3,7 +3,7 @@
 
 use std::slice::from_ref;
 
-use crate::align::keyed::LaneLog;
+use crate::align::keyed::{Extent, LaneLog};
 use crate::align::{Item, LogError};
 use crate::consume::ReadEnd;
 use crate::fingerprint::Fingerprinter;
@@ -106,34 +106,6 @@ impl<'r, 'a> UnitLog<'r, 'a> {
         Ok(())
     }
 
-    /// `passes_over`: whether what is no longer there is passed over.
-    fn read_what_is_left(
-        &mut self,
-        (side, lane): (Side, usize),
-        mut range: OffsetRange,
-        passes_over: bool,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        range.end = range.end.min(self.read_to[side as usize][lane]);
-        while range.start < range.end {
-            let left_from = self.left[side as usize][lane].offset;
-            if range.start < left_from {
-                if !passes_over {
-                    let why = format!("retention has deleted what lies before offset {left_from}");
-                    return Err(self.unreadable(side, lane, range, &why));
-                }
-                range.start = left_from;
-                continue;
-            }
-            match self.read_part(side, lane, range, visit)? {
-                ReadEnd::ReachedEnd => break,
-                ReadEnd::OutOfRange { asked, .. } if self.has_moved(side, lane, asked) => range.start = asked,
-                other => return Err(self.unreadable(side, lane, range, &format!("{other:?}"))),
-            }
-        }
-        Ok(())
-    }
-
     /// Fails where offsets have been left out that the first reading has read.
     fn read_part(
         &mut self,
@@ -189,19 +161,27 @@ impl LaneLog for UnitLog<'_, '_> {
         &mut self,
         side: Side,
         lane: usize,
-        range: OffsetRange,
+        mut range: OffsetRange,
+        extent: Extent,
         visit: &mut dyn FnMut(&Item) -> bool,
     ) -> Result<(), LogError> {
-        self.read_what_is_left((side, lane), range, false, visit)
-    }
-
-    fn read_left(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        self.read_what_is_left((side, lane), range, true, visit)
+        range.end = range.end.min(self.read_to[side as usize][lane]);
+        while range.start < range.end {
+            let left_from = self.left[side as usize][lane].offset;
+            if range.start < left_from {
+                if extent == Extent::All {
+                    let why = format!("retention has deleted what lies before offset {left_from}");
+                    return Err(self.unreadable(side, lane, range, &why));
+                }
+                range.start = left_from;
+                continue;
+            }
+            match self.read_part(side, lane, range, visit)? {
+                ReadEnd::ReachedEnd => break,
+                ReadEnd::OutOfRange { asked, .. } if self.has_moved(side, lane, asked) => range.start = asked,
+                other => return Err(self.unreadable(side, lane, range, &format!("{other:?}"))),
+            }
+        }
+        Ok(())
     }
 }

@@ -86,24 +86,16 @@ impl Budget {
         ((self.memory / 8 / of_one_finding) as usize).clamp(1, EXPLAINED_MOST.min(2 * before.max(1)))
     }
 
-    /// Which pair gives up where too much is left over: of those still read (`at_rest` is false) the one with most. Each
-    /// of `pairs` says what it has left over. What pairs at rest hold counts half: it cannot be relieved any more, and
-    /// must not make the others give up one after the other; all of it together stays below twice the limit.
+    /// Which pair gives up where too much is left over. Each of `pairs` says what it has left over, and whether it is at
+    /// rest.
     pub fn to_give_up(self, pairs: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
-        let (mut still_read, mut at_rest) = (0, 0);
-        let mut most: Option<(usize, usize)> = None;
-        for (at, (left_over, rests)) in pairs.enumerate() {
-            if rests {
-                at_rest += left_over;
-                continue;
-            }
-            still_read += left_over;
-            if left_over > most.map_or(0, |(_, most)| most) {
-                most = Some((at, left_over));
-            }
-        }
-        let (at, _) = most.filter(|_| still_read + at_rest / 2 > self.left_over_max())?;
-        Some(at)
+        largest_over(self.left_over_max(), pairs)
+    }
+
+    /// Which unit is relieved where units hold too much in memory. Each of `units` says what it holds, and whether it is
+    /// at rest.
+    pub fn to_relieve(self, units: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
+        largest_over(self.held_by_units(), units)
     }
 
     /// How alignment searches within the limit, with so many pairs at the same time.
@@ -148,6 +140,26 @@ pub(in crate::run) struct Buffers {
     pub count: usize,
     /// Bytes of each.
     pub bytes: usize,
+}
+
+/// Where `all` hold more than `max`: of those still read the one that holds most. Each says what it holds, and whether it
+/// is at rest. What those at rest hold counts half: it cannot be relieved any more, and must not make the others give up
+/// one after the other; all of it together stays below twice the limit.
+fn largest_over(max: usize, all: impl Iterator<Item = (usize, bool)>) -> Option<usize> {
+    let (mut still_read, mut at_rest) = (0, 0);
+    let mut most: Option<(usize, usize)> = None;
+    for (at, (held, rests)) in all.enumerate() {
+        if rests {
+            at_rest += held;
+            continue;
+        }
+        still_read += held;
+        if held > most.map_or(0, |(_, most)| most) {
+            most = Some((at, held));
+        }
+    }
+    let (at, _) = most.filter(|_| still_read + at_rest / 2 > max)?;
+    Some(at)
 }
 
 /// Items of one side of a pair for which there is always room.
@@ -235,6 +247,17 @@ mod tests {
         assert_eq!(given_up(&[(3, false), (max + 9_000, true), (0, false)]), None);
         assert_eq!(given_up(&[(max / 2, false), (max + 9_000, true), (0, false)]), Some(0));
         assert_eq!(given_up(&[(0, false), (3 * max, true), (0, false)]), None, "nothing is won by it");
+    }
+
+    #[test]
+    fn the_unit_that_holds_most_is_relieved_and_those_at_rest_count_half() {
+        let budget = Budget { memory: 256 << 20 };
+        let max = budget.held_by_units();
+        let relieved = |units: &[(usize, bool)]| budget.to_relieve(units.iter().copied());
+        assert_eq!(relieved(&[(3, false), (max - 3, false), (0, false)]), None);
+        assert_eq!(relieved(&[(3, false), (max - 2, false), (0, false)]), Some(1));
+        assert_eq!(relieved(&[(3, false), (max + 9_000, true)]), None);
+        assert_eq!(relieved(&[(max / 2, false), (max + 9_000, true)]), Some(0));
     }
 
     #[test]

@@ -164,16 +164,12 @@ impl<'a> Barrier<'a> {
     }
 
     /// Over the budget the unit that holds most, of those that are read, puts its records on disk. Where that cannot be, or
-    /// is not enough, nothing more is read of it. What units at rest hold counts half: it cannot be relieved any more, and
-    /// must not make the others give up one after the other.
+    /// is not enough, nothing more is read of it.
     fn relieve(&self, states: &mut [State]) {
-        let held = states.iter().map(|state| state.in_memory() / (1 + usize::from(state.at_rest())));
-        let held: usize = held.sum();
-        let read = states.iter().enumerate().filter(|(_, state)| !state.at_rest() && state.in_memory() > 0);
-        let largest = read.max_by_key(|(_, state)| state.in_memory()).map(|(at, _)| at);
+        let held = states.iter().map(|state| (state.in_memory(), state.at_rest()));
+        let largest = self.shared.budget.to_relieve(held);
         for (at, state) in states.iter_mut().enumerate() {
-            let too_much = held > self.shared.budget.held_by_units() && largest == Some(at);
-            let too_much = too_much && state.failed.is_none();
+            let too_much = largest == Some(at) && state.failed.is_none();
             if too_much && !std::mem::replace(&mut state.spilled, true) {
                 state.failed = state.aligner.spill().err().map(|error| error.to_string());
             } else if too_much {

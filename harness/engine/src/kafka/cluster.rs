@@ -1,6 +1,6 @@
 //! One cluster, asked for what it holds: topics, bounds, times, groups, commits, configurations. Reads no record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode as Code};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataPartition};
 
 use super::context::{Events, Fault, FaultKind, Shared};
 use super::error::{At, KafkaError};
@@ -303,6 +303,26 @@ impl Cluster {
                 .map(|number| TopicPartition::new(topic, number))
                 .collect()),
         }
+    }
+
+    /// All partitions that the leader of `partition` leads, itself among them; where none leads it, all without a leader.
+    /// None at all where the brokers do not list it, `None` where no broker answers `within` a time.
+    pub fn led_beside(
+        &self,
+        partition: &TopicPartition,
+        within: Duration,
+    ) -> Option<HashSet<TopicPartition>> {
+        // The first time a broker may be asked that is away, unnoticed so far.
+        let metadata = (0..2).find_map(|_| self.client.fetch_metadata(None, within / 2).ok())?;
+        let topics = metadata.topics();
+        let own = topics.iter().filter(|topic| topic.name() == partition.topic);
+        let own = own.flat_map(|topic| topic.partitions()).find(|own| own.id() == partition.partition);
+        let Some(leader) = own.map(MetadataPartition::leader) else { return Some(HashSet::new()) };
+        let led = topics.iter().flat_map(|topic| {
+            let led = topic.partitions().iter().filter(move |other| other.leader() == leader);
+            led.map(move |other| TopicPartition::new(topic.name(), other.id()))
+        });
+        Some(led.collect())
     }
 
     /// The ids of topics, in Base64 as Kafka's tools print them: another id under the same name means that the topic

@@ -1,6 +1,6 @@
 //! Against librdkafka's mock cluster: no ListGroups, no DescribeConfigs, no look-up by time, no transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -109,6 +109,27 @@ fn log_bounds_come_for_every_partition_asked_for_even_twice() {
         assert_eq!(bounds, expected);
     }
     assert!(cluster.log_bounds(&[], Isolation::ReadCommitted).expect("none").is_empty());
+}
+
+#[test]
+fn what_one_broker_leads_is_told_while_it_is_away_too_and_not_where_no_broker_answers() {
+    let mock = mock(&[("orders", 3), ("audit", 1)]);
+    for (topic, number, broker) in [("orders", 0, 1), ("orders", 1, 2), ("orders", 2, 2), ("audit", 0, 2)] {
+        mock.partition_leader(topic, number, Some(broker)).expect("a leader");
+    }
+    let cluster = connect(&mock);
+    let beside = |partition: &TopicPartition| cluster.led_beside(partition, LIMIT);
+    mock.broker_down(2).expect("down");
+    let led = HashSet::from([tp("orders", 1), tp("orders", 2), tp("audit", 0)]);
+    assert_eq!(beside(&tp("orders", 1)), Some(led));
+    assert_eq!(beside(&tp("orders", 0)), Some(HashSet::from([tp("orders", 0)])));
+    assert_eq!(beside(&tp("orders", 7)), Some(HashSet::new()));
+    mock.partition_leader("orders", 2, None).expect("no leader");
+    assert_eq!(beside(&tp("orders", 2)), Some(HashSet::from([tp("orders", 2)])));
+    for broker in [1, 3] {
+        mock.broker_down(broker).expect("down");
+    }
+    assert_eq!(cluster.led_beside(&tp("orders", 1), Duration::from_millis(300)), None);
 }
 
 #[test]

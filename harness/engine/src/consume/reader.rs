@@ -122,6 +122,8 @@ pub struct Reader {
     side: Side,
     queue: BatchQueue<rdkafka::consumer::DefaultConsumerContext>,
     stall_limit: Duration,
+    /// The same for a partition that has given nothing in its reading so far.
+    first_limit: Duration,
 }
 
 struct Reading {
@@ -130,6 +132,8 @@ struct Reading {
     end: i64,
     state: State,
     progress_at: Instant,
+    /// How long it may make no progress.
+    limit: Duration,
     /// While a batch that cannot be read is stepped past.
     step: Option<Step>,
     /// To be assigned anew, at `next` or where the step tries.
@@ -154,11 +158,12 @@ impl Reader {
         let error = |detail: String| ReaderError { side, operation: "open a reader", detail };
         let consumer: BaseConsumer = config.create().map_err(|e| error(e.to_string()))?;
         let queue = BatchQueue::new(consumer).ok_or_else(|| error("no consumer queue".to_owned()))?;
-        Ok(Self { side, queue, stall_limit })
+        Ok(Self { side, queue, stall_limit, first_limit: stall_limit })
     }
 
     /// The same for many short readings one after another: a fetch that waits at the end of a log for more records
-    /// holds up the next reading, so it waits only briefly.
+    /// holds up the next reading, so it waits only briefly. A broker that was away is asked again within a second, not
+    /// after librdkafka's ten.
     pub fn open_for_short_reads(
         side: Side,
         config: &ClientConfig,
@@ -166,7 +171,17 @@ impl Reader {
     ) -> Result<Self, ReaderError> {
         let mut config = config.clone();
         config.set("fetch.wait.max.ms", "20");
+        let is_default = |key: &str| config.get(key).is_none();
+        if is_default("reconnect.backoff.ms") && is_default("reconnect.backoff.max.ms") {
+            config.set("reconnect.backoff.max.ms", "1000");
+        }
         Self::open(side, &config, stall_limit)
+    }
+
+    /// In the readings from now on, a partition that has given nothing yet is given up after `limit`; once its broker has
+    /// answered, after the stall limit.
+    pub fn wait_for_first(&mut self, limit: Duration) {
+        self.first_limit = limit.min(self.stall_limit);
     }
 
     /// Reads one range to its end, until `visit` returns `false`, or until cancelled, which is a failure. Offsets that
@@ -303,6 +318,7 @@ impl<T> Progress<T> {
                 end: range.end,
                 state: if empty { State::AtEnd } else { State::Reading },
                 progress_at: Instant::now(),
+                limit: reader.first_limit,
                 step: None,
                 turn: false,
                 holes: 0,
@@ -332,6 +348,7 @@ impl<T> Progress<T> {
         let mut client_faults: Vec<(i32, String)> = Vec::new();
         let now = Instant::now();
         let polled_at = self.polled_at;
+        let stall_limit = reader.stall_limit;
         self.readings.iter_mut().for_each(|reading| reading.was_not_polled(polled_at, now));
         let Self { readings, by_name, by_handle, buffers, ends, touched, .. } = self;
         reader.queue.poll(POLL, |queue, entry| {
@@ -361,6 +378,7 @@ impl<T> Progress<T> {
                     }
                     touch(touched, at);
                     reading.progress_at = now;
+                    reading.limit = stall_limit;
                     if view.offset >= reading.end {
                         reading.next = reading.end;
                         finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
@@ -380,10 +398,14 @@ impl<T> Progress<T> {
                     let reading = &mut readings[at];
                     if reading.state == State::Stepping {
                         reading.passed(offset);
-                    } else if reading.state == State::Reading && offset >= reading.end {
-                        touch(touched, at);
-                        reading.next = reading.end;
-                        finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                    } else if reading.state == State::Reading {
+                        // An answer, though no progress where the log does not reach to the range's end.
+                        reading.limit = stall_limit;
+                        if offset >= reading.end {
+                            touch(touched, at);
+                            reading.next = reading.end;
+                            finish(reading, &mut ends[at], ReadEnd::ReachedEnd);
+                        }
                     }
                 }
                 Entry::Fault { topic, partition, offset, code, text } => {
@@ -405,11 +427,8 @@ impl<T> Progress<T> {
             tracing::debug!(side = %reader.side, code, "client: {text}");
         }
         self.turn(reader)?;
-        let limit = reader.stall_limit;
         for (at, reading) in self.readings.iter_mut().enumerate() {
-            if matches!(reading.state, State::Reading | State::Stepping)
-                && now.duration_since(reading.progress_at) > limit
-            {
+            if reading.has_stalled(now) {
                 touch(&mut self.touched, at);
                 reading.state = State::Failed;
                 self.ends[at] = Some(ReadEnd::Stalled { at: reading.next });
@@ -425,6 +444,7 @@ impl<T> Progress<T> {
                 continue;
             }
             reading.progress_at = Instant::now();
+            reading.limit = reader.stall_limit;
             let _ = reader.unassign_one(&reading.partition);
             if let Some(offset) = reading.step.as_ref().and_then(Step::offset) {
                 reading.state = State::Stepping;
@@ -536,6 +556,12 @@ impl Reading {
     /// progress. What was begun in between counts from now on.
     fn was_not_polled(&mut self, polled_at: Instant, now: Instant) {
         self.progress_at += now.duration_since(polled_at.max(self.progress_at));
+    }
+
+    /// Whether records were due for longer than it may make no progress.
+    fn has_stalled(&self, now: Instant) -> bool {
+        matches!(self.state, State::Reading | State::Stepping)
+            && now.duration_since(self.progress_at) > self.limit
     }
 
     /// The client told an error at `offset`: how the range ends by it, if it does.
@@ -694,6 +720,7 @@ mod tests {
             end: 500,
             state: State::Reading,
             progress_at: Instant::now(),
+            limit: Duration::from_secs(45),
             step: None,
             turn: false,
             holes,

@@ -1,7 +1,7 @@
 //! The reader on librdkafka's mock cluster.
 
 use std::sync::mpsc::{channel, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
@@ -224,6 +224,37 @@ fn time_in_which_nobody_takes_the_records_is_no_stall() {
         thread.join().expect("no panic").expect("no error");
         assert_eq!((records, ends), (18_000, vec![ReadEnd::ReachedEnd; 3]));
     });
+}
+
+#[test]
+fn a_partition_that_has_given_nothing_is_waited_for_as_long_as_told_and_one_that_has_for_the_stall_limit() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let broker = Broker::start("orders", 1);
+    broker.produce("orders", 0, &(0..100).map(record).collect::<Vec<_>>());
+    let partition = TopicPartition::new("orders", 0);
+    let mut reader = Reader::open_for_short_reads(Side::Source, &broker.config(), LIMIT).expect("a reader");
+    let mut read = |first: Duration, start: i64, end: i64| {
+        let range = OffsetRange { start, end };
+        let began = Instant::now();
+        reader.wait_for_first(first);
+        let ended = reader.read_range(&partition, range, &CancelToken::default(), &mut Vec::new(), |_| true);
+        (ended.expect("a reader"), began.elapsed())
+    };
+    assert_eq!(read(LIMIT, 0, 100).0, ReadEnd::ReachedEnd, "connected by now");
+    let first = LIMIT / 4;
+    let (ended, took) = read(first, 0, 200);
+    assert_eq!(ended, ReadEnd::Stalled { at: 100 });
+    assert!(took > LIMIT, "{took:?}");
+    let (ended, took) = read(first, 100, 200);
+    assert_eq!(ended, ReadEnd::Stalled { at: 100 }, "the broker says that the log ends there");
+    assert!(took > LIMIT, "{took:?}");
+    broker.cluster.broker_down(1).expect("down");
+    let (ended, took) = read(first, 0, 100);
+    assert_eq!(ended, ReadEnd::Stalled { at: 0 });
+    assert!(took > first && took < LIMIT, "{took:?}");
+    let (ended, took) = read(2 * LIMIT, 0, 100);
+    assert_eq!(ended, ReadEnd::Stalled { at: 0 });
+    assert!(took > LIMIT && took < 2 * LIMIT, "{took:?}");
 }
 
 #[test]

@@ -5,10 +5,12 @@ mod poison;
 mod prefetch;
 mod raw;
 mod reader;
+mod stalls;
 
 pub use poison::Hole;
 pub use prefetch::bounded_prefetch;
 pub use reader::{Batch, Command, PlannedRange, ReadEnd, Reader, ReaderError, read_side};
+pub use stalls::Stalls;
 
 #[cfg(test)]
 mod headerless_tests;

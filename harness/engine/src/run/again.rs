@@ -1,12 +1,11 @@
 //! Reads parts of one pair again: for alignment where the sides differ, and payloads for what is reported.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use crate::align::{Item, Log, LogError};
 use crate::cancel::CancelToken;
-use crate::consume::{Hole, ReadEnd, Reader, ReaderError, bounded_prefetch};
+use crate::consume::{Hole, ReadEnd, Reader, ReaderError, Stalls, bounded_prefetch};
 use crate::fingerprint::Fingerprinter;
 use crate::kafka::Cluster;
 use crate::monitor::Monitor;
@@ -34,11 +33,8 @@ const ENOUGH: &str = "1000";
 pub(super) struct Readers<'a> {
     sides: [SideReaders<'a>; 2],
     cancel: &'a CancelToken,
-    monitor: &'a dyn Monitor,
     /// What could not be read so far; it is left out without another try.
     pub holes: Holes,
-    /// Partitions that gave nothing for the stall limit: they are not waited for once more.
-    pub stalled: HashSet<(Side, TopicPartition)>,
 }
 
 /// Records to fetch of one partition.
@@ -59,10 +55,16 @@ impl<'a> Readers<'a> {
             side,
             cluster,
             cancel,
-            stall_limit: STALL_LIMIT,
+            monitor,
+            stalls: Stalls::new(STALL_LIMIT),
             open: HashMap::new(),
         });
-        Self { sides, cancel, monitor, holes: Holes::default(), stalled: HashSet::new() }
+        Self { sides, cancel, holes: Holes::default() }
+    }
+
+    /// What is known of the partitions of one side that gave nothing.
+    pub fn stalls(&mut self, side: Side) -> &mut Stalls {
+        &mut self.sides[side as usize].stalls
     }
 
     /// Whether the run was stopped: what is read from then on is not read to its end.
@@ -79,21 +81,11 @@ impl<'a> Readers<'a> {
         range: OffsetRange,
         visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
-        let mut holes = Vec::new();
-        let known = (&self.holes, &self.stalled);
-        let end = self.sides[side as usize].read(isolation, partition, range, known, &mut holes, visit)?;
-        self.holes.add(side, partition, holes);
-        if let ReadEnd::Stalled { at } = end {
-            self.note_stall(side, partition, OffsetRange { start: at, end: range.end });
-        }
+        let mut met = Vec::new();
+        let holes = &self.holes;
+        let end = self.sides[side as usize].read(isolation, partition, range, holes, &mut met, visit)?;
+        self.holes.add(side, partition, met);
         Ok(end)
-    }
-
-    /// From here on nobody waits for the partition, which gave nothing of `left`.
-    fn note_stall(&mut self, side: Side, partition: &TopicPartition, left: OffsetRange) {
-        if self.stalled.insert((side, partition.clone())) {
-            self.monitor.warn(&unread::stalled(side, partition, left));
-        }
     }
 
     /// Reads a part that the first reading has read, until `visit` returns `false`. Fails where the run was stopped, and
@@ -129,30 +121,24 @@ impl<'a> Readers<'a> {
     /// Fetches the records at the offsets of each of `wanted`, both sides at the same time. What is no longer there is
     /// left out, and what a partition that gives nothing holds from there on.
     pub fn fetch(&mut self, wanted: &[Wanted<'_>]) -> Result<Vec<HashMap<i64, Record>>, ReaderError> {
-        let known = (&self.holes, &self.stalled);
+        let holes = &self.holes;
         let [source, target] = &mut self.sides;
         let sides = std::thread::scope(|scope| {
-            let target = scope.spawn(|| target.fetch(wanted, known));
-            let source = source.fetch(wanted, known);
+            let target = scope.spawn(|| target.fetch(wanted, holes));
+            let source = source.fetch(wanted, holes);
             [source, target.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
         });
         let mut records: Vec<HashMap<i64, Record>> = wanted.iter().map(|_| HashMap::new()).collect();
         for side in sides {
-            for Fetched { at, records: found, holes, stalled } in side? {
+            for Fetched { at, records: found, holes } in side? {
                 let Wanted { side, partition, .. } = wanted[at];
                 self.holes.add(side, partition, holes);
-                if let Some(left) = stalled {
-                    self.note_stall(side, partition, left);
-                }
                 records[at] = found;
             }
         }
         Ok(records)
     }
 }
-
-/// What is known of both sides: what could not be read, and who gave nothing.
-type Known<'k> = (&'k Holes, &'k HashSet<(Side, TopicPartition)>);
 
 /// What was fetched for one of those wanted.
 struct Fetched {
@@ -162,8 +148,6 @@ struct Fetched {
     records: HashMap<i64, Record>,
     /// What could not be read on the way.
     holes: Vec<Hole>,
-    /// From where the partition gave nothing for the stall limit, to what was asked for.
-    stalled: Option<OffsetRange>,
 }
 
 /// The clients of one side, by whether they read committed records only.
@@ -171,8 +155,8 @@ struct SideReaders<'a> {
     side: Side,
     cluster: &'a Cluster,
     cancel: &'a CancelToken,
-    /// How long a partition may give nothing.
-    stall_limit: Duration,
+    monitor: &'a dyn Monitor,
+    stalls: Stalls,
     open: HashMap<bool, Reader>,
 }
 
@@ -182,27 +166,42 @@ impl SideReaders<'_> {
         isolation: Isolation,
         partition: &TopicPartition,
         range: OffsetRange,
-        (holes, stalled): Known<'_>,
+        holes: &Holes,
         met: &mut Vec<Hole>,
         mut visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
-        if range.start < range.end && stalled.contains(&(self.side, partition.clone())) {
+        if range.start < range.end && self.stalls.has_given_up(partition) {
             return Ok(ReadEnd::Stalled { at: range.start });
         }
         let cancel = self.cancel;
-        let ranges = holes.readable(self.side, partition, range);
-        let reader = self.reader(isolation)?;
         let mut wanted = true;
-        for range in ranges {
-            let end = reader.read_range(partition, range, cancel, met, |view| {
+        for part in holes.readable(self.side, partition, range) {
+            let patience = self.stalls.patience(partition);
+            let reader = self.reader(isolation)?;
+            reader.wait_for_first(patience);
+            let end = reader.read_range(partition, part, cancel, met, |view| {
                 wanted = visit(view);
                 wanted
             })?;
+            self.note(partition, part, &end, range.end);
             if end != ReadEnd::ReachedEnd || !wanted {
                 return Ok(end);
             }
         }
         Ok(ReadEnd::ReachedEnd)
+    }
+
+    /// Remembers how the reading of `part` has ended. The monitor is told of a partition that is given up, with all that
+    /// was asked for, up to `asked_to`.
+    fn note(&mut self, partition: &TopicPartition, part: OffsetRange, end: &ReadEnd, asked_to: i64) {
+        let cluster = self.cluster;
+        let led_beside = |within| cluster.led_beside(partition, within);
+        let waited = self.stalls.note(partition, part, end, led_beside);
+        if let (Some(waited), &ReadEnd::Stalled { at }) = (waited, end) {
+            let left = OffsetRange { start: at, end: asked_to };
+            let limit = self.stalls.limit();
+            self.monitor.warn(&unread::stalled(self.side, partition, left, [waited, limit]));
+        }
     }
 
     /// Reads a range for the offsets in it that are `wanted`. Where its beginning was deleted, it is read once more from
@@ -212,16 +211,16 @@ impl SideReaders<'_> {
         isolation: Isolation,
         partition: &TopicPartition,
         (wanted, range): (&[i64], OffsetRange),
-        known: Known<'_>,
+        holes: &Holes,
         met: &mut Vec<Hole>,
         mut visit: impl FnMut(&RecordView<'_>) -> bool,
     ) -> Result<ReadEnd, ReaderError> {
-        let end = self.read(isolation, partition, range, known, met, &mut visit)?;
+        let end = self.read(isolation, partition, range, holes, met, &mut visit)?;
         let ReadEnd::OutOfRange { asked, .. } = end else { return Ok(end) };
         let retained = Retained::of(self.side, self.cluster, std::slice::from_ref(partition));
         let log_start = retained.start(self.side, partition, asked);
         match left_of(wanted, log_start).filter(|_| log_start > asked) {
-            Some(left) => self.read(isolation, partition, left, known, met, visit),
+            Some(left) => self.read(isolation, partition, left, holes, met, visit),
             None => Ok(end),
         }
     }
@@ -235,27 +234,26 @@ impl SideReaders<'_> {
                     config.set("queued.min.messages", ENOUGH);
                 }
                 let config = bounded_prefetch(config, PREFETCH, 1);
-                place.insert(Reader::open_for_short_reads(self.side, &config, self.stall_limit)?)
+                place.insert(Reader::open_for_short_reads(self.side, &config, self.stalls.limit())?)
             }
         })
     }
 
     /// Fetches what is of this side.
-    fn fetch(&mut self, wanted: &[Wanted<'_>], known: Known<'_>) -> Result<Vec<Fetched>, ReaderError> {
+    fn fetch(&mut self, wanted: &[Wanted<'_>], holes: &Holes) -> Result<Vec<Fetched>, ReaderError> {
         let side = self.side;
         let mut fetched = Vec::new();
         for (at, Wanted { isolation, partition, offsets, .. }) in
             wanted.iter().enumerate().filter(|(_, wanted)| wanted.side == side)
         {
             let mut records = HashMap::new();
-            let mut holes = Vec::new();
-            let mut stalled = None;
+            let mut met = Vec::new();
             for near in offsets.chunk_by(|a, b| b - a < BRIDGE) {
                 let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
                 let mut due = near.iter().copied().peekable();
                 let range = OffsetRange { start: first, end: last + 1 };
                 let near = (near, range);
-                let end = self.read_left(*isolation, partition, near, known, &mut holes, |view| {
+                let end = self.read_left(*isolation, partition, near, holes, &mut met, |view| {
                     while due.next_if(|&offset| offset < view.offset).is_some() {}
                     if due.next_if_eq(&view.offset).is_some() {
                         records.insert(view.offset, view.to_record());
@@ -264,17 +262,14 @@ impl SideReaders<'_> {
                 })?;
                 match end {
                     ReadEnd::ReachedEnd => {}
-                    // What lies further on would be waited for as long.
-                    ReadEnd::Stalled { at } => {
-                        stalled = Some(OffsetRange { start: at, end: last + 1 });
-                        break;
-                    }
+                    // Nor does what lies further on come.
+                    ReadEnd::Stalled { .. } => break,
                     end => {
                         tracing::warn!(%side, %partition, ?end, "records to be reported cannot be fetched again")
                     }
                 }
             }
-            fetched.push(Fetched { at, records, holes, stalled });
+            fetched.push(Fetched { at, records, holes: met });
         }
         Ok(fetched)
     }

@@ -1,5 +1,7 @@
 //! For people: why a partition was not read to its end, the first time or again. Decides nothing.
 
+use std::time::Duration;
+
 use super::shared::STALL_LIMIT;
 use crate::consume::ReadEnd;
 use crate::record::{OffsetRange, Side, TopicPartition};
@@ -30,12 +32,26 @@ pub(super) fn unread(
     })
 }
 
-/// For people: that a partition gave nothing of what was `left` of a reading apart from the comparison, and what to do.
-pub(super) fn stalled(side: Side, partition: &TopicPartition, left: OffsetRange) -> String {
+/// For people: that a partition gave nothing of what was `left` of a reading apart from the comparison, and what to do. It
+/// was waited for less than the whole limit where its broker gave nothing before.
+pub(super) fn stalled(
+    side: Side,
+    partition: &TopicPartition,
+    left: OffsetRange,
+    [waited, limit]: [Duration; 2],
+) -> String {
+    let shortly = match waited < limit {
+        true => format!(
+            " (another one gave none for {} s before, and no other broker is known to lead this one)",
+            limit.as_secs()
+        ),
+        false => String::new(),
+    };
     format!(
-        "{partition} of the {side} gave no record for {} s at offset {}, though offsets up to {} were asked for: it is not \
-         waited for again, unless the comparison can read it; see whether the broker that leads it is up, then run again",
-        STALL_LIMIT.as_secs(),
+        "{partition} of the {side} gave no record for {} s at offset {}{shortly}, though offsets up to {} were asked for: it \
+         is not waited for again, unless the comparison can read it; see whether the broker that leads it is up, then run \
+         again",
+        waited.as_secs(),
         left.start,
         left.end - 1
     )

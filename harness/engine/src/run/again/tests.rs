@@ -1,9 +1,13 @@
 //! Readings that lack what the first one had, and partitions that give nothing any more.
 
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cutproof_testcontainers::{EmbeddedCluster, PlainRecord, produce};
 
 use super::super::two_logs::TwoLogs;
 use super::*;
+use crate::kafka::ClusterSettings;
 use crate::monitor::Remembering;
 use crate::record::Contract;
 
@@ -85,7 +89,7 @@ fn a_partition_that_gives_nothing_is_waited_for_once_and_told_once() {
     let (cancel, monitor) = (CancelToken::default(), Remembering::default());
     let mut readers = logs.watched_readers(&cancel, &monitor);
     let limit = Duration::from_secs(3);
-    readers.sides.iter_mut().for_each(|side| side.stall_limit = limit);
+    readers.sides.iter_mut().for_each(|side| side.stalls = Stalls::new(limit));
     let wanted = Side::BOTH.map(|side| Wanted {
         side,
         isolation: Isolation::ReadCommitted,
@@ -111,5 +115,55 @@ fn a_partition_that_gives_nothing_is_waited_for_once_and_told_once() {
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
     for word in ["src.orders-0 of the target", "no record", "offset 0", "run again"] {
         assert!(warning.contains(word), "{word} in {warning}");
+    }
+}
+
+#[test]
+fn partitions_of_a_dead_broker_cost_one_wait_and_little_more_each_and_those_of_another_are_read_as_ever() {
+    const PARTITIONS: i32 = 8;
+    let brokers = EmbeddedCluster::start(2).expect("embedded brokers");
+    brokers.create_topic("orders", PARTITIONS).expect("made");
+    let all: Vec<TopicPartition> =
+        (0..PARTITIONS).map(|number| TopicPartition::new("orders", number)).collect();
+    for number in 0..PARTITIONS {
+        // The last one keeps its broker.
+        let broker = if number == PARTITIONS - 1 { 1 } else { 2 };
+        brokers.mock().partition_leader("orders", number, Some(broker)).expect("led");
+    }
+    let records = (0..PARTITIONS).map(|partition| PlainRecord {
+        partition,
+        key: None,
+        value: Some(vec![7]),
+        headers: vec![],
+        timestamp: 1_793_606_400_000,
+    });
+    produce(brokers.bootstrap_servers(), "orders", records).expect("produced");
+    let clusters = Side::BOTH.map(|side| {
+        let servers = brokers.bootstrap_servers();
+        Cluster::connect(ClusterSettings::new(side, "embedded", servers, BTreeMap::new())).expect("connected")
+    });
+    let (cancel, monitor) = (CancelToken::default(), Remembering::default());
+    let mut readers = Readers::new(clusters.each_ref(), &cancel, &monitor);
+    let limit = Duration::from_secs(3);
+    readers.sides.iter_mut().for_each(|side| side.stalls = Stalls::new(limit));
+    let isolation = Isolation::ReadUncommitted;
+    let fetched = |readers: &mut Readers<'_>| {
+        let wanted = |partition| Wanted { side: Side::Source, isolation, partition, offsets: vec![0] };
+        let wanted: Vec<Wanted<'_>> = all.iter().map(wanted).collect();
+        let records = readers.fetch(&wanted).expect("readers");
+        records.iter().map(HashMap::len).collect::<Vec<_>>()
+    };
+    assert_eq!(fetched(&mut readers), [1; 8]);
+
+    brokers.mock().broker_down(2).expect("down");
+    let began = Instant::now();
+    assert_eq!(fetched(&mut readers), [0, 0, 0, 0, 0, 0, 0, 1]);
+    assert!(began.elapsed() < 3 * limit, "seven limits are {:?}: {:?}", 7 * limit, began.elapsed());
+    let warnings = monitor.warnings.lock().expect("a test's monitor");
+    assert_eq!(warnings.len(), 7, "{warnings:?}");
+    let shortly = "another one gave none for 3 s before";
+    for (number, warning) in warnings.iter().enumerate() {
+        assert!(warning.contains(&format!("orders-{number} of the source")), "{warning}");
+        assert_eq!(warning.contains(shortly), number > 0, "{warning}");
     }
 }

@@ -25,12 +25,11 @@ pub(in crate::run) fn edges(
             let all = OffsetRange { start: 0, end: i64::MAX };
             let known = readers.holes.within(side, pair.partition(side), all);
             read.reading.holes[side as usize] = known.into_iter().map(|hole| hole.range).collect();
-            let partition = (side, pair.partition(side).clone());
             if read.stalled[side as usize] {
-                readers.stalled.insert(partition);
+                readers.stalls(side).give_up(pair.partition(side));
             } else if read.reading.complete[side as usize] {
                 // One that gave nothing while the start was located is back.
-                readers.stalled.remove(&partition);
+                readers.stalls(side).gave(pair.partition(side));
             }
         }
     }

@@ -26,7 +26,7 @@ pub(in crate::run) fn edges(
         readers.holes.add(*side, unit.plan.partition(*side, *lane), [hole.clone()]);
     }
     for &(side, lane) in &read.stalled {
-        readers.stalled.insert((side, unit.plan.partition(side, lane).clone()));
+        readers.stalls(side).give_up(unit.plan.partition(side, lane));
     }
     if shared.isolation != Isolation::ReadCommitted {
         return Ok(());

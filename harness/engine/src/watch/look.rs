@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cancel::CancelToken;
-use crate::consume::{ReadEnd, Reader};
+use crate::consume::{ReadEnd, Reader, Stalls};
 use crate::kafka::Cluster;
 use crate::record::{Isolation, OffsetRange, Record, RecordView, Side, TopicPartition};
 use crate::run::RunError;
@@ -16,12 +16,14 @@ const STALL_LIMIT: Duration = Duration::from_secs(45);
 pub(super) struct Look<'a> {
     clusters: [&'a Cluster; 2],
     open: HashMap<(Side, bool), Reader>,
+    stalls: [Stalls; 2],
     cancel: CancelToken,
 }
 
 impl<'a> Look<'a> {
     pub fn new(clusters: [&'a Cluster; 2]) -> Self {
-        Self { clusters, open: HashMap::new(), cancel: CancelToken::default() }
+        let stalls = [(), ()].map(|()| Stalls::new(STALL_LIMIT));
+        Self { clusters, open: HashMap::new(), stalls, cancel: CancelToken::default() }
     }
 
     pub fn cluster(&self, side: Side) -> &'a Cluster {
@@ -40,15 +42,24 @@ impl<'a> Look<'a> {
         if range.start >= range.end {
             return Ok(None);
         }
+        let place = format!("{partition} of the {side}");
+        let stalls = &mut self.stalls[side as usize];
+        if stalls.has_given_up(partition) {
+            return Ok(Some(format!("{place} gave no record before: it is not waited for again")));
+        }
+        let patience = stalls.patience(partition);
+        let cluster = self.clusters[side as usize];
         let key = (side, isolation == Isolation::ReadCommitted);
         if !self.open.contains_key(&key) {
-            let config = self.cluster(side).reader_config(isolation);
+            let config = cluster.reader_config(isolation);
             self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
         }
         let reader = self.open.get_mut(&key).expect("opened above");
+        reader.wait_for_first(patience);
         let mut holes = Vec::new();
         let end = reader.read_range(partition, range, &self.cancel, &mut holes, visit)?;
-        let place = format!("{partition} of the {side}");
+        let led_beside = |within| cluster.led_beside(partition, within);
+        let waited = stalls.note(partition, range, &end, led_beside).unwrap_or(STALL_LIMIT);
         Ok(match (end, holes.first()) {
             (ReadEnd::ReachedEnd, None) => None,
             (ReadEnd::ReachedEnd, Some(hole)) => Some(format!(
@@ -59,7 +70,7 @@ impl<'a> Look<'a> {
                 Some(format!("{place}: offset {asked} is not there any more: {detail}"))
             }
             (ReadEnd::Stalled { at }, _) => {
-                Some(format!("{place} gave no record for {} s at offset {at}", STALL_LIMIT.as_secs()))
+                Some(format!("{place} gave no record for {} s at offset {at}", waited.as_secs()))
             }
             (ReadEnd::Failed { at, detail }, _) => {
                 Some(format!("{place} cannot be read on from offset {at}: {detail}"))

@@ -1,6 +1,7 @@
 //! Reads parts of both clusters' logs and says why a part could not be read whole. Interprets nothing.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use crate::cancel::CancelToken;
@@ -50,11 +51,13 @@ impl<'a> Look<'a> {
         let patience = stalls.patience(partition);
         let cluster = self.clusters[side as usize];
         let key = (side, isolation == Isolation::ReadCommitted);
-        if !self.open.contains_key(&key) {
-            let config = cluster.reader_config(isolation);
-            self.open.insert(key, Reader::open_for_short_reads(side, &config, STALL_LIMIT)?);
-        }
-        let reader = self.open.get_mut(&key).expect("opened above");
+        let reader = match self.open.entry(key) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let config = cluster.reader_config(isolation);
+                place.insert(Reader::open_for_short_reads(side, &config, STALL_LIMIT)?)
+            }
+        };
         reader.wait_for_first(patience);
         let mut holes = Vec::new();
         let end = reader.read_range(partition, range, &self.cancel, &mut holes, visit)?;

@@ -158,7 +158,7 @@ fn partitions_of_a_dead_broker_cost_one_wait_and_little_more_each_and_those_of_a
     brokers.mock().broker_down(2).expect("down");
     let began = Instant::now();
     assert_eq!(fetched(&mut readers), [0, 0, 0, 0, 0, 0, 0, 1]);
-    assert!(began.elapsed() < 3 * limit, "seven limits are {:?}: {:?}", 7 * limit, began.elapsed());
+    assert!(began.elapsed() < 5 * limit, "seven limits are {:?}: {:?}", 7 * limit, began.elapsed());
     let warnings = monitor.warnings.lock().expect("a test's monitor");
     assert_eq!(warnings.len(), 7, "{warnings:?}");
     let shortly = "another one gave none for 3 s before";

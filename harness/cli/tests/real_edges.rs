@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use cutproof_testcontainers::mirrormaker::{MirrorMaker, MirrorOptions};
 use cutproof_testcontainers::{
-    EmbeddedCluster, OpenTransaction, PlainRecord, ProduceOptions, Topic, TransactionEnd, create_topic,
-    delete_records, produce, produce_transaction, produce_with,
+    EmbeddedCluster, OpenTransaction, PlainRecord, ProduceOptions, Topic, TransactionEnd, committed_offsets,
+    create_topic, delete_records, produce, produce_transaction, produce_with,
 };
 use serde_json::Value;
 use support::segment::{batches, segment};
@@ -238,9 +238,10 @@ fn records_deleted_before_they_were_read_are_not_judged() {
         "alias: edge,",
         "alias: edge, properties: { fetch.message.max.bytes: \"500\", queued.min.messages: \"1\" },",
     );
+    // Slow before it begins: the source's 200 batches take 24 s, however late this thread runs.
+    network.delay(60);
     let mut run = start(work.path(), &config);
     run.wait_for("compare");
-    network.delay(60);
     std::thread::sleep(Duration::from_secs(1));
     delete_records(&source, "edge-deleted", 0, 1_990).expect("deleted");
     network.delay(0);
@@ -279,9 +280,11 @@ fn units_are_judged_by_what_is_left_when_they_are_read() {
     let work = tempfile::tempdir().expect("a directory");
     let mut run = start(work.path(), &config(&lab, "edge", &more));
     run.wait_for("settle");
+    run.signal("STOP");
     for (topic, _) in TOPICS {
         delete_records(&source, topic, 0, DELETED).expect("deleted");
     }
+    run.signal("CONT");
     let ended = run.end(work.path());
     ended.expect_code(12);
     assert_eq!((&ended.run["totals"]["pending"], ended.findings()), (&Value::from(1), vec![]));
@@ -314,7 +317,9 @@ fn a_compacted_topic_whose_beginning_is_deleted_while_it_is_read_is_judged() {
     let work = tempfile::tempdir().expect("a directory");
     let mut run = start(work.path(), &config(&lab, "edge", more));
     run.wait_for("settle");
+    run.signal("STOP");
     delete_records(&source, "edge-cleaned", 0, 450).expect("deleted");
+    run.signal("CONT");
     let ended = run.end(work.path());
     ended.expect_code(10);
     assert_eq!(ended.run["totals"]["findings"]["extraneous_record"], 1, "{}", ended.run["reasons"]);
@@ -367,6 +372,8 @@ fn batches_that_cannot_be_read_are_named_and_the_rest_of_the_partition_is_judged
     let directory = lab.source.data_dir(1).expect("its directory");
     let spoiled = TOPICS.map(|(topic, _)| spoil(directory, topic));
     lab.source.start_node(1).expect("started again");
+    // Its groups are loaded a little after it answers; until then it lists none.
+    committed_offsets(&source, "edge-nobody", &[("edge-poison".to_owned(), 0)]).expect("loaded");
     let work = tempfile::tempdir().expect("a directory");
     let contracts =
         TOPICS.map(|(topic, promise)| format!("  - {{ topics: [{topic}], {promise} }}\n")).concat();

@@ -28,6 +28,10 @@ fn lab() -> Lab {
     let [source_id, target_id] =
         [0, 1].map(|at: usize| registries[at].register("orders-value", ORDERS_SCHEMA).expect("registered"));
     assert_ne!(source_id, target_id, "the ids must differ for the test to show anything");
+    // The first answer of a cold JVM may take longer than a run waits.
+    for (registry, id) in registries.iter().zip([source_id, target_id]) {
+        registry.schema(id).expect("it answers");
+    }
     let clusters = [0, 1].map(|_| EmbeddedCluster::start(1).expect("a cluster"));
     for cluster in &clusters {
         cluster.create_topic("orders", 1).expect("made");

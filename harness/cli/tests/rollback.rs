@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use cutproof_testcontainers::{
     Commit, Copier, CopierSettings, EmbeddedCluster, PlainRecord, commit_offsets, committed_offsets,
@@ -150,6 +150,12 @@ fn position(report: &Value, group: &str, partition: i64, fields: &[&str]) -> Val
 }
 
 const WAY: [&str; 4] = ["way_back", "source_offset", "target_only_processed", "target_only_not_processed"];
+
+/// Sends a process a signal: `STOP`, `CONT`.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+}
 
 #[test]
 fn groups_inside_and_beyond_the_map_go_back_to_their_offsets_and_target_only_records_are_counted() {
@@ -331,8 +337,11 @@ fn between_two_looks_a_group_moves_stands_still_or_goes_back_and_what_remains_is
     while !said.contains("wait") {
         assert!(stderr.read_line(&mut said).expect("readable") > 0, "it ended before its first look: {said}");
     }
+    // Its second look is not before these.
+    signal(&child, "STOP");
     lab.target_commit("billing", 0, 290);
     lab.target_commit("mail", 0, 305);
+    signal(&child, "CONT");
     let mut stdout = String::new();
     child.stdout.take().expect("its stdout").read_to_string(&mut stdout).expect("readable");
     stderr.read_to_string(&mut said).expect("readable");

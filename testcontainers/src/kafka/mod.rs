@@ -22,7 +22,7 @@ use crate::{client, jvm_logging, maven, wait};
 
 const FORMAT_PATIENCE: Duration = Duration::from_secs(60);
 const START_PATIENCE: Duration = Duration::from_secs(120);
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const STOP_PATIENCE: Duration = Duration::from_secs(90);
 const TOOL_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running cluster. Dropping it kills its brokers and removes their data (kept while panicking).
@@ -169,7 +169,7 @@ impl KafkaCluster {
         Ok(())
     }
 
-    /// SIGTERM for broker `node` (from 1), and SIGKILL if it does not end within 20 s.
+    /// SIGTERM for broker `node` (from 1), and SIGKILL if it does not end within 90 s.
     ///
     /// # Errors
     /// If there is no such node.

@@ -15,10 +15,10 @@ const RECORDS: i64 = 1_200;
 /// Never copied, where the target loses records: that nobody can tell.
 const LOST: i64 = 40;
 
-/// One batch for a few records, so that a slow broker takes long.
+/// One batch for each record, so that a slow broker takes long: it gives one batch of a partition at a time.
 fn produce_small(cluster: &EmbeddedCluster, shape: Shape, side: usize, numbers: impl Iterator<Item = i64>) {
     let small = ProduceOptions {
-        properties: vec![("batch.num.messages".to_owned(), "5".to_owned())],
+        properties: vec![("batch.num.messages".to_owned(), "1".to_owned())],
         ..ProduceOptions::default()
     };
     let records = numbers.map(|n| record(n, shape.partitions[side]));

@@ -51,6 +51,7 @@ impl Unit {
                 writes: 24 / count,
                 timestamps_ignored: seed.is_multiple_of(3),
                 dropped: None,
+                lags: false,
             };
             let played = play(&history);
             // No two histories share a moment.

@@ -22,9 +22,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "compacted",
         "Under `log: compacted`: records that one side holds and the other lacks, and that compaction explains. The side that \
          lacks such a record has a free offset in its place, and a later record of its key; or the key was deleted by a \
-         tombstone older than `delete.retention.ms`. The last value of the key is equal on both sides. A record that was \
-         dropped instead looks the same if the log has a free offset there: its successor stands for it. They count \
-         neither as missing ahead of a group nor as skipped or replayed.",
+         tombstone older than `delete.retention.ms`. The last value of the key is equal on both sides, or pending. A record \
+         that was dropped instead looks the same if the log has a free offset there: its successor stands for it. They \
+         count neither as missing ahead of a group nor as skipped or replayed.",
         "Nothing. For fewer of them, compare before the cleaner runs (min.compaction.lag.ms).",
     ),
     column(

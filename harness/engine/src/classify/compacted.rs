@@ -27,13 +27,17 @@
 //!   the latest equal left-over record of the gap behind them, from the back to the front. A further or moved copy with a
 //!   timestamp of its own that is still not explained may be so by another matching: as long as its key has the same last
 //!   value on both sides, it cannot be told, `compacted_or_dropped`.
+//! - Behind the last match a target that lags may hold older values of a key whose next record it has not got yet: they
+//!   stand beside it, and are no altered copies of it. `lagging` takes them apart; that record stays pending.
 //! - What retention has deleted since the plan tells nothing: a record whose place cannot be read again is unverifiable, and
 //!   where the beginning of a log is gone, no tombstone proves that it held no older value.
+
+mod lagging;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroU64;
 
-use crate::align::{Item, Log, LogError, Outcome, Rules};
+use crate::align::{Counted, Item, Log, LogError, Outcome, Rules};
 use crate::fingerprint::TOMBSTONE;
 use crate::record::{OffsetRange, Side};
 
@@ -150,6 +154,7 @@ pub fn judge_compacted(
             pair.standings[claim.outcome] = Standing::CompactedOrDropped;
         }
     }
+    lagging::take_apart(pair, &gaps, &holes);
     Ok(())
 }
 
@@ -362,13 +367,30 @@ struct Holes {
 impl Holes {
     fn left(&self, pair: &Classified, gaps: &Gaps, side: Side, gap: u64) -> i64 {
         let n = side as usize;
-        let lower = match gap.checked_sub(1).and_then(|rank| gaps.pair(pair, side, rank)) {
-            Some(offset) => offset + 1,
-            None => pair.reading.start[n] - self.before_start[n],
-        };
+        let lower = self.begin(pair, gaps, side, gap);
         let upper = gaps.pair(pair, side, gap).unwrap_or(pair.reading.read_to[n]);
         let occupied = gaps.occupied[n].get(&gap).copied().unwrap_or(0);
         upper - lower - occupied - self.used.get(&(side, gap)).copied().unwrap_or(0)
+    }
+
+    /// In the source's last gap those below `offset`, which is that of a left-over record there; used ones, too.
+    fn in_last_gap_below(&self, pair: &Classified, gaps: &Gaps, offset: i64) -> i64 {
+        let last_gap = pair.alignment.runs.matched();
+        let lower = self.begin(pair, gaps, Side::Source, last_gap);
+        let left = &gaps.left[Side::Source as usize];
+        // Ascending, and matches have slid only over what lies before the rest.
+        let left = &left[left.partition_point(|left| left.gap < last_gap)..];
+        let listed = left.partition_point(|left| left.item.offset < offset) as i64;
+        let counted = |counted: &Counted| (counted.below(offset) - counted.below(lower)) as i64;
+        offset - lower - listed - counted(&pair.alignment.tail) - counted(&pair.alignment.unsolved[0])
+    }
+
+    /// The first offset of a gap.
+    fn begin(&self, pair: &Classified, gaps: &Gaps, side: Side, gap: u64) -> i64 {
+        match gap.checked_sub(1).and_then(|rank| gaps.pair(pair, side, rank)) {
+            Some(offset) => offset + 1,
+            None => pair.reading.start[side as usize] - self.before_start[side as usize],
+        }
     }
 }
 

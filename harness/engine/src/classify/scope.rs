@@ -190,8 +190,12 @@ fn take_apart(reading: &PairReading, alignment: &mut Alignment) {
         return;
     }
     outcomes.append(&mut alone);
-    // In each gap between matched records, the target's own stand at the end.
-    outcomes.sort_by_cached_key(|outcome| match outcome {
+    outcomes.sort_by_cached_key(|outcome| place(runs, outcome));
+}
+
+/// What a pair's outcomes are sorted by: in each gap between matched records, the target's own stand at the end.
+pub(super) fn place(runs: &Runs, outcome: &Outcome) -> (u64, Side, i64) {
+    match outcome {
         Outcome::Missing { source }
         | Outcome::Reordered { source, .. }
         | Outcome::Mismatched { source, .. } => {
@@ -202,7 +206,7 @@ fn take_apart(reading: &PairReading, alignment: &mut Alignment) {
         }
         // A pair's are only counted, never listed.
         Outcome::Unsolved { side, record } => (u64::MAX, *side, record.offset),
-    });
+    }
 }
 
 /// The last target offset that holds what a source record of the scope became: its copy, a record that differs from it

@@ -73,6 +73,7 @@ impl Case {
 
 const MISSING: Standing = Standing::Finding(FindingKind::MissingRecord);
 const EXTRANEOUS: Standing = Standing::Finding(FindingKind::ExtraneousRecord);
+const MISMATCHED: Standing = Standing::Finding(FindingKind::MismatchedRecord);
 
 #[test]
 fn a_superseded_record_whose_place_is_free_is_compacted() {
@@ -117,6 +118,77 @@ fn a_record_from_behind_the_barrier_that_the_target_lacks_stands_for_the_older_v
     // Two that are left, of which only one stands in the place of a=9.
     let two = Case { barrier: 5, ..case("0:m=1 5:a=9", "0:m=1 1:a=2 2:a=3", [6, 3]) };
     assert_eq!(two.judge(), [Standing::Beyond, Standing::Compacted, Standing::Compacted]);
+}
+
+#[test]
+fn behind_the_last_match_older_values_are_no_altered_copies_of_what_the_target_has_not_got_yet() {
+    let (waits, gone) = (Standing::Pending, Standing::Compacted);
+    // a=2 was copied; then the source has cleaned it under a=9, which is not copied yet.
+    let got = case("0:m=1 5:a=9", "0:m=1 1:a=2", [6, 2]).judge();
+    assert_eq!(got, [waits, gone]);
+    assert_eq!(case("5:a=9", "0:a=2", [6, 1]).judge(), [waits, gone], "nothing is matched");
+    assert_eq!(case("0:m=1 5:a=x@9", "0:m=1 1:a=2", [6, 2]).judge(), [waits, gone], "a deletion waits");
+    let got = case("0:m=1 5:a=9", "0:m=1 1:a=2 2:a=3", [6, 3]).judge();
+    assert_eq!(got, [waits, gone, gone]);
+    let got = case("0:m=1 5:a=8 6:a=9", "0:m=1 1:a=2 2:a=3", [7, 3]).judge();
+    assert_eq!(got, [waits, waits, gone, gone]);
+    let got = case("0:m=1 5:a=8 6:b=9", "0:m=1 1:b=2 2:a=3", [7, 3]).judge();
+    assert_eq!(got, [waits, waits, gone, gone], "two keys");
+    // Another record altered on the way, which lay before a=9.
+    let got = case("0:m=1 3:b=7 5:a=9", "0:m=1 1:a=2 2:b=8@7", [6, 3]).judge();
+    assert_eq!(got, [MISMATCHED, waits, gone]);
+    // The source goes on.
+    let live = Case { barrier: 6, ..case("0:m=1 5:a=9 7:b=1", "0:m=1 1:a=2", [8, 2]) };
+    assert_eq!(live.judge(), [waits, Standing::Beyond, gone]);
+}
+
+#[test]
+fn what_has_the_time_or_the_value_of_a_record_that_the_target_has_not_got_yet_is_its_altered_copy() {
+    let judge = |target: &'static str| case("0:m=1 5:a=9", target, [6, 3]).judge();
+    assert_eq!(judge("0:m=1 1:a=8"), [Standing::Pending, Standing::Compacted]);
+    assert_eq!(judge("0:m=1 1:a=8@9"), [MISMATCHED], "its time");
+    assert_eq!(judge("0:m=1 1:a=8@10"), [MISMATCHED], "newer");
+    assert_eq!(judge("0:m=1 1:a=09@2"), [MISMATCHED], "its value");
+    assert_eq!(judge("0:m=1 1:a=8@?"), [MISMATCHED], "of no time");
+    assert_eq!(judge("0:m=1 1:a=2 2:a=8@9"), [MISMATCHED, EXTRANEOUS], "its time, behind an older one");
+    assert_eq!(judge("0:m=1 1:a=2 2:a=09@3"), [MISMATCHED, EXTRANEOUS], "its value, behind an older one");
+}
+
+#[test]
+fn a_record_that_had_its_turn_is_not_waited_for() {
+    // Behind it: one that is matched, one that was altered.
+    assert_eq!(case("0:m=1 5:a=9 6:n=1", "0:m=1 1:a=2 2:n=1", [7, 3]).judge(), [MISMATCHED]);
+    let altered = case("0:m=1 5:a=9 6:b=7", "0:m=1 1:a=2 2:b=8@7", [7, 3]);
+    assert_eq!(altered.judge(), [MISMATCHED; 2]);
+}
+
+#[test]
+fn an_older_value_was_written_before_what_waits_or_is_its_altered_copy() {
+    assert_eq!(case("0:m=1 1:a=9", "0:m=1 1:a=2", [2, 2]).judge(), [MISMATCHED], "no offset is free");
+    assert_eq!(case("0:m=1 1:a=9", "0:m=1 1:a=2", [9, 2]).judge(), [MISMATCHED], "only behind it");
+    let got = case("0:m=1 1:b=5 2:a=9", "0:m=1 1:a=2", [9, 2]).judge();
+    assert_eq!(got, [Standing::Pending, MISMATCHED], "the one before it is taken");
+    let got = case("0:m=1 2:a=9", "0:m=1 1:a=2 2:a=3", [9, 3]).judge();
+    assert_eq!(got, [MISMATCHED, EXTRANEOUS], "one is free for two");
+    let got = case("0:m=1 2:a=8 3:b=9", "0:m=1 1:b=2 2:a=3", [9, 3]).judge();
+    assert_eq!(got, [Standing::Pending, MISMATCHED, Standing::Compacted], "one is free for two keys");
+}
+
+#[test]
+fn what_waits_is_newer_by_more_than_the_tolerance_and_not_even_pending_where_the_target_was_not_read() {
+    let judge = |timestamps_within: Option<u64>, target_complete: bool| {
+        let case = case("0:m=1 5:a=9", "0:m=1 1:a=2", [6, 2]);
+        let (mut pair, mut log) = case.classified();
+        pair.reading.timestamps_within = timestamps_within;
+        pair.reading.complete[1] = target_complete;
+        judge_compacted(&mut pair, &Rules::default(), &case.cleaning, LogStarts::default(), &mut log)
+            .expect("in memory");
+        pair.standings
+    };
+    assert_eq!(judge(Some(6), true), [Standing::Pending, Standing::Compacted]);
+    assert_eq!(judge(Some(7), true), [MISMATCHED]);
+    assert_eq!(judge(None, true), [MISMATCHED]);
+    assert_eq!(judge(Some(0), false), [Standing::Unverifiable, Standing::Compacted]);
 }
 
 #[test]

@@ -169,6 +169,25 @@ fn what_this_version_does_not_do_is_refused_and_not_ignored() {
 }
 
 #[test]
+fn a_tls_file_that_is_not_there_is_the_configuration_s_fault() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let side = |alias: &str| {
+        let address = format!("127.0.0.1:{}", closed_port());
+        let properties = "{ security.protocol: SSL, ssl.ca.location: no/such/ca.pem }";
+        format!("{{ alias: {alias}, bootstrap_servers: \"{address}\", properties: {properties} }}")
+    };
+    let text =
+        format!("apiVersion: cutproof/v1\nkind: Proof\nsource: {}\ntarget: {}\n", side("src"), side("dst"));
+    let path = config(directory.path(), &text);
+    for command in ["plan", "run"] {
+        let output = cutproof(&[command, "-c", path.to_str().expect("text")]);
+        let said = ["`ssl.ca.location`", "no/such/ca.pem", "No such file", "explain client_property"];
+        assert_refused(&output, 2, &said);
+        assert_two_lines(&output);
+    }
+}
+
+#[test]
 fn an_unreachable_cluster_ends_with_1_and_its_address_within_the_time_limit() {
     let directory = tempfile::tempdir().expect("a directory");
     let address = format!("127.0.0.1:{}", closed_port());

@@ -19,7 +19,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     error(
         "client_property",
-        "A client property is unknown, contradicts another, or would make Cutproof write or commit.",
+        "A client property is unknown, contradicts another, names a file that cannot be used, or would make Cutproof write or \
+         commit.",
         "Correct it in the properties file or under `properties:`.",
     ),
     error(

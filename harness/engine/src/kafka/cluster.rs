@@ -14,8 +14,9 @@ use rdkafka::metadata::{Metadata, MetadataPartition};
 use super::context::{Events, Fault, FaultKind, Shared};
 use super::error::{At, KafkaError};
 use super::ffi::{self, Failure, OffsetOf};
-use super::properties::{ClientProperties, PropertyError, Remark, translate};
+use super::properties::{ClientProperties, PropertyError, Remark, refusal, translate};
 use super::settings::{self, ClusterSettings};
+use super::tls_files;
 use crate::record::{Isolation, Side, TopicPartition};
 
 /// How often the client is looked after while nobody asks.
@@ -162,13 +163,14 @@ impl Cluster {
     pub fn connect(settings: ClusterSettings) -> Result<Self, KafkaError> {
         let started = Instant::now();
         let at = || at(&settings, "connect");
-        let properties = translate(&settings.properties, settings.allow_unverified_tls)
-            .map_err(|source| KafkaError::Properties { at: at(), source })?;
+        let refused = |source| KafkaError::Properties { at: at(), source };
+        let properties = translate(&settings.properties, settings.allow_unverified_tls).map_err(refused)?;
+        tls_files::check(&settings.properties, &properties).map_err(refused)?;
         let secrets = properties.secrets().map(str::to_owned).collect();
         let events = Arc::new(Events::new(settings.side, secrets));
         let client: BaseConsumer<Shared> = settings::client_config(&settings.bootstrap_servers, &properties)
             .create_with_context(Shared(Arc::clone(&events)))
-            .map_err(|error| creation(at(), &events, error))?;
+            .map_err(|error| creation(at(), &settings, &properties, &events, &error))?;
         let client = Arc::new(client);
         let watching = Arc::new(AtomicBool::new(true));
         let watcher = watch(Arc::clone(&client), Arc::clone(&watching));
@@ -599,7 +601,7 @@ impl Cluster {
     }
 
     pub(super) fn creation(&self, operation: &'static str, error: ClientError) -> KafkaError {
-        creation(self.at(operation), &self.events, error)
+        creation(self.at(operation), &self.settings, &self.properties, &self.events, &error)
     }
 
     pub(super) fn partition_failed(
@@ -690,18 +692,29 @@ fn at(settings: &ClusterSettings, operation: &'static str) -> Box<At> {
     Box::new(At { side: *side, alias: alias.clone(), operation, partition: None, offset: None })
 }
 
-/// A client that could not be made: nearly always a value that librdkafka refuses. Never repeats the value.
-fn creation(at: Box<At>, events: &Events, error: ClientError) -> KafkaError {
-    match error {
+/// A client that could not be made: nearly always a value that librdkafka refuses, or a file that it cannot use. Never
+/// repeats a value that may be secret.
+fn creation(
+    at: Box<At>,
+    settings: &ClusterSettings,
+    properties: &ClientProperties,
+    events: &Events,
+    error: &ClientError,
+) -> KafkaError {
+    let refused = match error {
         ClientError::ClientConfig(_, description, key, value) => {
             let reason = match value.is_empty() {
-                true => description,
-                false => description.replace(&value, "..."),
+                true => description.clone(),
+                false => description.replace(value, "..."),
             };
-            let reason = events.redact(&reason);
-            KafkaError::Properties { at, source: PropertyError::Invalid { key, reason } }
+            Some(PropertyError::Invalid { key: key.clone(), reason: events.redact(&reason) })
         }
-        other => KafkaError::Failed { at, detail: events.redact(&other.to_string()) },
+        ClientError::ClientCreation(text) => refusal(&events.redact(text), &settings.properties, properties),
+        _ => None,
+    };
+    match refused {
+        Some(source) => KafkaError::Properties { at, source },
+        None => KafkaError::Failed { at, detail: events.redact(&error.to_string()) },
     }
 }
 

@@ -8,6 +8,7 @@ mod ffi;
 pub mod properties;
 mod read;
 mod settings;
+mod tls_files;
 
 #[cfg(test)]
 mod tests;

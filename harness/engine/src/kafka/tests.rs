@@ -340,6 +340,29 @@ fn a_value_that_librdkafka_refuses_is_the_users_error_and_is_not_repeated() {
 }
 
 #[test]
+fn a_tls_file_or_key_that_cannot_be_used_is_the_users_error_and_no_key_is_repeated() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [absent, no_pem] = ["absent.pem", "no.pem"].map(|name| directory.path().join(name));
+    std::fs::write(&no_pem, "hunter2").expect("written");
+    let [absent, no_pem] = [absent, no_pem].map(|path| path.display().to_string());
+    for (key, value, words) in [
+        ("ssl.ca.location", absent.as_str(), [absent.as_str(), "No such file or directory"]),
+        ("ssl.certificate.location", absent.as_str(), [absent.as_str(), "No such file or directory"]),
+        ("ssl.ca.location", no_pem.as_str(), [no_pem.as_str(), "cannot use"]),
+        ("ssl.certificate.location", no_pem.as_str(), [no_pem.as_str(), "cannot use"]),
+        ("ssl.certificate.pem", "hunter2", ["cannot be used", "PEM"]),
+        ("ssl.key.pem", "hunter2", ["cannot be used", "PEM"]),
+    ] {
+        let properties = [("security.protocol", "SSL"), (key, value)];
+        let error = Cluster::connect(settings("127.0.0.1:1", &properties)).expect_err("unusable");
+        assert_eq!(error.class(), ErrorClass::BadInput, "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("property `{key}`")) && !text.contains("hunter2"), "{text}");
+        assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
+    }
+}
+
+#[test]
 fn no_property_changes_what_keeps_a_reader_from_committing_or_skipping() {
     let mock = mock(&[("orders", 1)]);
     let cluster = Cluster::connect(settings(

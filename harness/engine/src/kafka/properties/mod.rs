@@ -3,6 +3,7 @@
 mod file;
 mod jaas;
 mod known;
+mod refusal;
 mod translate;
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use file::{PropertiesFileError, parse};
+pub(super) use refusal::{as_written, refusal};
 pub use translate::translate;
 
 /// Why a property cannot be used. Names the key, never its value.

@@ -100,7 +100,10 @@ pub enum KafkaError {
         detail: String,
     },
     /// The brokers are there, but gave no answer within the time limit.
-    #[error("{at}: no answer within {} s ({detail}); try again, or raise the time limit", waited.as_secs_f32().round())]
+    #[error(
+        "{at}: no answer within {} s ({detail}); try again when the brokers are less loaded",
+        waited.as_secs_f32().round()
+    )]
     TimedOut {
         /// What was tried.
         at: Box<At>,

@@ -422,3 +422,13 @@ fn an_error_says_what_was_tried_where_and_at_which_offset() {
     let error = KafkaError::Failed { at: Box::new(at), detail: "bad checksum".to_owned() };
     assert_eq!(error.to_string(), "cannot read orders-3 of target \"west\" at offset 1234: bad checksum");
 }
+
+#[test]
+fn an_answer_that_did_not_come_asks_for_nothing_that_cannot_be_set() {
+    let alias = "east".to_owned();
+    let at = At { side: Side::Source, alias, operation: "list groups", partition: None, offset: None };
+    let error = KafkaError::TimedOut { at: Box::new(at), waited: LIMIT, detail: "timed out".to_owned() };
+    let expected = "cannot list groups on source \"east\": no answer within 10 s (timed out); try again when the \
+                    brokers are less loaded";
+    assert_eq!(error.to_string(), expected);
+}

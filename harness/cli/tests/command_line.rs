@@ -147,6 +147,23 @@ fn a_configuration_that_is_not_there_is_refused_by_name() {
 }
 
 #[test]
+fn a_file_that_the_configuration_names_is_refused_with_the_system_s_reason() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let text = "apiVersion: cutproof/v1\nkind: Proof\nsource: { properties_file: client.properties }\n\
+                target: { bootstrap_servers: \"127.0.0.1:1\" }\n";
+    let path = config(directory.path(), text);
+    let refused = |reason: &str| {
+        let output = cutproof(&["run", "-c", path.to_str().expect("text")]);
+        assert_refused(&output, 2, &["cutproof.yaml: source.properties_file", "client.properties", reason]);
+        assert_two_lines(&output);
+        assert_eq!(stderr(&output).matches("source.properties_file").count(), 1, "{}", stderr(&output));
+    };
+    refused("No such file");
+    std::fs::write(directory.path().join("client.properties"), b"client.id=\xe4").expect("written");
+    refused("valid UTF-8");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line_and_the_nearest_known_one() {
     let directory = tempfile::tempdir().expect("a directory");
     let template = cutproof::config::init_template();

@@ -95,6 +95,7 @@ pub enum ConfigError {
         /// The configuration file.
         path: PathBuf,
         /// What is wrong in it.
+        #[source]
         error: Box<ConfigError>,
     },
 }

@@ -456,6 +456,26 @@ fn an_unreadable_file_is_named() {
     assert_eq!(text, "source.properties_file: cannot read /etc/proof/no.properties");
 }
 
+#[test]
+fn a_named_file_that_cannot_be_read_keeps_the_system_s_reason_and_no_content() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("cutproof.yaml");
+    let text = format!(
+        "{HEAD}source: {{ properties_file: client.properties }}\ntarget: {{ bootstrap_servers: b }}\n"
+    );
+    std::fs::write(&path, text).expect("written");
+    let causes = || {
+        use std::error::Error;
+        let error = load(&path).expect_err("not readable");
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        causes.map(|cause| cause.to_string()).collect::<Vec<_>>()
+    };
+    assert!(causes().last().is_some_and(|reason| reason.contains("No such file")), "{:?}", causes());
+    std::fs::write(dir.path().join("client.properties"), b"sasl.password=hunter2\xe4").expect("written");
+    assert!(causes().last().is_some_and(|reason| reason.contains("UTF-8")), "{:?}", causes());
+    assert!(!causes().concat().contains("hunter2"), "{:?}", causes());
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in ".{0,200}") {

@@ -205,6 +205,20 @@ fn a_tls_file_that_is_not_there_is_the_configuration_s_fault() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_read_asks_for_its_owner_and_not_only_for_room() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = config(directory.path(), cutproof::config::init_template());
+    // Nobody can read a directory as a file, whatever the permissions.
+    let run = directory.path().join("run");
+    std::fs::create_dir_all(run.join("checkpoint")).expect("made");
+    let [config, run] = [&path, &run].map(|path| path.to_str().expect("text"));
+    let output = cutproof(&["run", "-c", config, "--resume", run]);
+    let checkpoint = format!("cannot read {run}/checkpoint");
+    assert_refused(&output, 1, &[&checkpoint, "owns the run directory", "cutproof explain report_files"]);
+    assert_two_lines(&output);
+}
+
+#[test]
 fn an_unreachable_cluster_ends_with_1_and_its_address_within_the_time_limit() {
     let directory = tempfile::tempdir().expect("a directory");
     let address = format!("127.0.0.1:{}", closed_port());

@@ -126,8 +126,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     error(
         "report_files",
-        "The run directory could not be written.",
-        "Make room or choose another place with --out, and run again.",
+        "A file of the run directory could not be read or written; the error names it and says which.",
+        "Where it was to be read: go on as the user who owns the run directory, for checkpoint and hash.key are for their owner \
+         only. Where it was to be written: make room, or choose another place with --out. Then run again.",
     ),
     error(
         "no_checkpoint",

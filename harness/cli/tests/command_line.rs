@@ -181,8 +181,31 @@ fn what_this_version_does_not_do_is_refused_and_not_ignored() {
     let template = cutproof::config::init_template();
     let path =
         config(directory.path(), &template.replacen("payload_fields: []", "payload_fields: [price]", 1));
-    let output = cutproof(&["run", "-c", path.to_str().expect("text")]);
-    assert_refused(&output, 2, &["report.payload_fields", "cutproof explain unsupported"]);
+    for command in ["plan", "run"] {
+        let output = cutproof(&[command, "-c", path.to_str().expect("text")]);
+        assert_refused(&output, 2, &["report.payload_fields", "cutproof explain unsupported"]);
+    }
+}
+
+#[test]
+fn a_registry_that_cannot_be_used_is_refused_by_the_plan_as_by_the_run() {
+    for (registry, said) in [
+        ("url: \"http://r\", ca_file: no/such/ca.pem", &["no/such/ca.pem", "No such file"][..]),
+        ("url: \"http://r/?token=hunter2\"", &["schema_registry.url of the source", "without a query"][..]),
+        ("url: \"http://r\", bearer_token: \"a\\nhunter2\"", &["bearer token of the source"][..]),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let source = format!("{{ bootstrap_servers: \"127.0.0.1:1\", schema_registry: {{ {registry} }} }}");
+        let target = "{ bootstrap_servers: \"127.0.0.1:1\" }";
+        let text = format!("apiVersion: cutproof/v1\nkind: Proof\nsource: {source}\ntarget: {target}\n");
+        let path = config(directory.path(), &text);
+        for command in ["plan", "run"] {
+            let output = cutproof(&[command, "-c", path.to_str().expect("text")]);
+            assert_refused(&output, 2, &[said, &["cutproof explain registry_settings"]].concat());
+            assert_two_lines(&output);
+            assert!(!stderr(&output).contains("hunter2"), "{}", stderr(&output));
+        }
+    }
 }
 
 #[test]

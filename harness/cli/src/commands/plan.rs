@@ -30,12 +30,9 @@ pub fn plan(arguments: &PlanArguments) -> Result<i32, Failure> {
     Ok(0)
 }
 
-/// The plan alone, by clients that are gone afterwards.
+/// The plan alone, by clients that are gone afterwards. What a run would refuse is refused.
 pub fn planned(config: &ProofConfig, progress: &Progress) -> Result<Plan, RunError> {
-    let unsupported = config.unsupported();
-    if !unsupported.is_empty() {
-        return Err(RunError::Unsupported(unsupported));
-    }
+    cutproof::run::check(config)?;
     let [source, target] = cutproof::run::connect(config)?;
     Ok(cutproof::positions::plan(config, &source, &target, progress)?)
 }

@@ -121,18 +121,29 @@ pub fn connect(config: &ProofConfig) -> Result<[Cluster; 2], RunError> {
     })
 }
 
+/// Refuses what is known to be unusable before anything is asked: settings that this version does not honour, and
+/// registries whose settings cannot be used. Opens no connection.
+pub fn check(config: &ProofConfig) -> Result<(), RunError> {
+    decoder(config).map(drop)
+}
+
+/// The decoder of a configuration that passes [`check`].
+fn decoder(config: &ProofConfig) -> Result<Decoder, RunError> {
+    let unsupported = config.unsupported();
+    if !unsupported.is_empty() {
+        return Err(RunError::Unsupported(unsupported));
+    }
+    Ok(Decoder::new(registry(&config.source), registry(&config.target))?)
+}
+
 /// The proof: plan, read, align, compare, classify, account, report, decide.
 pub fn run(
     config: &ProofConfig,
     options: &RunOptions,
     monitor: &dyn Monitor,
 ) -> Result<RunOutcome, RunError> {
-    let unsupported = config.unsupported();
-    if !unsupported.is_empty() {
-        return Err(RunError::Unsupported(unsupported));
-    }
+    let decoder = decoder(config)?;
     let started_at = OffsetDateTime::now_utc();
-    let decoder = Decoder::new(registry(&config.source), registry(&config.target))?;
     let stopped =
         options.resume.as_deref().map(|directory| checkpoint::load(directory, config)).transpose()?;
     monitor.stage("connect");

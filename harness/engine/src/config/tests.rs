@@ -260,6 +260,41 @@ fn a_value_of_the_wrong_shape_is_named_without_being_repeated() {
 }
 
 #[test]
+fn a_value_of_the_wrong_shape_is_answered_with_what_to_write_and_the_place_once() {
+    for (wrong, to_write) in [
+        ("contracts: [{ timestamps: { tolerance_ms: -1 } }]\n", "expected a whole number, 0 or more"),
+        ("range: { noise_floor: perhaps }\n", "expected true or false"),
+        ("topics: { include: hunter2 }\n", "expected a list: [value]"),
+        ("topics: [hunter2]\n", "expected a mapping: { key: value }"),
+        ("replication: { separator: [hunter2] }\n", "expected a single value, no list and no mapping"),
+    ] {
+        let text = refusal(wrong);
+        assert!(text.starts_with("line 5, column ") && text.ends_with(&format!(": {to_write}")), "{text}");
+        assert_eq!(text.matches("line ").count(), 1, "{text}");
+    }
+    let text = whole("source: { schema_registry: { url: 'http://r', basic_auth: 'me:hunter2' } }\n")
+        .expect_err("no mapping")
+        .to_string();
+    assert!(text.starts_with("line 3, column "), "{text}");
+    assert!(text.ends_with(": expected a mapping: { key: value }") && !text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn faults_of_the_yaml_itself_and_values_by_alias_name_the_place_once_and_no_value() {
+    for wrong in [
+        "topics: { include: [\"hunter2] }\n",
+        "topics: { include: [hunter2 }\n",
+        "topics: { include: *hunter2 }\n",
+        "topics: { include: !!map hunter2 }\n",
+        "groups: { include: [&a hunter2], exclude: *a }\n",
+    ] {
+        let text = refusal(wrong);
+        assert!(!text.contains(" at line ") && !text.contains("used at"), "{wrong} gave: {text}");
+        assert!(!text.contains("hunter2"), "{wrong} gave: {text}");
+    }
+}
+
+#[test]
 fn a_key_that_stands_twice_is_refused() {
     let text = refusal("topics: { include: [a] }\ntopics: { include: [b] }\n");
     assert!(text.contains("`topics`") && text.contains("twice"), "{text}");

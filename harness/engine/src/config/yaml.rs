@@ -269,12 +269,18 @@ pub(super) fn decode<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Conf
 
 /// Says it in our words, without values of the file.
 fn explain(error: serde_saphyr::Error) -> ConfigError {
-    use serde_saphyr::Error;
     let place = match error.location() {
         Some(at) if at.line() > 0 => format!("line {}, column {}", at.line(), at.column()),
         _ => "somewhere in the file".to_owned(),
     };
+    explain_at(place, &error)
+}
+
+fn explain_at(place: String, error: &serde_saphyr::Error) -> ConfigError {
+    use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
     match error.without_snippet() {
+        // The place is that of the alias; what is wrong with its value is the same as without one.
+        Error::AliasError { error, .. } => explain_at(place, error),
         Error::SerdeUnknownField { field, expected, .. } => ConfigError::UnknownKey {
             place,
             key: field.clone(),
@@ -291,7 +297,7 @@ fn explain(error: serde_saphyr::Error) -> ConfigError {
         Error::SerdeInvalidType { unexpected, expected, .. }
         | Error::SerdeInvalidValue { unexpected, expected, .. } => ConfigError::Syntax {
             place,
-            reason: format!("expected {expected}, found {}", without_value(unexpected)),
+            reason: format!("expected {}, found {}", to_write(expected), without_value(unexpected)),
         },
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             ConfigError::Syntax { place, reason: format!("the key `{key}` stands here twice") }
@@ -300,15 +306,35 @@ fn explain(error: serde_saphyr::Error) -> ConfigError {
         Error::Eof { .. } => {
             ConfigError::Syntax { place, reason: "the file is empty or ends too early".into() }
         }
-        Error::InvalidScalar { ty, .. } => ConfigError::Syntax { place, reason: format!("expected {ty}") },
+        Error::InvalidScalar { ty: expected, .. } | Error::Unexpected { expected, .. } => {
+            ConfigError::Syntax { place, reason: format!("expected {}", to_write(expected)) }
+        }
+        Error::UnsupportedTag { .. } | Error::TaggedScalarCannotDeserializeIntoString { .. } => {
+            let reason = "a tag cannot stand here; put a value that begins with `!` in quotes".into();
+            ConfigError::Syntax { place, reason }
+        }
         Error::MultipleDocuments { .. } => {
             ConfigError::Syntax { place, reason: "the file holds more than one YAML document".into() }
         }
         other => {
             // The rest are faults of the YAML itself; their first line carries no value.
-            let text = other.to_string();
+            let text = UserMessageFormatter.format_message(other);
             ConfigError::Syntax { place, reason: text.lines().next().unwrap_or("not YAML").to_owned() }
         }
+    }
+}
+
+/// What a person writes, for the library's word for it.
+fn to_write(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "u128" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "i128" => "a whole number",
+        "floating point" => "a number",
+        "boolean" => "true or false",
+        "mapping start" => "a mapping: { key: value }",
+        "sequence start" => "a list: [value]",
+        "string scalar" => "a single value, no list and no mapping",
+        other => other,
     }
 }
 

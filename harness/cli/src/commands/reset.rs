@@ -21,7 +21,7 @@ pub fn command(cluster: &ClusterConfig, groups: &[&str], file: &Path) -> String 
 }
 
 /// As one word of a shell.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/@+=".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),

@@ -45,7 +45,7 @@ pub fn run(arguments: &RunArguments) -> Result<i32, Failure> {
     };
     output::result(&text)?;
     if manifest.state == RunState::Partial {
-        crate::logs::line(&how_to_go_on(&arguments.config, &directory));
+        crate::logs::line(&how_to_go_on(&arguments.config, &directory, arguments.conditional));
     }
     Ok(manifest.exit_code)
 }
@@ -63,10 +63,11 @@ fn to_the_images(manifest: &RunManifest, directory: &Path, config: &ProofConfig)
     )
 }
 
-/// What a run that was stopped ends with on stderr.
-fn how_to_go_on(config: &Path, directory: &Path) -> String {
-    let [config, directory] = [config, directory].map(Path::display);
-    format!("stopped; to go on from here: cutproof run -c {config} --resume {directory}")
+/// What a run that was stopped ends with on stderr: a command line for a shell. The checkpoint does not hold `conditional`.
+fn how_to_go_on(config: &Path, directory: &Path, conditional: bool) -> String {
+    let [config, directory] = [config, directory].map(|path| reset::quoted(&path.display().to_string()));
+    let conditional = if conditional { " --conditional" } else { "" };
+    format!("stopped; to go on from here: cutproof run -c {config} --resume {directory}{conditional}")
 }
 
 /// `run.json` as it stands.
@@ -140,6 +141,19 @@ mod tests {
             detail: String::new(),
         };
         kinds.iter().flat_map(|&(kind, count)| std::iter::repeat_n(one(kind), count)).collect()
+    }
+
+    #[test]
+    fn the_command_to_go_on_asks_for_conditions_again_and_survives_a_shell() {
+        let command = |config: &str, directory: &str, conditional: bool| {
+            let said = how_to_go_on(Path::new(config), Path::new(directory), conditional);
+            said.strip_prefix("stopped; to go on from here: cutproof run ").map(str::to_owned)
+        };
+        assert_eq!(command("c.yaml", "out/r", false).as_deref(), Some("-c c.yaml --resume out/r"));
+        assert_eq!(
+            command("my c.yaml", "it's/r", true).as_deref(),
+            Some(r"-c 'my c.yaml' --resume 'it'\''s/r' --conditional")
+        );
     }
 
     #[test]

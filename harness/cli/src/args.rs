@@ -93,8 +93,8 @@ pub struct RunArguments {
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
-    /// End with 11 instead of 0 where the go rests on an allowance, a group would do records twice, or the target
-    /// does not tell whether groups have live members
+    /// End with 11 instead of 0 where the go rests on an allowance or on a stale checkpoint, a group would do records
+    /// twice, or the target does not tell whether groups have live members
     #[arg(long)]
     pub conditional: bool,
     /// No progress on stderr; warnings and errors stay

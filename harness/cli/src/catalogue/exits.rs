@@ -50,10 +50,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     exit(
         "11",
-        "Conditional, only with `run --conditional`: all gates pass, but the go rests on an allowance, a group would do \
-         records twice, or the target does not tell whether groups have live members.",
-        "Read which allowance was used and how many records each group replays, and see that the groups are stopped on the \
-         target; go if the consumers can bear it.",
+        "Conditional, only with `run --conditional`: all gates pass, but the go rests on an allowance or on a stale checkpoint, a \
+         group would do records twice, or the target does not tell whether groups have live members. `reasons` begins with \
+         which of them.",
+        "Read which allowance was used, how many records each group replays and whose checkpoint is stale, and see that the \
+         groups are stopped on the target; go if the consumers can bear it.",
     ),
     exit(
         "12",

@@ -6,6 +6,9 @@ use cutproof_reports::{FindingKind, GroupSummary, PositionState, PositionSummary
 
 use crate::record::{Allowance, Allowed};
 
+/// Groups that one reason names; the groups' table has all.
+const NAMED: usize = 3;
+
 /// What the decision rests on.
 #[derive(Debug)]
 pub struct Results<'a> {
@@ -103,18 +106,20 @@ pub fn decide(results: &Results<'_>) -> Decision {
     } else {
         Verdict::Match
     };
+    let mut conditions = if results.conditional { conditions(results) } else { Vec::new() };
     let exit_code = if !divergent.is_empty() || !no_go.is_empty() {
         10
     } else if !open.is_empty() {
         12
-    } else if results.conditional
-        && (!allowed.is_empty() || results.members_unknown || has_conditions(results.groups))
-    {
+    } else if results.conditional && !(allowed.is_empty() && conditions.is_empty()) {
         11
     } else {
         0
     };
-    let reasons = [divergent, no_go, open, allowed].concat();
+    if exit_code != 11 {
+        conditions.clear();
+    }
+    let reasons = [divergent, no_go, open, conditions, allowed].concat();
     Decision { verdict, exit_code, reasons }
 }
 
@@ -123,12 +128,38 @@ fn covering(allowances: &[Allowance], what: Allowed, count: u64) -> Option<&Allo
     allowances.iter().find(|a| a.finding == what && a.max.is_none_or(|max| count <= max))
 }
 
-/// Records that are processed again, or a position that is about to change.
-fn has_conditions(groups: &[GroupSummary]) -> bool {
-    groups.iter().flat_map(|group| &group.positions).any(|position| {
-        let [_, on_target] = sides(position);
-        (on_target && position.replay_records != Some(0)) || position.state != PositionState::Judged
-    })
+/// What a go asks of those who give it, allowances apart: records that are processed again, positions that are about to
+/// change, positions that may be moving.
+fn conditions(results: &Results<'_>) -> Vec<String> {
+    let (mut replaying, mut stale) = (Vec::new(), Vec::new());
+    for GroupSummary { group, positions, .. } in results.groups {
+        let on_target = positions.iter().filter(|position| sides(position)[1]);
+        let replayed: u64 = on_target.filter_map(|position| position.replay_records).sum();
+        if replayed > 0 {
+            replaying.push(format!("{group} ({replayed} records)"));
+        }
+        if positions.iter().any(|position| position.state != PositionState::Judged) {
+            stale.push(group.clone());
+        }
+    }
+    let mut out = Vec::new();
+    if !replaying.is_empty() {
+        out.push(format!("{} groups would process records again: {}", replaying.len(), few(&replaying)));
+    }
+    if !stale.is_empty() {
+        out.push(format!("{} groups rest on a stale checkpoint: {}", stale.len(), few(&stale)));
+    }
+    if results.members_unknown {
+        out.push("the target does not tell whether groups have live members there".to_owned());
+    }
+    out
+}
+
+/// The first names, and how many more there are.
+fn few(names: &[String]) -> String {
+    let (shown, others) = names.split_at(names.len().min(NAMED));
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    format!("{}{more}", shown.join(", "))
 }
 
 fn judge_position(group: &str, position: &PositionSummary, no_go: &mut Vec<String>, open: &mut Vec<String>) {

@@ -206,3 +206,36 @@ fn a_go_with_conditions_is_told_apart_only_where_that_is_asked() {
         assert_eq!(decide(&silent).exit_code, code, "whoever consumes on the target moves the position");
     }
 }
+
+#[test]
+fn what_a_go_asks_for_is_told_first_with_a_few_of_the_groups_and_only_where_the_exit_code_says_so() {
+    let named = |name: &str, position: PositionSummary| GroupSummary {
+        group: name.into(),
+        ..group(position).remove(0)
+    };
+    let again = ["a", "b", "c", "d"].map(|name| named(name, position(0, 5, PositionState::Judged)));
+    let stale = named("e", position(0, 0, PositionState::StaleCheckpoint));
+    let groups: Vec<GroupSummary> = again.into_iter().chain([stale]).collect();
+    let allowances = [Allowance {
+        finding: Allowed::Finding(FindingKind::DuplicateRecord),
+        max: None,
+        reason: "idempotent".into(),
+    }];
+    let base = || {
+        let counts = BTreeMap::from([(FindingKind::DuplicateRecord, 2)]);
+        results(vec![(&allowances, counts)], &groups)
+    };
+    let allowed = "2 duplicate_record allowed: idempotent";
+    let asked = decide(&Results { conditional: true, members_unknown: true, ..base() });
+    assert_eq!(asked.exit_code, 11);
+    let expected = [
+        "4 groups would process records again: a (5 records), b (5 records), c (5 records) and 1 more",
+        "1 groups rest on a stale checkpoint: e",
+        "the target does not tell whether groups have live members there",
+        allowed,
+    ];
+    assert_eq!(asked.reasons, expected);
+    assert_eq!(decide(&Results { members_unknown: true, ..base() }).reasons, [allowed]);
+    let pending = decide(&Results { conditional: true, pending: 1, ..base() });
+    assert_eq!((pending.exit_code, pending.reasons.len()), (12, 2), "{:?}", pending.reasons);
+}

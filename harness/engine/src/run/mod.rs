@@ -86,8 +86,8 @@ pub struct RunOptions {
     pub checkpoint_every: CheckpointEvery,
     /// Stops the run; what is known by then is written and marked partial.
     pub cancel: CancelToken,
-    /// Ends with 11 instead of 0 where the go rests on an allowance, a group would do records twice, or the target
-    /// does not tell whether groups have live members.
+    /// Ends with 11 instead of 0 where the go rests on an allowance or on a stale checkpoint, a group would do records
+    /// twice, or the target does not tell whether groups have live members.
     pub conditional: bool,
 }
 

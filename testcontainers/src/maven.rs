@@ -153,14 +153,20 @@ fn build(directory: &Path, installation: &Installation) -> Result<()> {
     fs::create_dir_all(directory).map_err(Error::file("create", directory))?;
     let pom = directory.join("pom.xml");
     fs::write(&pom, installation.pom).map_err(Error::file("write", &pom))?;
-    let output = Command::new("mvn")
-        .args(["--batch-mode", "--no-transfer-progress", "--quiet"])
+    let mut mvn = Command::new("mvn");
+    mvn.args(["--batch-mode", "--no-transfer-progress", "--quiet"])
         .arg(&installation.goal)
         .args(installation.settings.iter().map(|(name, value)| format!("-D{name}={value}")))
         .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::MissingTool { tool: "mvn", source })?;
+        .stdin(Stdio::null());
+    let mut run = || mvn.output().map_err(|source| Error::MissingTool { tool: "mvn", source });
+    let mut output = run()?;
+    // A transfer may fail once.
+    for _ in 0..2 {
+        if !output.status.success() {
+            output = run()?;
+        }
+    }
     if output.status.success() {
         return Ok(());
     }

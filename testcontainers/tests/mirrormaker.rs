@@ -76,7 +76,7 @@ fn every_record_is_copied_and_a_killed_mirrormaker_copies_some_again() {
     let mut options = pair.mirror("orders");
     options.sync_group_offsets = true;
     // It forgets how far it was when it is killed.
-    let options = options.property("dst.offset.flush.interval.ms", "5000");
+    let options = options.property("dst.offset.flush.interval.ms", "12000");
     assert_eq!(copy_gaps(&options, &["orders"]).unwrap().len(), 2, "nothing is copied yet");
     let mut mirror = MirrorMaker::start(options).unwrap();
     mirror.wait_until_copied(&["orders"], PATIENCE).unwrap();

@@ -209,7 +209,7 @@ fn two_runs_over_the_same_records_write_the_same_findings_in_the_same_order_what
     });
     let findings = |memory: &str, promise: &str| {
         let more = format!(
-            "limits: {{ memory: {memory} }}\nrange: {{ start: earliest }}\n\
+            "limits: {{ memory: {memory} }}\nrange: {{ start: earliest, settle: 500ms }}\n\
              contracts: [{{ topics: [\".*\"], {promise} }}]\n\
              topics: {{ include: [\"orders\"] }}\ngroups: {{ include: [] }}\n"
         );
@@ -254,7 +254,7 @@ fn a_lost_record_ends_with_10_and_is_the_only_finding() {
 #[test]
 fn an_allowed_finding_is_listed_but_does_not_decide() {
     let lab = lab(|records| drop(records.remove(120)));
-    let allowed = "range: { start: earliest }\ncontracts: [{ topics: [\".*\"], allow: [{ finding: missing_record, \
+    let allowed = "range: { start: earliest, settle: 500ms }\ncontracts: [{ topics: [\".*\"], allow: [{ finding: missing_record, \
                    max: 1, reason: \"known gap\" }] }]\ntopics: { include: [\"orders\"] }\ngroups: { include: [] }\n";
     expect(&lab.run(allowed, &[]), 0, &["known gap", "missing_record"]);
 }

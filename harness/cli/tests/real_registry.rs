@@ -72,7 +72,7 @@ impl Lab {
         };
         let config = format!(
             "apiVersion: cutproof/v1\nkind: Proof\n{}{}replication: {{ policy: identity }}\n\
-             topics: {{ include: [\"orders\"] }}\nrange: {{ start: earliest }}\n{contract}",
+             topics: {{ include: [\"orders\"] }}\nrange: {{ start: earliest, settle: 500ms }}\n{contract}",
             side("source", &self.source, &self.registries[0]),
             side("target", &self.target, &self.registries[1]),
         );

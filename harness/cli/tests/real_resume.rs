@@ -120,16 +120,16 @@ fn a_run_killed_while_it_compares_or_waits_says_what_an_uninterrupted_one_says()
 
     // Killed while it compares, once a checkpoint has a good part of it: one is written every ten seconds, and the
     // source takes longer.
-    network.bandwidth(60_000);
+    network.bandwidth(40_000);
     let mut run = start(comparing, &config);
     run.wait_for("compare");
     let compared = run.directory();
     network.forget();
-    wait::until("a fourth of the source", PATIENCE, || match network.bytes_to_clients() {
-        bytes if bytes * 4 > bytes_of_all => Ok(()),
+    wait::until("an eighth of all", PATIENCE, || match network.bytes_to_clients() {
+        bytes if bytes * 8 > bytes_of_all => Ok(()),
         bytes => Err(format!("{bytes} of {bytes_of_all} bytes were read")),
     })
-    .expect("a fourth");
+    .expect("an eighth");
     let before = checkpoint(&compared);
     wait::until("a checkpoint of the comparison", PATIENCE, || match checkpoint(&compared) {
         now if now != before => Ok(()),

@@ -147,17 +147,19 @@ impl OpenTransaction {
         Ok(sent)
     }
 
-    /// Ends it.
+    /// Ends it; returns when that is in the log.
     ///
     /// # Errors
     /// If the transaction cannot be ended.
     pub fn end(self, end: TransactionEnd) -> Result<()> {
         let producer = &self.sender.producer;
         match end {
-            TransactionEnd::Commit => producer.commit_transaction(REQUEST).map_err(self.failed("commit")),
-            TransactionEnd::Abort => producer.abort_transaction(REQUEST).map_err(self.failed("abort")),
-            TransactionEnd::LeaveOpen => Ok(()),
+            TransactionEnd::Commit => producer.commit_transaction(REQUEST).map_err(self.failed("commit"))?,
+            TransactionEnd::Abort => producer.abort_transaction(REQUEST).map_err(self.failed("abort"))?,
+            TransactionEnd::LeaveOpen => return Ok(()),
         }
+        // The broker answers before the markers are in the log, and gives the id out again once they are.
+        Self::begin(&self.sender.bootstrap, &self.sender.topic, &self.id).map(drop)
     }
 
     fn failed(&self, what: &str) -> impl FnOnce(KafkaError) -> Error {

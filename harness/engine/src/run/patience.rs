@@ -134,12 +134,12 @@ mod tests {
     fn only_what_was_waited_for_lets_it_wait_longer() {
         let progress =
             |matched, waiting| vec![Progress { matched: 7, waiting: 0 }, Progress { matched, waiting }];
-        let mut patience = Patience::new(Duration::from_millis(40), progress(10, 5));
+        let mut patience = Patience::new(Duration::from_millis(400), progress(10, 5));
         for (matched, waiting) in [(10, 5), (11, 5), (11, 4), (12, 6)] {
-            std::thread::sleep(Duration::from_millis(if matched == 10 { 0 } else { 25 }));
+            std::thread::sleep(Duration::from_millis(if matched == 10 { 0 } else { 250 }));
             assert!(patience.lasts(progress(matched, waiting)), "{matched} {waiting}");
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(500));
         assert!(!patience.lasts(progress(12, 6)));
     }
 }

@@ -88,7 +88,7 @@ fn a_partition_that_gives_nothing_is_waited_for_once_and_told_once() {
     let logs = TwoLogs::of(values, Contract::default());
     let (cancel, monitor) = (CancelToken::default(), Remembering::default());
     let mut readers = logs.watched_readers(&cancel, &monitor);
-    let limit = Duration::from_secs(3);
+    let limit = Duration::from_secs(6);
     readers.sides.iter_mut().for_each(|side| side.stalls = Stalls::new(limit));
     let wanted = Side::BOTH.map(|side| Wanted {
         side,

@@ -163,13 +163,17 @@ impl<'a> Barrier<'a> {
         }
     }
 
-    /// Over the budget the unit that holds most, of those that are read, puts its records on disk. Where that cannot be, or
-    /// is not enough, nothing more is read of it.
+    /// Over the budget the unit that holds most, of those that are read, puts its records on disk, one that has not yet
+    /// before one that has. Where that cannot be, or is not enough, nothing more is read of it.
     fn relieve(&self, states: &mut [State]) {
         let held = states.iter().map(|state| (state.in_memory(), state.at_rest()));
-        let largest = self.shared.budget.to_relieve(held);
+        let relieved = self.shared.budget.to_relieve(held).map(|largest| {
+            let may_spill = |state: &State| !state.spilled && !state.at_rest() && state.in_memory() > 0;
+            let others = states.iter().enumerate().filter(|(_, state)| may_spill(state));
+            others.max_by_key(|(_, state)| state.in_memory()).map_or(largest, |(at, _)| at)
+        });
         for (at, state) in states.iter_mut().enumerate() {
-            let too_much = largest == Some(at) && state.failed.is_none();
+            let too_much = relieved == Some(at) && state.failed.is_none();
             if too_much && !std::mem::replace(&mut state.spilled, true) {
                 state.failed = state.aligner.spill().err().map(|error| error.to_string());
             } else if too_much {

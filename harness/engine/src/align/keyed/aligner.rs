@@ -1,16 +1,17 @@
 //! Takes the records of all lanes of a unit as they arrive, and gives their alignment at the end.
 
 use super::aside::Aside;
-use super::exchange::{self, KeyOrder};
+use super::claims::Claims;
+use super::exchange::{self, KeyOrder, Suspect};
 use super::keyless::Keyless;
 use super::left_over::{LeftOver, Scope};
 use super::long::LongGroup;
 use super::parts::Part;
-use super::solve::{self, Placed};
+use super::solve::{self, Judged, Placed};
 use super::table::{Arrival, Table};
 use super::{
-    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LanePair, OpenStore, PairSink,
-    StoreError, Whole,
+    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, OpenStore, PairSink, StoreError,
+    Whole,
 };
 use crate::align::{Item, LogError, Rules};
 use crate::record::{OffsetRange, Side};
@@ -38,6 +39,8 @@ pub struct KeyedAligner {
     /// By source lane: what lies at or after this offset is read to explain the target's tail only; nothing does where it
     /// is empty.
     barrier: Vec<i64>,
+    /// By source lane: what lies before this offset is not judged either; nothing does where it is empty.
+    starts: Vec<i64>,
 }
 
 impl KeyedAligner {
@@ -73,6 +76,7 @@ impl KeyedAligner {
             listed: Vec::new(),
             left_over_max: usize::MAX,
             barrier: Vec::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -87,6 +91,7 @@ impl KeyedAligner {
     /// records, those behind the end of `scope` come last: they take no copy from the others, and are no original before.
     pub fn list(&mut self, scope: Vec<OffsetRange>, left_over_max: usize) {
         self.barrier = scope.iter().map(|range| range.end).collect();
+        self.starts = scope.iter().map(|range| range.start).collect();
         // Within a tolerance, equal records can be left over on both sides.
         self.listed = if self.rules.timestamp_tolerance_ms.is_none() { scope } else { Vec::new() };
         self.left_over_max = left_over_max;
@@ -242,14 +247,21 @@ impl KeyedAligner {
             let history_start = scopes[0].history_start;
             outcomes = keyless.finish(history_start, starts, self.left_over_max, &mut log, sink)?;
         }
+        let [starts, barrier] = [&mut self.starts, &mut self.barrier].map(std::mem::take);
+        let dividing = solve::dividing(&barrier, self.scope[0].len());
+        let mut claims = Claims::new(Judged { starts: &starts, barrier: dividing }, sink);
         let listed = std::mem::take(&mut self.listed);
         let mut left_over = LeftOver::new(listed, outcomes.len(), self.left_over_max);
         self.clear_table(&mut left_over)?;
         left_over.check()?;
-        self.solve_open(&mut left_over, sink)?;
+        self.solve_open(&mut left_over, &mut claims)?;
         let passed = left_over.passed();
         outcomes.extend(left_over.settle(&self.rules, &scopes, &mut log)?);
-        let orders = exchange::orders(&outcomes, &self.rules, &self.scope, &self.barrier, &mut log)?;
+        let mut orders =
+            |suspects: &[Suspect]| exchange::orders(suspects, &self.rules, &self.scope, &barrier, &mut log);
+        claims.settle(&mut outcomes, &self.rules, &mut orders);
+        let reordered: Vec<Suspect> = outcomes.iter().filter_map(exchange::out_of_order).collect();
+        let orders = orders(&reordered)?;
         let mut undecided = Vec::new();
         outcomes.retain(|entry| {
             let Some((key, pair)) = exchange::out_of_order(entry) else { return true };
@@ -289,12 +301,12 @@ impl KeyedAligner {
     }
 
     /// Solves the groups in the store, as many of a bucket at a time as memory holds.
-    fn solve_open(&mut self, left_over: &mut LeftOver, sink: &mut dyn PairSink) -> Result<(), KeyedError> {
+    fn solve_open(&mut self, left_over: &mut LeftOver, claims: &mut Claims<'_>) -> Result<(), KeyedError> {
         for bucket in 0..self.aside.store.buckets() {
             for part in self.aside.parts(bucket, self.tuning.solved_max)? {
                 match part {
-                    Part::Long(group) => self.solve_long(bucket, group, left_over, sink)?,
-                    part => self.solve_part(bucket, &part, left_over, sink)?,
+                    Part::Long(group) => self.solve_long(bucket, group, left_over, claims)?,
+                    part => self.solve_part(bucket, &part, left_over, claims)?,
                 }
             }
             self.aside.store.clear(bucket);
@@ -308,7 +320,7 @@ impl KeyedAligner {
         bucket: usize,
         part: &Part,
         left_over: &mut LeftOver,
-        sink: &mut dyn PairSink,
+        claims: &mut Claims<'_>,
     ) -> Result<(), KeyedError> {
         let grouping = self.grouping;
         let mut records: Vec<(Lane, Item)> = Vec::new();
@@ -320,7 +332,7 @@ impl KeyedAligner {
         })?;
         records.sort_unstable_by_key(|(lane, item)| (grouping.whole(item), *lane, item.offset));
         for group in records.chunk_by(|a, b| grouping.whole(&a.1) == grouping.whole(&b.1)) {
-            self.solve_group(group, left_over, sink);
+            self.solve_group(group, left_over, claims);
             left_over.check()?;
         }
         Ok(())
@@ -332,35 +344,38 @@ impl KeyedAligner {
         bucket: usize,
         group: Whole,
         left_over: &mut LeftOver,
-        sink: &mut dyn PairSink,
+        claims: &mut Claims<'_>,
     ) -> Result<(), KeyedError> {
         // What has no order is a multiset of equal records: its lanes are not followed.
         if self.grouping == Grouping::Multiset || group.0.is_none() {
             return Err(KeyedError::Alike { max: self.tuning.solved_max });
         }
-        let barrier = solve::dividing(&self.barrier, self.scope[0].len());
         let group = LongGroup::new(&mut *self.aside.store, bucket, self.grouping, group);
-        group.solve(&self.rules, &self.tuning, barrier, left_over, sink)
+        group.solve(&self.rules, &self.tuning, left_over, claims)
     }
 
     /// `group`: by side, lane and offset; not empty.
-    fn solve_group(&self, group: &[(Lane, Item)], left_over: &mut LeftOver, sink: &mut dyn PairSink) {
+    fn solve_group(&self, group: &[(Lane, Item)], left_over: &mut LeftOver, claims: &mut Claims<'_>) {
         let mut sides = [Placed::default(), Placed::default()];
         for (lane, item) in group {
             sides[lane.side as usize].push(lane.index, *item);
         }
         let [source, target] = &sides;
-        let barrier = solve::dividing(&self.barrier, self.scope[0].len());
+        let barrier = claims.judged().barrier;
         let ordered = self.grouping.orders(&group[0].1);
         let solution = match ordered {
             true => solve::ordered([source, target], &self.rules, &self.tuning, barrier),
             false => solve::multiset([source, target], &self.rules, barrier),
         };
+        claims.next_group();
+        if ordered {
+            let reordered = solution.reordered.iter().map(|(s, _)| s);
+            for &s in solution.left_over[0].iter().chain(reordered) {
+                claims.lacks(source.lanes[s], &source.items[s]);
+            }
+        }
         for &(s, t) in &solution.matched {
-            sink.matched(LanePair {
-                source: (source.lanes[s], source.items[s].offset),
-                target: (target.lanes[t], target.items[t].offset),
-            });
+            claims.matched((source.lanes[s], &source.items[s]), (target.lanes[t], &target.items[t]));
         }
         left_over.add_group([source, target], &solution, ordered);
     }

@@ -1,5 +1,6 @@
 //! Equal records of one key in several lanes can stand for one another: is there a choice among them that leaves nothing of
-//! the key out of order? Looks at keys of which something was found out of order; matches nothing itself.
+//! the key out of order? Looks at keys of which something was found out of order, or a copy is wanted by two records;
+//! matches nothing itself.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
@@ -16,7 +17,11 @@ const RECORDS_MAX: usize = 1 << 18;
 /// So many choices are looked at for a key.
 const CHOICES_MAX: usize = 1 << 16;
 
-/// What is known of a key of which records were found out of order.
+/// A key, and two records of it without which there is nothing to choose: equal ones that were found out of order, or a
+/// copy and one of those that want it.
+pub(super) type Suspect = (NonZeroU64, LanePair);
+
+/// What is known of the order of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyOrder {
     /// Another choice among equal records puts all in order.
@@ -66,11 +71,11 @@ impl Records {
     }
 }
 
-/// The keys among `outcomes` of which records were found out of order, although another choice among equal ones puts all in
-/// order, or may do so; the others are out of order. `scope`: by side and lane; `barrier`: by source lane, what lies
-/// behind it need not be on the target yet. Where each side is one lane there is no choice.
+/// The keys among `suspects` of which a choice among equal records puts all in order, or may do so; of the others none does.
+/// `scope`: by side and lane; `barrier`: by source lane, what lies behind it need not be on the target yet. Where each side
+/// is one lane there is no choice.
 pub(super) fn orders(
-    outcomes: &[LaneOutcome],
+    suspects: &[Suspect],
     rules: &Rules,
     scope: &[Vec<Option<OffsetRange>>; 2],
     barrier: &[i64],
@@ -81,7 +86,7 @@ pub(super) fn orders(
         return Ok(HashMap::new());
     }
     let mut keys: HashMap<NonZeroU64, Records> =
-        outcomes.iter().filter_map(out_of_order).map(|(key, _)| (key, Records::default())).collect();
+        suspects.iter().map(|(key, _)| (*key, Records::default())).collect();
     for side in Side::BOTH {
         collect(&mut keys, side, &scope[side as usize], log)?;
         if side == Side::Source && !several[1] {
@@ -89,12 +94,12 @@ pub(super) fn orders(
         }
     }
     // What compaction has removed meanwhile cannot be put in order.
-    for (key, pair) in outcomes.iter().filter_map(out_of_order) {
+    for (key, pair) in suspects {
         let still_there = |Records { sides: [source, target], too_many, .. }: &Records| {
             *too_many || source.holds(pair.source) && target.holds(pair.target)
         };
-        if !keys.get(&key).is_none_or(still_there) {
-            keys.remove(&key);
+        if !keys.get(key).is_none_or(still_there) {
+            keys.remove(key);
         }
     }
     keys.retain(|_, records| Side::BOTH.iter().any(|&side| records.leave_a_choice(side)));
@@ -118,7 +123,7 @@ pub(super) fn undecided(entry: &LaneOutcome) -> impl Iterator<Item = LaneOutcome
 }
 
 /// The key of two equal records that were found out of order, and where they are.
-pub(super) fn out_of_order(entry: &LaneOutcome) -> Option<(NonZeroU64, LanePair)> {
+pub(super) fn out_of_order(entry: &LaneOutcome) -> Option<Suspect> {
     let Outcome::Reordered { source, target, .. } = &entry.outcome else { return None };
     let pair =
         LanePair { source: (entry.source_lane?, source.offset), target: (entry.target_lane?, target.offset) };
@@ -287,7 +292,8 @@ mod tests {
             target_lane: Some(0),
             outcome: Outcome::Reordered { source, target, key_order_broken: true },
         };
-        let orders = orders(&[reordered], &Rules::default(), &scope, barrier, &mut log).expect("in memory");
+        let suspects = [out_of_order(&reordered).expect("of a key")];
+        let orders = orders(&suspects, &Rules::default(), &scope, barrier, &mut log).expect("in memory");
         orders.into_values().next()
     }
 
@@ -353,7 +359,8 @@ mod tests {
         };
         let outcomes = [reordered(0), reordered(5)];
         let mut keys = |outcomes: &[LaneOutcome]| {
-            orders(outcomes, &Rules::default(), &scope, &[], &mut log).expect("in memory").len()
+            let suspects: Vec<Suspect> = outcomes.iter().filter_map(out_of_order).collect();
+            orders(&suspects, &Rules::default(), &scope, &[], &mut log).expect("in memory").len()
         };
         assert_eq!([keys(&outcomes[..1]), keys(&outcomes)], [1, 0]);
     }

@@ -347,18 +347,36 @@ fn judged_before(
     tuning: KeyedTuning,
     aside: bool,
     barrier: usize,
+    [first, second, target]: [&str; 3],
+) -> (KeyedAlignment, Vec<LanePair>) {
+    let (judged, behind) = first.split_at(barrier);
+    divided(grouping, tuning, aside, [&format!("{judged}|{behind}"), second, target])
+}
+
+/// The same, where what lies behind the `|` of a source lane is not judged.
+fn divided(
+    grouping: Grouping,
+    tuning: KeyedTuning,
+    aside: bool,
     lanes: [&str; 3],
 ) -> (KeyedAlignment, Vec<LanePair>) {
+    let sources = [lanes[0], lanes[1]].map(|lane| lane.split_once('|').unwrap_or((lane, "")));
+    let ends = sources.map(|(judged, _)| judged.len() as i64);
     let mut unit = Unit::new(grouping, [2, 1], tuning);
-    let ends = [barrier as i64, 2];
     unit.aligner = unit.aligner.with_barrier(ends.to_vec());
     if aside {
         unit.aligner.spill().expect("memory holds it");
     }
-    let (judged, behind) = lanes[0].split_at(barrier);
     let [source, target] = Side::BOTH;
+    let [(first, first_behind), (second, second_behind)] = sources;
     // What lies behind the barrier is read when all else was.
-    let parts = [(source, 0, judged), (source, 1, lanes[1]), (target, 0, lanes[2]), (source, 0, behind)];
+    let parts = [
+        (source, 0, first),
+        (source, 1, second),
+        (target, 0, lanes[2]),
+        (source, 0, first_behind),
+        (source, 1, second_behind),
+    ];
     for (side, lane, letters) in parts {
         for letter in letters.bytes() {
             unit.push(side, lane, 1, letter.into());
@@ -452,6 +470,69 @@ fn what_lies_behind_the_barrier_hides_no_choice_among_equal_records() {
                 judged_before(BY_KEY, KeyedTuning::default(), aside, 2, [first, "xz", "xzxy"]);
             assert_eq!(alignment.outcomes, [], "{first}, {aside}");
             assert_eq!((alignment.passed.records, pairs.len()), (passed, 4), "{first}, {aside}");
+        }
+    }
+}
+
+/// Tuning, and whether all is put aside: what is put aside fits into memory, or is read again.
+fn ways() -> [(KeyedTuning, bool); 4] {
+    let tuning = KeyedTuning::default();
+    let read_again = KeyedTuning { solved_max: 0, ..tuning };
+    [(tuning, false), (tuning, true), (read_again, false), (read_again, true)]
+}
+
+#[test]
+fn what_lies_behind_the_barrier_gives_its_copy_to_a_judged_record_where_that_puts_the_key_in_order() {
+    for lanes in [
+        ["xy", "xzw|x", "xzwxy"],
+        ["x", "xzw|x", "xzwx"],
+        ["xzw|x", "xy", "xzwxy"],
+        // More than one; and with some that are there already.
+        ["xxy", "xxzwv|xx", "xxzwvxxy"],
+        ["xy", "xzw|xqx", "xzwxyxq"],
+        // Where something else of the key was found out of order.
+        ["pqxy", "prxzw|x", "prpqxzwxy"],
+        // Where nothing but that was found.
+        ["xy", "xz|x", "xzxy"],
+    ] {
+        for (tuning, aside) in ways() {
+            let (alignment, pairs) = divided(BY_KEY, tuning, aside, lanes);
+            let case = format!("{lanes:?}, {aside}, {}", tuning.solved_max);
+            let judged = [0, 1].map(|lane: usize| lanes[lane].find('|').unwrap_or(lanes[lane].len()) as i64);
+            for entry in &alignment.outcomes {
+                let (lane, Outcome::Missing { source }) = (entry.source_lane, &entry.outcome) else {
+                    panic!("{case}: {entry:?}")
+                };
+                assert!(lane.is_some_and(|lane| source.offset >= judged[lane]), "{case}: {entry:?}");
+            }
+            assert_eq!(pairs.len(), lanes[2].len(), "{case}");
+            let records = lanes[0].len() + lanes[1].len() - lanes[..2].concat().matches('|').count();
+            let without = alignment.outcomes.len() + alignment.passed.records as usize;
+            assert_eq!(without, records - pairs.len(), "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_lies_behind_the_barrier_keeps_its_copy_where_no_choice_puts_the_key_in_order() {
+    let pair = |source, target| LanePair { source, target: (0, target) };
+    // By case: the judged records that are missing, and the copy of the record behind the barrier.
+    for (lanes, missing, kept) in [
+        // Its own lane has lost an equal one; nothing is to be chosen, or nothing helps.
+        (["c", "xzw|x", "czwx"], vec![(1, 0)], pair((1, 3), 3)),
+        (["xy", "xzw|x", "xyzwx"], vec![(1, 0)], pair((1, 3), 4)),
+        // Another lane is not there yet.
+        (["azx", "b|x", "bxa"], vec![(0, 1), (0, 2)], pair((1, 1), 1)),
+    ] {
+        for (tuning, aside) in ways() {
+            let (alignment, pairs) = divided(BY_KEY, tuning, aside, lanes);
+            let case = format!("{lanes:?}, {aside}, {}", tuning.solved_max);
+            let found = alignment.outcomes.iter().map(|entry| match (&entry.outcome, entry.source_lane) {
+                (Outcome::Missing { source }, Some(lane)) => (lane, source.offset),
+                other => panic!("{case}: {other:?}"),
+            });
+            assert_eq!(found.collect::<Vec<_>>(), missing, "{case}");
+            assert!(pairs.contains(&kept) && pairs.len() == lanes[2].len(), "{case}: {pairs:?}");
         }
     }
 }

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::claims::Claims;
 use super::left_over::LeftOver;
 use super::solve::{Placed, is_late, not_in_order};
-use super::{Grouping, KeyedError, KeyedTuning, Lane, LanePair, OpenStore, PairSink, StoreError, Whole};
+use super::{Grouping, KeyedError, KeyedTuning, Lane, OpenStore, StoreError, Whole};
 use crate::align::{Counted, Item, Log, LogError, PairAligner, Rules, Runs};
 use crate::record::{OffsetRange, Side};
 
@@ -37,24 +38,28 @@ impl<'a> LongGroup<'a> {
         })
     }
 
-    /// Says what is matched in order, and adds the rest to `left_over`. `barrier`: by source lane, what lies behind it takes
-    /// no copy from the others.
+    /// Tells `claims` what is matched in order, and adds the rest to `left_over`. What lies behind the barrier takes no copy
+    /// from the others.
     pub fn solve(
         mut self,
         rules: &Rules,
         tuning: &KeyedTuning,
-        barrier: &[i64],
         left_over: &mut LeftOver,
-        sink: &mut dyn PairSink,
+        claims: &mut Claims<'_>,
     ) -> Result<(), KeyedError> {
+        let barrier = claims.judged().barrier;
         let lanes = self.lanes(barrier)?;
         let mut known = Known { barrier, ..Known::default() };
+        claims.next_group();
         let turns = [false, true].into_iter().filter(|&late| !late || lanes.late);
         for late in turns {
+            if late {
+                self.tell_lacking(&known, left_over, claims)?;
+            }
             for &source in lanes.records[0].keys() {
                 for &target in lanes.records[1].keys() {
                     let parts = Parts::new(&mut self, &known, [source, target], late, tuning)?;
-                    let solved = parts.solve(rules, tuning, left_over, sink)?;
+                    let solved = parts.solve(rules, tuning, left_over, claims)?;
                     known.add([source, target], solved);
                 }
             }
@@ -70,6 +75,31 @@ impl<'a> LongGroup<'a> {
             true
         })?;
         Ok(lanes)
+    }
+
+    /// Tells `claims` which judged records have no copy in order, when all of them had their turn. Each of them is kept to
+    /// the end in any case.
+    fn tell_lacking(
+        &mut self,
+        known: &Known<'_>,
+        left_over: &LeftOver,
+        claims: &mut Claims<'_>,
+    ) -> Result<(), KeyedError> {
+        let mut next: HashMap<usize, usize> = HashMap::new();
+        let mut lacking = 0;
+        self.read(0, &mut |_, Lane { side, index: lane }, item| {
+            if side == Side::Target {
+                return true;
+            }
+            let next = next.entry(lane).or_default();
+            let index = *next;
+            *next += 1;
+            if !known.is_taken(side as usize, lane, index) {
+                lacking += usize::from(claims.lacks(lane, item));
+            }
+            left_over.check_room(lacking).is_ok()
+        })?;
+        left_over.check_room(lacking)
     }
 
     /// What is matched with nothing in order.
@@ -309,7 +339,7 @@ impl<'p, 'a, 'b> Parts<'p, 'a, 'b> {
         rules: &Rules,
         tuning: &KeyedTuning,
         left_over: &mut LeftOver,
-        sink: &mut dyn PairSink,
+        claims: &mut Claims<'_>,
     ) -> Result<Solved, KeyedError> {
         let mut solved = Solved { matched: Default::default(), unsolved: Default::default() };
         if self.len.contains(&0) {
@@ -318,7 +348,7 @@ impl<'p, 'a, 'b> Parts<'p, 'a, 'b> {
         let aligner = self.fed(rules, tuning)?;
         let (runs, regions) = aligner.certified(&mut self)?;
         let (.., unsolved) = regions.into_parts();
-        self.tell(&runs, &mut solved.matched, sink)?;
+        self.tell(&runs, &mut solved.matched, claims)?;
         for side in Side::BOTH {
             self.set_apart(side, &unsolved[side as usize], &mut solved.unsolved[side as usize], left_over)?;
         }
@@ -357,12 +387,12 @@ impl<'p, 'a, 'b> Parts<'p, 'a, 'b> {
         }
     }
 
-    /// Tells `sink` of all that is matched, and notes it.
+    /// Tells `claims` of all that is matched, and notes it.
     fn tell(
         &mut self,
         runs: &Runs,
         matched: &mut [Bits; 2],
-        sink: &mut dyn PairSink,
+        claims: &mut Claims<'_>,
     ) -> Result<(), StoreError> {
         let lanes = self.lanes;
         let mut first = 0;
@@ -370,25 +400,25 @@ impl<'p, 'a, 'b> Parts<'p, 'a, 'b> {
             let end = runs.matched().min(first + STEP as u64);
             let (Some(from), Some(to)) = (runs.pair(first), runs.pair(end - 1)) else { break };
             let ranks = [from.0 as usize..to.0 as usize + 1, from.1 as usize..to.1 as usize + 1];
-            let mut offsets = [Vec::with_capacity(STEP), Vec::with_capacity(STEP)];
+            let mut items: [Vec<Item>; 2] = [Vec::with_capacity(STEP), Vec::with_capacity(STEP)];
             for (side, ranks) in Side::BOTH.into_iter().zip(ranks) {
                 let mut next = first;
-                let (offsets, matched) = (&mut offsets[side as usize], &mut matched[side as usize]);
+                let (items, matched) = (&mut items[side as usize], &mut matched[side as usize]);
                 self.ranks(side, ranks, &mut |rank, index, item| {
                     let wanted =
                         runs.pair(next).map(|pair| if side == Side::Source { pair.0 } else { pair.1 });
                     if wanted == Some(rank as i64) {
-                        offsets.push(item.offset);
+                        items.push(*item);
                         matched.set(index);
                         next += 1;
                     }
                     true
                 })?;
             }
-            let [source, target] = offsets;
+            let [source, target] = items;
             debug_assert_eq!((source.len(), target.len()), ((end - first) as usize, (end - first) as usize));
-            for (source, target) in source.into_iter().zip(target) {
-                sink.matched(LanePair { source: (lanes[0], source), target: (lanes[1], target) });
+            for (source, target) in source.iter().zip(&target) {
+                claims.matched((lanes[0], source), (lanes[1], target));
             }
             first = end;
         }

@@ -13,16 +13,18 @@
 //!
 //! Where equal records lie in several lanes of one side, each record has one outcome all the same, but which of the
 //! equal records is matched with which may depend on their arrival; what a choice among them puts in order is matched.
-//! Of several source lanes, records read behind the barrier get what is left when all others had their turn. Everywhere
-//! else nothing depends on arrival.
+//! Of several source lanes, records read behind the barrier get what is left when all others had their turn, and give a
+//! copy up to an equal record before it that has none where that puts all of their key in order. Everywhere else nothing
+//! depends on arrival.
 //!
 //! The stages: `table` matches records while they arrive and holds only what is in flight; what does not agree
 //! is *open* from there on and goes to an [`OpenStore`]; at the end `parts` divides what is there into what fits into
-//! memory, `solve` solves that, and `long` a group that does not fit; `left_over` settles what no match was found for,
-//! and `exchange` looks for a better choice among equal records.
+//! memory, `solve` solves that, and `long` a group that does not fit; `left_over` settles what no match was found for;
+//! `claims` holds copies back that two records want, and `exchange` looks for a better choice among equal records.
 
 mod aligner;
 mod aside;
+mod claims;
 mod exchange;
 mod in_memory;
 mod keyless;

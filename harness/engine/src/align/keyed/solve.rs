@@ -86,6 +86,24 @@ pub(super) fn dividing(barrier: &[i64], source_lanes: usize) -> &[i64] {
     if source_lanes > 1 { barrier } else { &[] }
 }
 
+/// Which source records are judged, by lane: those that lie from its start to its barrier. No barrier is empty, and so are
+/// starts where all that lies before the barrier is judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged<'s> {
+    pub starts: &'s [i64],
+    pub barrier: &'s [i64],
+}
+
+impl Judged<'_> {
+    pub fn is_late(&self, lane: usize, item: &Item) -> bool {
+        is_late(self.barrier, lane, item)
+    }
+
+    pub fn holds(&self, lane: usize, item: &Item) -> bool {
+        !self.is_late(lane, item) && self.starts.get(lane).is_none_or(|&start| item.offset >= start)
+    }
+}
+
 /// By source index: whether a record takes only what all others leave.
 fn late(source: &Placed, barrier: &[i64]) -> Vec<bool> {
     source.iter().map(|(lane, item)| is_late(barrier, lane, &item)).collect()

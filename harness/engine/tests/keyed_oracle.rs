@@ -126,6 +126,12 @@ fn different_records(random: &mut Random<'_>) -> InMemoryLanes {
         copies.push(item);
     }
     copies.truncate(copies.len().saturating_sub(random.upto(4)));
+    damage(&mut copies, random);
+    InMemoryLanes([source, spread(copies, random)])
+}
+
+/// Loses, alters, moves, copies again or makes up some.
+fn damage(copies: &mut Vec<Item>, random: &mut Random<'_>) {
     for _ in 0..random.below(5) {
         let (at, to) = (random.upto(copies.len() + 1), random.upto(copies.len() + 1));
         let Some(&item) = copies.get(at) else { continue };
@@ -140,13 +146,49 @@ fn different_records(random: &mut Random<'_>) -> InMemoryLanes {
             _ => copies.insert(to, Item { identity: item.identity + 100_000, ..item }),
         }
     }
+}
+
+/// One or two target lanes; equal records lie in one.
+fn spread(copies: Vec<Item>, random: &mut Random<'_>) -> Vec<Vec<Item>> {
     let mut target: Vec<Vec<Item>> = vec![Vec::new(); 1 + random.upto(2)];
     for item in copies {
         let lane = (item.identity % target.len() as u128) as usize;
         let offset = target[lane].len() as i64;
         target[lane].push(Item { offset, ..item });
     }
-    InMemoryLanes([source, target])
+    target
+}
+
+/// Two source lanes in which equal records may lie.
+struct Merged {
+    source: [Vec<Item>; 2],
+    /// How many of each are judged: those are on the target, and by chance some that follow them.
+    judged: [usize; 2],
+    /// What is on the target, in an order that is that of each lane.
+    copies: Vec<Item>,
+}
+
+fn merged(random: &mut Random<'_>) -> Merged {
+    let (letters, keys) = (2 + random.below(5), 1 + random.below(2));
+    let mut source: [Vec<Item>; 2] = Default::default();
+    for lane in &mut source {
+        for offset in 0..random.below(10) as i64 {
+            let value = random.below(letters);
+            let key = NonZeroU64::new(1 + value % keys);
+            lane.push(Item { identity: u128::from(value), offset, timestamp: value as i64, key, value });
+        }
+    }
+    let judged = [0, 1].map(|lane: usize| random.upto(source[lane].len() + 1));
+    let ends = [0, 1].map(|lane: usize| judged[lane] + random.upto(source[lane].len() - judged[lane] + 1));
+    let (mut next, mut copies) = ([0, 0], Vec::new());
+    while next != ends {
+        let lane = random.upto(2);
+        if next[lane] < ends[lane] {
+            copies.push(source[lane][next[lane]]);
+            next[lane] += 1;
+        }
+    }
+    Merged { source, judged, copies }
 }
 
 /// Outcomes, what has none, and pairs, where of each source lane so many records lie before the barrier, and the others are
@@ -195,16 +237,21 @@ fn judged_in_part(
     (alignment.outcomes, alignment.passed, pairs.0)
 }
 
-#[test]
-fn what_is_read_behind_the_barrier_comes_to_the_same_however_it_arrives_and_wherever_it_is_held() {
+/// Tuning, and whether all is put aside from the beginning.
+fn ways() -> [(KeyedTuning, bool); 5] {
     let tuning = KeyedTuning { cells: 64, ..KeyedTuning::default() };
-    let ways = [
+    [
         (tuning, false),
         (tuning, true),
         (KeyedTuning { solved_max: 0, ..tuning }, true),
         (KeyedTuning { solved_max: 3, ..tuning }, false),
         (KeyedTuning { waiting_max: 1, ..tuning }, false),
-    ];
+    ]
+}
+
+#[test]
+fn what_is_read_behind_the_barrier_comes_to_the_same_however_it_arrives_and_wherever_it_is_held() {
+    let ways = ways();
     let mut findings = 0;
     for seed in 0..seeds() / 20 {
         let random = &mut Random::new(seed);
@@ -218,6 +265,54 @@ fn what_is_read_behind_the_barrier_comes_to_the_same_however_it_arrives_and_wher
         }
     }
     assert!(findings >= seeds() / 100, "{findings}");
+}
+
+/// While the source goes on, too: what lies behind the barrier and is not on the target yet is no finding, and takes no copy
+/// that makes one of a judged record.
+#[test]
+fn what_is_merged_in_order_is_no_finding_whatever_follows_behind_the_barrier() {
+    for seed in 0..seeds() / 20 {
+        let random = &mut Random::new(seed);
+        let Merged { source, judged, copies } = merged(random);
+        let matched = copies.len();
+        // With equal records of both lanes behind the barrier, not every choice is looked at.
+        let behind = [0, 1].map(|lane: usize| &source[lane][judged[lane]..]);
+        let same = |item: &Item| behind[1].iter().any(|other| other.identity == item.identity);
+        let told = !behind[0].iter().any(same);
+        let log = InMemoryLanes([source.to_vec(), spread(copies, random)]);
+        for (n, way) in ways().into_iter().enumerate() {
+            let (outcomes, _, pairs) = judged_in_part(&log, judged, way, random);
+            let case = || format!("seed {seed}, way {n}: {judged:?} of {log:?}");
+            for LaneOutcome { source_lane, outcome, .. } in &outcomes {
+                match (outcome, source_lane) {
+                    (Outcome::Missing { source }, Some(lane)) => {
+                        assert!(source.offset as usize >= judged[*lane], "{outcome:?}, {}", case());
+                    }
+                    (Outcome::Unsolved { .. }, _) => assert!(!told, "{outcome:?}, {}", case()),
+                    _ => panic!("{outcome:?}, {}", case()),
+                }
+            }
+            assert!(pairs.len() == matched || !told, "{}", case());
+        }
+    }
+}
+
+/// Where all is put aside, nothing depends on arrival.
+#[test]
+fn equal_records_behind_the_barrier_come_to_the_same_whatever_fits_into_memory() {
+    let tuning = KeyedTuning { cells: 64, ..KeyedTuning::default() };
+    let ways = [1 << 18, 3, 0].map(|solved_max| (KeyedTuning { solved_max, ..tuning }, true));
+    for seed in 0..seeds() / 20 {
+        let random = &mut Random::new(seed);
+        let Merged { source, judged, mut copies } = merged(random);
+        damage(&mut copies, random);
+        let log = InMemoryLanes([source.to_vec(), spread(copies, random)]);
+        let expected = judged_in_part(&log, judged, ways[0], random);
+        for way in &ways[1..] {
+            let found = judged_in_part(&log, judged, *way, random);
+            assert_eq!(found, expected, "seed {seed}, {}: {judged:?} of {log:?}", way.0.solved_max);
+        }
+    }
 }
 
 /// Long sequences, so that stretches are followed side by side, and most of what differs lies far apart.

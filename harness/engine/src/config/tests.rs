@@ -502,7 +502,7 @@ fn a_named_file_that_cannot_be_read_keeps_the_system_s_reason_and_no_content() {
     let causes = || {
         use std::error::Error;
         let error = load(&path).expect_err("not readable");
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let causes = std::iter::successors(error.source(), |&cause: &&dyn std::error::Error| cause.source());
         causes.map(|cause| cause.to_string()).collect::<Vec<_>>()
     };
     assert!(causes().last().is_some_and(|reason| reason.contains("No such file")), "{:?}", causes());

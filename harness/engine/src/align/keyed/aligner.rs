@@ -10,8 +10,8 @@ use super::parts::Part;
 use super::solve::{self, Judged, Placed};
 use super::table::{Arrival, Table};
 use super::{
-    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, OpenStore, PairSink, StoreError,
-    Whole,
+    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, OpenStore, PairSink,
+    StoreError, Whole,
 };
 use crate::align::{Item, LogError, Rules};
 use crate::record::{OffsetRange, Side};

@@ -16,9 +16,13 @@
 //! ([`watch`](super::watch) notes it), and beyond some distance none can matter. Nothing is assumed about
 //! identities being unique. Where the bound does not hold, the region is made larger, its records are read
 //! again, and the new cut is proved in the same way; at worst the region reaches the end, where nothing crosses.
+//!
+//! Both records of a pair that crosses match, so where time counts, the later one's is near to that of a record inside.
+//! The watch knows no times: it notes from where on that must be looked at.
 
 use std::collections::HashSet;
 
+use super::inside::Inside;
 use super::pair::solve;
 use super::region::{NEVER, Regions, Solution};
 use super::runs::Runs;
@@ -45,10 +49,10 @@ pub(super) fn certify(
 ) -> Result<(), LogError> {
     let mut at = 0;
     while at < regions.len() {
-        look_ahead(regions, at, runs, frame.end, log)?;
+        look_ahead(regions, at, runs, frame, log)?;
         while let Some(reach) = sighting_in_reach(regions, at, runs) {
             enlarge(runs, regions, at, reach, frame, log)?;
-            look_ahead(regions, at, runs, frame.end, log)?;
+            look_ahead(regions, at, runs, frame, log)?;
         }
         at += 1;
     }
@@ -163,36 +167,37 @@ fn count(range: [OffsetRange; 2], log: &mut dyn Log) -> Result<Solution, LogErro
     Ok(Solution { left_over: [Vec::new(), Vec::new()], counted, solved: false })
 }
 
-/// Looks for the first record on each side, after the region and near enough to matter, that equals one inside it,
+/// Looks for the first record on each side, after the region and near enough to matter, that may equal one inside it,
 /// from where nobody has looked for it so far.
 fn look_ahead(
     regions: &mut Regions,
     at: usize,
     runs: &Runs,
-    end: [i64; 2],
+    frame: &Frame<'_>,
     log: &mut dyn Log,
 ) -> Result<(), LogError> {
     for side in Side::BOTH {
         let region = regions.get(at);
+        let end = frame.end[side as usize];
         let from = region.watched_to[side as usize];
         if region.sighted[side as usize] != NEVER
-            || from >= end[side as usize]
+            || from >= end
             || !could_cross(regions, at, side, from, runs)
         {
             continue;
         }
-        let mut inside: HashSet<u64, PassThrough> = HashSet::default();
+        let mut inside = Inside::new(frame.rules);
         log.read(side.other(), region.range[side.other() as usize], &mut |item| {
-            inside.insert(item.identity as u64);
+            inside.add(item);
             true
         })?;
         if inside.is_empty() {
             continue;
         }
         let (mut seen, mut sighted) = (0, NEVER);
-        log.read(side, OffsetRange { start: from, end: end[side as usize] }, &mut |item| {
+        log.read(side, OffsetRange { start: from, end }, &mut |item| {
             seen += 1;
-            if inside.contains(&(item.identity as u64)) {
+            if inside.may_hold(item) {
                 sighted = item.offset;
                 return false;
             }

@@ -151,6 +151,41 @@ fn a_record_that_turns_up_again_is_noted_once_and_far_away_costs_no_reading() {
     }
 }
 
+/// Within a tolerance of 5 ms.
+fn tolerant(lists: &[Vec<Item>; 2], tuning: Tuning) -> Alignment {
+    let mut aligner = PairAligner::new(Rules { timestamp_tolerance_ms: Some(5) }, tuning, [0, 0]);
+    push_all(&mut aligner, lists, 100);
+    aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read")
+}
+
+#[test]
+fn of_equal_records_too_far_apart_in_time_to_be_copies_of_one_another_only_a_few_are_read_again() {
+    const RECORDS: i64 = 20_000;
+    let beat = |offset: i64, timestamp: i64| Item { identity: 7, offset, timestamp, key: None, value: 0 };
+    let source: Vec<Item> = (0..RECORDS).map(|n| beat(n, 1_000 * n)).collect();
+    // So many that the place where the sides run alike again is near, and so many that a window is cut short.
+    for (lost, window) in [(1_i64, 1 << 16), (100, 256)] {
+        let kept = (0..RECORDS).filter(|n| !(10..10 + lost).contains(n));
+        let target: Vec<Item> = (0..).zip(kept).map(|(offset, n)| beat(offset, 1_000 * n + 1)).collect();
+        let tuning = Tuning { pairs_max: 10_000, window, ..Tuning::default() };
+        let alignment = tolerant(&[source.clone(), target], tuning);
+        assert_eq!(alignment.runs.matched() as i64, RECORDS - lost);
+        let missing: Vec<Outcome> =
+            (10..10 + lost as usize).map(|n| Outcome::Missing { source: source[n] }).collect();
+        assert_eq!(alignment.outcomes, missing);
+        assert_eq!(alignment.unsolved.each_ref().map(Counted::records), [0, 0]);
+        let read = alignment.records_read_again;
+        assert!(read < 2_000, "{lost} lost, {read} read again");
+    }
+}
+
+#[test]
+fn within_a_tolerance_nothing_is_read_again_for_a_record_that_is_like_no_other() {
+    let lists = [items(0..1_000), items((0..1_000).filter(|&number| number != 10))];
+    let alignment = tolerant(&lists, Tuning::default());
+    assert_eq!((alignment.outcomes.len(), alignment.records_read_again), (1, 0));
+}
+
 #[test]
 fn of_a_source_far_ahead_of_an_ended_target_only_a_window_is_held() {
     let tuning = Tuning { window: 100, ..Tuning::default() };

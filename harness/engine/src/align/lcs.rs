@@ -53,19 +53,27 @@ impl Candidates {
         if source.len() + target.len() > 4 * max_pairs {
             return Err(TooManyPairs);
         }
-        let mut by_identity: Vec<u32> = (0..target.len() as u32).collect();
-        by_identity.sort_unstable_by_key(|&j| (target[j as usize].identity, j));
+        // Equal ones by time, where it counts: then all that match a record lie side by side.
+        let timed = rules.timestamp_tolerance_ms.is_some();
+        let place = |j: &u32| {
+            let item = &target[*j as usize];
+            (item.identity, if timed { item.timestamp } else { 0 })
+        };
+        let mut by_place: Vec<u32> = (0..target.len() as u32).collect();
+        by_place.sort_unstable_by_key(|j| (place(j), *j));
         let mut starts = Vec::with_capacity(source.len() + 1);
-        let mut targets = Vec::new();
+        let mut targets: Vec<u32> = Vec::new();
         starts.push(0);
         for item in source {
-            let from = by_identity.partition_point(|&j| target[j as usize].identity < item.identity);
-            let equal =
-                by_identity[from..].iter().take_while(|&&j| target[j as usize].identity == item.identity);
-            targets.extend(equal.filter(|&&j| rules.matches(item, &target[j as usize])));
+            let earliest = *rules.near(item.timestamp, item.timestamp).start();
+            let from = by_place.partition_point(|j| place(j) < (item.identity, earliest));
+            let equal = by_place[from..].iter().take_while(|&&j| rules.matches(item, &target[j as usize]));
+            let row = targets.len();
+            targets.extend(equal);
             if targets.len() > max_pairs {
                 return Err(TooManyPairs);
             }
+            targets[row..].sort_unstable();
             starts.push(targets.len() as u32);
         }
         Ok(Self { starts, targets })

@@ -14,6 +14,7 @@
 mod certify;
 mod counted;
 mod in_memory;
+mod inside;
 mod key_order;
 pub mod keyed;
 mod lcs;
@@ -36,6 +37,7 @@ pub use settle::Outcome;
 pub use snapshot::{Region, Snapshot};
 
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 
 use crate::record::{OffsetRange, Side};
 
@@ -70,6 +72,15 @@ impl Rules {
             && self
                 .timestamp_tolerance_ms
                 .is_none_or(|tolerance| source.timestamp.abs_diff(target.timestamp) <= tolerance)
+    }
+
+    /// The timestamps of all that may equal a record whose own one is from `first` to `last`.
+    #[inline]
+    pub fn near(&self, first: i64, last: i64) -> RangeInclusive<i64> {
+        match self.timestamp_tolerance_ms {
+            None => i64::MIN..=i64::MAX,
+            Some(ms) => first.saturating_sub_unsigned(ms)..=last.saturating_add_unsigned(ms),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Notices when a record of a closed region turns up again on the other side. Decides nothing.
+//! Notices when the identity of a record of a closed region turns up again on the other side. Decides nothing.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -13,6 +13,7 @@
 
 mod certify;
 mod counted;
+pub(crate) mod first_free;
 mod in_memory;
 mod inside;
 mod key_order;
@@ -175,5 +176,7 @@ mod lcs_tests;
 mod lists_tests;
 #[cfg(test)]
 mod queue_tests;
+#[cfg(test)]
+mod settle_tests;
 #[cfg(test)]
 mod tests;

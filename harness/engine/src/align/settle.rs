@@ -1,7 +1,9 @@
 //! Says what became of each record that is not matched in order. Knows no cause and no importance.
 
+use std::collections::HashMap;
 use std::num::NonZeroU64;
 
+use super::first_free::FirstFree;
 use super::key_order::{Reordered, key_order_broken};
 use super::runs::Runs;
 use super::wanted::Wanted;
@@ -220,6 +222,9 @@ fn take_from_tail(
     Ok(tail)
 }
 
+/// So many equal records of the target are looked through one by one, also where time counts.
+const FEW: usize = 8;
+
 /// Target records in the order of their identities, and, of equal ones, of their offsets.
 struct ByIdentity {
     order: Vec<u32>,
@@ -255,13 +260,34 @@ impl ByIdentity {
         (target[*found as usize].identity == identity).then_some(first)
     }
 
+    /// Whether more than a few target records have the identity of the one at place `first`, the first that has it.
+    fn are_many(&self, first: usize, target: &[Item]) -> bool {
+        let identity = |place: usize| self.order.get(place).map(|&j| target[j as usize].identity);
+        identity(first + FEW) == identity(first)
+    }
+
+    /// All of these, from place `first` on, to be taken by time.
+    fn by_time(&self, first: usize, target: &[Item]) -> FirstFree {
+        let identity = target[self.order[first] as usize].identity;
+        let items = self.order[first..].iter().map(|&j| &target[j as usize]);
+        FirstFree::new(items.take_while(|item| item.identity == identity).map(|item| item.timestamp))
+    }
+
     fn first_free(&self, source: &[Item], target: &[Item], rules: &Rules) -> Vec<(u32, u32)> {
         let mut taken = vec![false; target.len()];
         // By the first place of an identity: how many of its first records are taken.
         let mut front = vec![0_u32; target.len()];
+        // The same where time counts: one that nobody may take would keep the front where it is.
+        let mut by_time: HashMap<usize, FirstFree> = HashMap::new();
         let mut pairs = Vec::new();
         for (i, item) in source.iter().enumerate() {
             let Some(first) = self.first(item.identity, target) else { continue };
+            if rules.timestamp_tolerance_ms.is_some() && self.are_many(first, target) {
+                let free = by_time.entry(first).or_insert_with(|| self.by_time(first, target));
+                let found = free.take(rules.near(item.timestamp, item.timestamp));
+                pairs.extend(found.map(|at| (i as u32, self.order[first + at])));
+                continue;
+            }
             let front = &mut front[first];
             for at in first + *front as usize..self.order.len() {
                 let j = self.order[at];

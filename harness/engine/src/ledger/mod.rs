@@ -2,7 +2,6 @@
 //! Decides nothing; a ledger that does not add up is an internal error, never a verdict.
 
 mod cells;
-mod first_free;
 mod repeated;
 mod resume;
 mod unit;

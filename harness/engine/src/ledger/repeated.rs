@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::first_free::FirstFree;
 use super::unit_resume::{Place, places};
+use crate::align::first_free::FirstFree;
 use crate::align::keyed::{LaneOutcome, LanePair};
-use crate::align::{Item, Outcome};
+use crate::align::{Item, Outcome, Rules};
 use crate::record::Side;
 
 /// What is looked for, and what was seen of it: all of the source first, then all of the target, each in order of lane and
@@ -98,14 +98,14 @@ impl Repeated {
             Pairing::ByRank { pairs, .. } => return pairs,
             Pairing::ByTime { tolerance_ms, held, .. } => (tolerance_ms, held),
         };
+        let rules = Rules { timestamp_tolerance_ms: Some(tolerance_ms) };
         let mut pairs = Vec::new();
         for (identity, sources) in sources {
             let targets = targets.remove(&identity).unwrap_or_default();
             let mut free = FirstFree::new(targets.iter().map(|(_, timestamp)| *timestamp));
             for (source, timestamp) in sources {
-                let earliest = timestamp.saturating_sub_unsigned(tolerance_ms);
-                let latest = timestamp.saturating_add_unsigned(tolerance_ms);
-                let first = free.take(earliest, latest).filter(|_| originals.contains(&source));
+                let first = free.take(rules.near(timestamp, timestamp));
+                let first = first.filter(|_| originals.contains(&source));
                 pairs.extend(first.map(|at| LanePair { source, target: targets[at].0 }));
             }
         }

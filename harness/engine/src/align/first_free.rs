@@ -1,8 +1,10 @@
 //! The first of some records that is free and whose timestamp lies between two others. Pure.
 
+use std::ops::RangeInclusive;
+
 /// Records in an order of their own, each of which can be taken once.
 #[derive(Debug)]
-pub(super) struct FirstFree {
+pub struct FirstFree {
     /// Ascending.
     timestamps: Vec<i64>,
     /// A tree over them: each node holds the first of the free records below it; the leaves are its second half.
@@ -30,9 +32,9 @@ impl FirstFree {
         Self { timestamps: by_time.into_iter().map(|(time, _)| time).collect(), first, leaves }
     }
 
-    /// Takes the first one that is free and not before `earliest` nor after `latest`.
-    pub fn take(&mut self, earliest: i64, latest: i64) -> Option<usize> {
-        let at = self.first_between(earliest, latest);
+    /// Takes the first one that is free and of one of these `times`.
+    pub fn take(&mut self, times: RangeInclusive<i64>) -> Option<usize> {
+        let at = self.first_of(&times);
         let mut node = *self.leaves.get(at)?;
         self.first[node] = NONE;
         while node > 1 {
@@ -42,10 +44,10 @@ impl FirstFree {
         Some(at)
     }
 
-    fn first_between(&self, earliest: i64, latest: i64) -> usize {
+    fn first_of(&self, times: &RangeInclusive<i64>) -> usize {
         let count = self.timestamps.len();
-        let mut from = count + self.timestamps.partition_point(|&time| time < earliest);
-        let mut to = count + self.timestamps.partition_point(|&time| time <= latest);
+        let mut from = count + self.timestamps.partition_point(|time| time < times.start());
+        let mut to = count + self.timestamps.partition_point(|time| time <= times.end());
         let mut first = NONE;
         while from < to {
             if from % 2 == 1 {
@@ -77,11 +79,11 @@ mod tests {
             let mut free = FirstFree::new(timestamps.iter().copied());
             let mut taken = vec![false; timestamps.len()];
             for (earliest, more) in wanted {
-                let latest = earliest + more;
-                let first = (0..timestamps.len())
-                    .find(|&at| !taken[at] && (earliest..=latest).contains(&timestamps[at]));
+                let times = earliest..=earliest + more;
+                let first =
+                    (0..timestamps.len()).find(|&at| !taken[at] && times.contains(&timestamps[at]));
                 first.into_iter().for_each(|at| taken[at] = true);
-                prop_assert_eq!(free.take(earliest, latest), first);
+                prop_assert_eq!(free.take(times), first);
             }
         }
     }

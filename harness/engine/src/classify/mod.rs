@@ -4,15 +4,15 @@
 mod compacted;
 mod compacted_unit;
 mod holes;
+mod misplaced;
 mod scope;
 mod unit;
 
 pub use compacted::{Cleaning, LogStarts, SLIDES, judge_compacted};
 pub use compacted_unit::{UnitRules, judge_compacted_unit, withhold_taken};
 pub use holes::HiddenGaps;
-pub use scope::{
-    Classified, Misplacement, PairReading, Standing, classify, extraneous, find_misplaced, tail_standing,
-};
+pub use misplaced::{Misplacement, Strays, find_misplaced};
+pub use scope::{Classified, PairReading, Standing, classify, tail_standing};
 pub use unit::{SourceReading, Taken, TargetReading, UnitReading, classify_unit, take_apart};
 
 #[cfg(test)]

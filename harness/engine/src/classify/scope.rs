@@ -1,7 +1,5 @@
 //! Which of alignment's outcomes are findings, which are pending or unverifiable, and which lie beyond the cut.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-
 use crate::align::{Alignment, Item, Outcome, Runs};
 use crate::record::{FindingKind, OffsetRange, Side};
 
@@ -78,26 +76,32 @@ impl Classified {
     /// `items`: some of `alignment.tail`, ascending.
     pub fn take_from_tail(&mut self, items: &[Item]) {
         self.alignment.tail = self.alignment.tail.without(items);
-        let standing = |item: &Item| match tail_standing(&self.reading, &self.alignment.runs) {
-            _ if item.offset >= self.reading.source_end => Standing::Beyond,
-            standing => standing,
-        };
-        // All lie after the last matched record; after them come only the target's own records of the last gap.
-        let outcomes = &mut self.alignment.outcomes;
-        let mut at = outcomes.len();
+        let source_end = self.reading.source_end;
+        let in_scope = tail_standing(&self.reading, &self.alignment.runs);
+        let standing = |item: &Item| if item.offset >= source_end { Standing::Beyond } else { in_scope };
+        let Alignment { runs, outcomes, .. } = &mut self.alignment;
+        let standings = &mut self.standings;
+        // Room behind the outcomes, into which they move from the last one on as far as they lie after the items. All
+        // items lie after the last matched record; after them come only the target's own records of the last gap.
+        let (mut from, mut to) = (outcomes.len(), outcomes.len() + items.len());
+        outcomes.extend(items.iter().map(|item| Outcome::Missing { source: *item }));
+        standings.extend(items.iter().map(standing));
         for item in items.iter().rev() {
             let after = |outcome: &Outcome| match outcome {
                 Outcome::Duplicate { .. } | Outcome::Extraneous { .. } => {
                     let target = outcome.target().map_or(0, |target| target.offset);
-                    self.alignment.runs.matched_below_target(target) == self.alignment.runs.matched()
+                    runs.matched_below_target(target) == runs.matched()
                 }
                 _ => outcome.source().is_some_and(|source| source.offset > item.offset),
             };
-            while at > 0 && after(&outcomes[at - 1]) {
-                at -= 1;
+            while from > 0 && after(&outcomes[from - 1]) {
+                (from, to) = (from - 1, to - 1);
+                outcomes.swap(from, to);
+                standings.swap(from, to);
             }
-            outcomes.insert(at, Outcome::Missing { source: *item });
-            self.standings.insert(at, standing(item));
+            to -= 1;
+            outcomes[to] = Outcome::Missing { source: *item };
+            standings[to] = standing(item);
         }
     }
 }
@@ -219,76 +223,4 @@ fn last_counterpart(reading: &PairReading, alignment: &Alignment) -> Option<i64>
         .iter()
         .filter(|outcome| outcome.source().is_some_and(|source| source.offset < reading.source_end));
     copy.into_iter().chain(of_scope.filter_map(Outcome::target).map(|target| target.offset)).max()
-}
-
-/// A record whose only copy is in another partition of the topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Misplacement {
-    /// Pair (index) that misses the record.
-    pub source_pair: usize,
-    /// The record.
-    pub source: Item,
-    /// Pair (index) that has it.
-    pub target_pair: usize,
-    /// The copy.
-    pub target: Item,
-}
-
-/// Identities of the extraneous records that are findings.
-pub fn extraneous<'p>(pairs: impl Iterator<Item = &'p Classified>) -> HashSet<u128> {
-    pairs
-        .flat_map(|pair| pair.alignment.outcomes.iter().zip(&pair.standings))
-        .filter_map(|(outcome, standing)| match (outcome, standing) {
-            (Outcome::Extraneous { target }, Standing::Finding(_)) => Some(target.identity),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence. The
-/// two outcomes are one finding then.
-pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacement> {
-    let extraneous = extraneous(pairs.iter().map(|(_, pair)| &**pair));
-    if extraneous.is_empty() {
-        return Vec::new();
-    }
-    let mut missing: HashMap<u128, VecDeque<(usize, usize)>> = HashMap::new();
-    for (at, (_, pair)) in pairs.iter().enumerate() {
-        for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
-            let open = matches!(
-                pair.standings[n],
-                Standing::Finding(FindingKind::MissingRecord) | Standing::Pending
-            );
-            if let (Outcome::Missing { source }, true) = (outcome, open)
-                && extraneous.contains(&source.identity)
-            {
-                missing.entry(source.identity).or_default().push_back((at, n));
-            }
-        }
-    }
-    let mut found = Vec::new();
-    let mut taken: Vec<(usize, usize)> = Vec::new();
-    for (at, (target_pair, pair)) in pairs.iter().enumerate() {
-        for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
-            let (Outcome::Extraneous { target }, Standing::Finding(_)) = (outcome, pair.standings[n]) else {
-                continue;
-            };
-            let Some(waiting) = missing.get_mut(&target.identity) else { continue };
-            let Some(position) = waiting.iter().position(|&(other, _)| other != at) else { continue };
-            let Some((source_at, source_n)) = waiting.remove(position) else { continue };
-            let Some(source) = pairs[source_at].1.alignment.outcomes[source_n].source() else { continue };
-            found.push(Misplacement {
-                source_pair: pairs[source_at].0,
-                source: *source,
-                target_pair: *target_pair,
-                target: *target,
-            });
-            taken.push((at, n));
-            taken.push((source_at, source_n));
-        }
-    }
-    for (at, n) in taken {
-        pairs[at].1.standings[n] = Standing::Finding(FindingKind::MisplacedRecord);
-    }
-    found
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use super::any_pair::{Random, any_pair, items, reading, with_all_kept};
+use super::any_pair::{Random, any_pair, items, reading, with_all_kept, with_counted_tail};
 use super::*;
 use crate::align::{Item, Outcome, Tuning};
 use crate::record::{FindingKind, OffsetRange, Side};
@@ -250,4 +250,22 @@ fn what_may_be_a_copy_of_something_unread_behind_the_barrier_is_no_stranger() {
         open.holes[0].push(OffsetRange { start: 14, end: 17 });
         assert_eq!(judged(&lists, open), beyond);
     }
+}
+
+#[test]
+fn a_long_tail_is_taken_back_as_a_whole_in_the_order_of_its_offsets() {
+    const RECORDS: usize = 200_000;
+    const IN_SCOPE: usize = 150_000;
+    let letters: Vec<u64> = (0..RECORDS as u64).collect();
+    let lists = [items(&letters, 1), Vec::new()];
+    let mut pair = with_counted_tail(&lists, reading(&lists, IN_SCOPE as i64, [true, true]));
+    assert_eq!(pair.alignment.tail.records(), RECORDS as u64);
+    pair.take_from_tail(&lists[0]);
+    assert!(pair.alignment.tail.is_empty());
+    let all: Vec<Outcome> = lists[0].iter().map(|&source| Outcome::Missing { source }).collect();
+    assert!(pair.alignment.outcomes == all);
+    assert_eq!(pair.standings.len(), RECORDS);
+    let (in_scope, beyond) = pair.standings.split_at(IN_SCOPE);
+    assert!(in_scope.iter().all(|standing| *standing == Standing::Pending));
+    assert!(beyond.iter().all(|standing| *standing == Standing::Beyond));
 }

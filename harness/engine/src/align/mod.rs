@@ -13,7 +13,7 @@
 
 mod certify;
 mod counted;
-pub(crate) mod first_free;
+mod first_free;
 mod in_memory;
 mod inside;
 mod key_order;
@@ -30,6 +30,7 @@ mod wanted;
 mod watch;
 
 pub use counted::Counted;
+pub use first_free::FirstFree;
 pub use in_memory::InMemory;
 pub use keyed::StoreError;
 pub use pair::PairAligner;

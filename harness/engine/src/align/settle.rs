@@ -267,7 +267,7 @@ impl ByIdentity {
     }
 
     /// All of these, from place `first` on, to be taken by time.
-    fn by_time(&self, first: usize, target: &[Item]) -> FirstFree {
+    fn by_time(&self, first: usize, target: &[Item]) -> FirstFree<i64> {
         let identity = target[self.order[first] as usize].identity;
         let items = self.order[first..].iter().map(|&j| &target[j as usize]);
         FirstFree::new(items.take_while(|item| item.identity == identity).map(|item| item.timestamp))
@@ -278,7 +278,7 @@ impl ByIdentity {
         // By the first place of an identity: how many of its first records are taken.
         let mut front = vec![0_u32; target.len()];
         // The same where time counts: one that nobody may take would keep the front where it is.
-        let mut by_time: HashMap<usize, FirstFree> = HashMap::new();
+        let mut by_time: HashMap<usize, FirstFree<i64>> = HashMap::new();
         let mut pairs = Vec::new();
         for (i, item) in source.iter().enumerate() {
             let Some(first) = self.first(item.identity, target) else { continue };

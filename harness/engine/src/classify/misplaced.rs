@@ -1,9 +1,9 @@
 //! What one pair of a topic misses and another one has in excess: the same record, in another partition. Reads nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashSet;
 
 use super::{Classified, Standing};
-use crate::align::{Item, Outcome};
+use crate::align::{FirstFree, Item, Outcome, Rules};
 use crate::record::FindingKind;
 
 /// A record whose only copy is in another partition of the topic.
@@ -20,26 +20,22 @@ pub struct Misplacement {
 }
 
 /// Extraneous records of a topic's pairs that are findings: for them the counted tails are looked through. Each goes with
-/// one source record at most, the first one: of a tail, no more can be needed than there are strays.
+/// one source record at most, so that of a tail no more can be needed than there are strays.
 #[derive(Debug)]
 pub struct Strays {
-    /// How many are free, by identity.
-    free: HashMap<u128, usize>,
-    /// What was taken, by identity.
-    taken: Vec<u128>,
+    /// By identity and timestamp.
+    free: FirstFree<(u128, i64)>,
+    /// Which are not.
+    taken: Vec<usize>,
     records: usize,
 }
 
 impl Strays {
     /// Those of the pairs of one topic.
     pub fn of<'p>(pairs: impl Iterator<Item = &'p Classified>) -> Self {
-        let mut free: HashMap<u128, usize> = HashMap::new();
-        let mut records = 0;
-        for (_, target) in pairs.flat_map(strays) {
-            *free.entry(target.identity).or_default() += 1;
-            records += 1;
-        }
-        Self { free, taken: Vec::new(), records }
+        let places: Vec<(u128, i64)> = pairs.flat_map(strays).map(|(_, target)| place(target)).collect();
+        let records = places.len();
+        Self { free: FirstFree::new(places), taken: Vec::new(), records }
     }
 
     /// Whether there are none.
@@ -47,12 +43,12 @@ impl Strays {
         self.records == 0
     }
 
-    /// Takes a free one that `source` may go with; false where there is none. The records of a tail in their order.
-    pub fn take(&mut self, source: &Item) -> bool {
-        let Some(free) = self.free.get_mut(&source.identity).filter(|free| **free > 0) else { return false };
-        *free -= 1;
-        self.taken.push(source.identity);
-        true
+    /// Takes the first free one that `source` may go with; false where there is none. The records of a tail in their order:
+    /// each is taken for the same stray as if the strays had chosen in theirs. `within`: by how much timestamps may differ.
+    pub fn take(&mut self, source: &Item, within: Option<u64>) -> bool {
+        let taken = take_equal(&mut self.free, source, within);
+        self.taken.extend(taken);
+        taken.is_some()
     }
 
     /// Whether none is free.
@@ -62,8 +58,8 @@ impl Strays {
 
     /// Makes all free again, for another tail.
     pub fn give_back(&mut self) {
-        for identity in self.taken.drain(..) {
-            *self.free.entry(identity).or_default() += 1;
+        for at in self.taken.drain(..) {
+            self.free.give_back(at);
         }
     }
 }
@@ -77,14 +73,26 @@ fn strays(pair: &Classified) -> impl Iterator<Item = (usize, &Item)> {
     })
 }
 
-/// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence. The
-/// two outcomes are one finding then.
+/// What a record is looked for by.
+fn place(item: &Item) -> (u128, i64) {
+    (item.identity, item.timestamp)
+}
+
+/// Takes the first free record that is equal to `item` by the contract.
+fn take_equal(free: &mut FirstFree<(u128, i64)>, item: &Item, within: Option<u64>) -> Option<usize> {
+    let times = Rules { timestamp_tolerance_ms: within }.near(item.timestamp, item.timestamp);
+    free.take((item.identity, *times.start())..=(item.identity, *times.end()))
+}
+
+/// Among pairs of one topic: what one pair misses and another has in excess, in order of occurrence, and with timestamps
+/// as far apart as the contract allows. The two outcomes are one finding then.
 pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacement> {
-    let extraneous = Strays::of(pairs.iter().map(|(_, pair)| &**pair));
-    if extraneous.is_empty() {
+    let stray = pairs.iter().flat_map(|(_, pair)| strays(pair));
+    let stray: HashSet<u128> = stray.map(|(_, target)| target.identity).collect();
+    if stray.is_empty() {
         return Vec::new();
     }
-    let mut missing: HashMap<u128, VecDeque<(usize, usize)>> = HashMap::new();
+    let mut missing: Vec<(usize, usize, &Item)> = Vec::new();
     for (at, (_, pair)) in pairs.iter().enumerate() {
         for (n, outcome) in pair.alignment.outcomes.iter().enumerate() {
             let open = matches!(
@@ -92,20 +100,23 @@ pub fn find_misplaced(pairs: &mut [(usize, &mut Classified)]) -> Vec<Misplacemen
                 Standing::Finding(FindingKind::MissingRecord) | Standing::Pending
             );
             if let (Outcome::Missing { source }, true) = (outcome, open)
-                && extraneous.free.contains_key(&source.identity)
+                && stray.contains(&source.identity)
             {
-                missing.entry(source.identity).or_default().push_back((at, n));
+                missing.push((at, n, source));
             }
         }
     }
+    let mut free = FirstFree::new(missing.iter().map(|(.., source)| place(source)));
     let mut found = Vec::new();
     let mut taken: Vec<(usize, usize)> = Vec::new();
     for (at, (target_pair, pair)) in pairs.iter().enumerate() {
         for (n, target) in strays(pair) {
-            let Some(waiting) = missing.get_mut(&target.identity) else { continue };
-            let Some(position) = waiting.iter().position(|&(other, _)| other != at) else { continue };
-            let Some((source_at, source_n)) = waiting.remove(position) else { continue };
-            let Some(source) = pairs[source_at].1.alignment.outcomes[source_n].source() else { continue };
+            let first = take_equal(&mut free, target, pair.reading.timestamps_within);
+            let Some(&(source_at, source_n, source)) = first.map(|first| &missing[first]) else { continue };
+            if source_at == at {
+                // Alignment leaves no two equal records of a pair over.
+                continue;
+            }
             found.push(Misplacement {
                 source_pair: pairs[source_at].0,
                 source: *source,

@@ -22,6 +22,8 @@ mod compacted_unit_tests;
 #[cfg(test)]
 mod holes_tests;
 #[cfg(test)]
+mod misplaced_tests;
+#[cfg(test)]
 mod scope_tests;
 #[cfg(test)]
 mod unit_tests;

@@ -201,3 +201,28 @@ fn a_record_in_another_partition_is_misplaced_and_neither_missing_nor_extraneous
     assert!(second.ledger.findings.is_empty());
     assert_eq!(second.ledger.misplaced, [0, 1]);
 }
+
+#[test]
+fn a_record_in_another_partition_is_the_missing_one_only_as_near_in_time_as_the_contract_promises() {
+    let findings = |apart: i64, within: Option<u64>| {
+        let here = [items(&[1, 7, 3], 1), items(&[1, 3], 1)];
+        let mut there = [items(&[4, 5], 1), items(&[4, 7, 5], 1)];
+        there[1][1].timestamp += apart;
+        let [(mut first, first_intake), (mut second, second_intake)] =
+            [here, there].map(|lists| classified(lists, i64::MAX, [true, true]));
+        first.reading.timestamps_within = within;
+        second.reading.timestamps_within = within;
+        find_misplaced(&mut [(0, &mut first), (1, &mut second)]);
+        let judged = [(first, first_intake), (second, second_intake)];
+        judged.map(|(pair, intake)| account(pair, intake).expect("the ledger adds up").ledger.findings)
+    };
+    let one = |kind| std::collections::BTreeMap::from([(kind, 1_u64)]);
+    let misplaced = [one(FindingKind::MisplacedRecord), Default::default()];
+    let apart = [one(FindingKind::MissingRecord), one(FindingKind::ExtraneousRecord)];
+    for (milliseconds, within) in [(5, Some(5)), (-5, Some(5)), (0, Some(0)), (900_000, None)] {
+        assert_eq!(findings(milliseconds, within), misplaced, "{milliseconds} {within:?}");
+    }
+    for (milliseconds, within) in [(6, Some(5)), (-6, Some(5)), (1, Some(0))] {
+        assert_eq!(findings(milliseconds, within), apart, "{milliseconds} {within:?}");
+    }
+}

@@ -4,9 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::unit_resume::{Place, places};
-use crate::align::first_free::FirstFree;
 use crate::align::keyed::{LaneOutcome, LanePair};
-use crate::align::{Item, Outcome, Rules};
+use crate::align::{FirstFree, Item, Outcome, Rules};
 use crate::record::Side;
 
 /// What is looked for, and what was seen of it: all of the source first, then all of the target, each in order of lane and

@@ -42,9 +42,10 @@ pub(super) fn take_misplaced(
 fn take_for(strays: &mut Strays, classified: &mut Classified, log: &mut dyn Log) -> Result<(), LogError> {
     let tail = &classified.alignment.tail;
     let (Some(start), Some(end)) = (tail.start(), tail.end()) else { return Ok(()) };
+    let within = classified.reading.timestamps_within;
     let mut found = Vec::new();
     let read = log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
-        if tail.contains(item.offset) && strays.take(item) {
+        if tail.contains(item.offset) && strays.take(item, within) {
             found.push(*item);
         }
         !strays.all_taken()

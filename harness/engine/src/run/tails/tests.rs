@@ -3,9 +3,9 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::align::{InMemory, Item};
+use crate::align::{InMemory, Item, Outcome};
 use crate::classify::any_pair::{Random, reading, with_counted_tail};
-use crate::classify::{Misplacement, find_misplaced};
+use crate::classify::{Misplacement, PairReading, find_misplaced};
 
 type Lists = [Vec<Item>; 2];
 
@@ -14,13 +14,18 @@ fn item(side: Side, identity: u128, offset: i64, timestamp: i64) -> Item {
     Item { identity, offset, timestamp, key: NonZeroU64::new(1 + side as u64), value: 0 }
 }
 
-fn classified(lists: &Lists) -> Classified {
-    with_counted_tail(lists, reading(lists, i64::MAX, [true, true]))
+fn classified(lists: &Lists, within: Option<u64>) -> Classified {
+    let reading = reading(lists, i64::MAX, [true, true]);
+    with_counted_tail(lists, PairReading { timestamps_within: within, ..reading })
 }
 
 /// What is misplaced among the pairs of a topic after `take` has taken something back from each.
-fn found(topic: &[Lists], take: impl Fn(&Lists, &mut Strays, &mut Classified)) -> Vec<Misplacement> {
-    let mut pairs: Vec<Classified> = topic.iter().map(classified).collect();
+fn found(
+    topic: &[Lists],
+    within: Option<u64>,
+    take: impl Fn(&Lists, &mut Strays, &mut Classified),
+) -> Vec<Misplacement> {
+    let mut pairs: Vec<Classified> = topic.iter().map(|lists| classified(lists, within)).collect();
     let mut strays = Strays::of(pairs.iter());
     for (lists, pair) in topic.iter().zip(&mut pairs) {
         take(lists, &mut strays, pair);
@@ -43,17 +48,18 @@ fn all_taken(lists: &Lists, _: &mut Strays, pair: &mut Classified) {
 fn of_a_tail_of_equal_records_no_more_are_taken_back_than_there_are_strays() {
     let equal = |offset| item(Side::Source, 7, offset, offset);
     let here: Lists = [(0..10_000).map(equal).collect(), Vec::new()];
-    let there: Lists = [Vec::new(), vec![item(Side::Target, 7, 0, 0), item(Side::Target, 8, 1, 0)]];
-    let mut pair = classified(&here);
-    assert_eq!(pair.alignment.tail.records(), 10_000);
-    let mut strays = Strays::of(std::iter::once(&classified(&there)));
-    taken_for(&here, &mut strays, &mut pair);
-    assert_eq!((pair.alignment.tail.records(), pair.alignment.tail.start()), (9_999, Some(1)));
-    assert_eq!(pair.alignment.outcomes.len(), 1);
-    // Another pair's tail is looked through for the same ones.
-    let mut pair = classified(&here);
-    taken_for(&here, &mut strays, &mut pair);
-    assert_eq!(pair.alignment.tail.records(), 9_999);
+    let there: Lists = [Vec::new(), vec![item(Side::Target, 7, 0, 5_000), item(Side::Target, 8, 1, 0)]];
+    for (within, taken) in [(None, 0), (Some(2), 4_998)] {
+        let mut strays = Strays::of(std::iter::once(&classified(&there, within)));
+        // The tails of two pairs are looked through for the same ones.
+        for _ in 0..2 {
+            let mut pair = classified(&here, within);
+            assert_eq!(pair.alignment.tail.records(), 10_000);
+            taken_for(&here, &mut strays, &mut pair);
+            assert_eq!(pair.alignment.tail.records(), 9_999);
+            assert_eq!(pair.alignment.outcomes, [Outcome::Missing { source: here[0][taken] }]);
+        }
+    }
 }
 
 #[test]
@@ -62,13 +68,14 @@ fn what_is_found_is_what_would_be_found_if_all_had_been_taken_back() {
     let (mut misplaced, mut left) = (0, 0);
     for _ in 0..5_000 {
         let topic: Vec<Lists> = (0..3).map(|at| any_lists(&mut random, at)).collect();
-        let expected = found(&topic, all_taken);
+        let within = [None, Some(0), Some(3)][random.below(3) as usize];
+        let expected = found(&topic, within, all_taken);
         misplaced += expected.len();
-        let few = found(&topic, |lists, strays, pair| {
+        let few = found(&topic, within, |lists, strays, pair| {
             taken_for(lists, strays, pair);
             assert!(!strays.all_taken() || strays.is_empty(), "they are given back");
         });
-        assert_eq!(few, expected, "{topic:?}");
+        assert_eq!(few, expected, "{topic:?} {within:?}");
         let source: usize = topic.iter().map(|lists| lists[0].len()).sum();
         left += source - expected.len();
     }

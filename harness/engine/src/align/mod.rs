@@ -9,6 +9,8 @@
 //! 4. left over on both sides in the same gap, same key: [`Outcome::Mismatched`];
 //! 5. the rest: [`Outcome::Missing`], [`Outcome::Extraneous`].
 //!
+//! Where a part of the source is read only to explain the target's tail, 3 comes before 2 for it in front of that tail.
+//!
 //! How that stays exact without holding both logs is told in [`certify`].
 
 mod certify;

@@ -8,6 +8,7 @@ use super::queue::Queue;
 use super::region::{NEVER, Regions, Solution};
 use super::resync::Search;
 use super::runs::Runs;
+use super::settle::Scope;
 use super::watch::{PassThrough, Watch};
 use super::{
     Alignment, Counted, Item, Log, LogError, Overflow, Rules, Snapshot, StoreError, Tuning, certify, settle,
@@ -20,6 +21,7 @@ pub struct PairAligner {
     tuning: Tuning,
     queues: [Queue; 2],
     source_start: i64,
+    barrier: i64,
     /// One past the last offset that was consumed, by side.
     next_offset: [i64; 2],
     search: Option<Search>,
@@ -48,6 +50,7 @@ impl PairAligner {
             tuning,
             queues: Default::default(),
             source_start: start[0],
+            barrier: i64::MAX,
             next_offset: start,
             search: None,
             cut_short_at: tuning.window,
@@ -57,6 +60,12 @@ impl PairAligner {
             target_ended: false,
             tail: None,
         }
+    }
+
+    /// Before the end: source records at or behind this offset are read only to explain the target's tail. No further copy
+    /// of what lies before it is taken for a copy of theirs, unless it stands behind the last copy of that.
+    pub fn with_barrier(self, barrier: i64) -> Self {
+        Self { barrier, ..self }
     }
 
     /// Beyond `in_memory_max` held records, a side lies in its `store` (source, target).
@@ -289,23 +298,19 @@ impl PairAligner {
     /// Both sequences are complete. `source_history_start`: from which source offset on a target record's
     /// original is looked for; at most the first source offset in scope.
     pub fn finish(self, source_history_start: i64, log: &mut dyn Log) -> Result<Alignment, LogError> {
-        let starts = [source_history_start, self.source_start];
-        self.finish_from(starts, log)
+        let (start, barrier) = (self.source_start, self.barrier);
+        self.finish_in(Scope { history_start: source_history_start, start, barrier }, log)
     }
 
-    /// As [`finish`](Self::finish), with the first source offset of the history and that of the scope.
-    pub(super) fn finish_from(
-        self,
-        source_starts: [i64; 2],
-        log: &mut dyn Log,
-    ) -> Result<Alignment, LogError> {
+    /// As [`finish`](Self::finish), for another scope than that of the records that were pushed.
+    pub(super) fn finish_in(self, scope: Scope, log: &mut dyn Log) -> Result<Alignment, LogError> {
         let records_read_again = &mut 0;
         let mut log = Counting { log, records: records_read_again };
         let (rules, tuning) = (self.rules, self.tuning);
         let (runs, regions) = self.certified(&mut log)?;
         let (left_over, tail, mut unsolved) = regions.into_parts();
         let (outcomes, tail, apart) =
-            settle::settle(&runs, left_over, tail, (&rules, &tuning), source_starts, &mut log)?;
+            settle::settle(&runs, left_over, tail, (&rules, &tuning), scope, &mut log)?;
         unsolved[0] = unsolved[0].merged(&apart);
         Ok(Alignment { runs, outcomes, tail, unsolved, records_read_again: *records_read_again })
     }

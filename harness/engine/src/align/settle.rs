@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
+use std::ops::Range;
 
 use super::first_free::FirstFree;
 use super::key_order::{Reordered, key_order_broken};
@@ -81,6 +82,17 @@ impl Outcome {
     }
 }
 
+/// Which records of the source are judged, by their offsets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    /// From here on the original of a target record is looked for.
+    pub history_start: i64,
+    /// The first one.
+    pub start: i64,
+    /// What lies at or behind it is read only to explain the target's tail.
+    pub barrier: i64,
+}
+
 /// Says it of all left-over records (ascending offsets), and of the ones in `tail` that something is left over for;
 /// returns what remains of that, and those of them before the last match where they are too many to hold.
 pub(super) fn settle(
@@ -88,7 +100,7 @@ pub(super) fn settle(
     left_over: [Vec<Item>; 2],
     tail: Counted,
     (rules, tuning): (&Rules, &Tuning),
-    source_starts: [i64; 2],
+    scope: Scope,
     log: &mut dyn Log,
 ) -> Result<(Vec<Outcome>, Counted, Counted), LogError> {
     let [mut source, target] = left_over;
@@ -98,10 +110,8 @@ pub(super) fn settle(
         of_source: vec![Partner::None; source.len()],
         of_target: vec![Partner::None; target.len()],
     };
-    let by_identity = ByIdentity::new(&target);
-    let reordered = take_reordered(&source, &target, &by_identity, rules, &mut partners);
-    let originals = take_duplicates(&target, &by_identity, rules, source_starts, &mut partners, log)?;
-    drop(by_identity);
+    let equal = Equal { source: &source, target: &target, by_identity: ByIdentity::new(&target), rules };
+    let (reordered, originals) = equal.take(runs, scope, &mut partners, log)?;
     take_mismatched(&source, &target, runs, &mut partners);
     let reordered = Reordered { pairs: &reordered, source: &source, target: &target };
     let broken = key_order_broken(reordered, runs, tuning.bridge, log)?;
@@ -266,42 +276,59 @@ impl ByIdentity {
         identity(first + FEW) == identity(first)
     }
 
-    /// All of these, from place `first` on, to be taken by time.
-    fn by_time(&self, first: usize, target: &[Item]) -> FirstFree<i64> {
+    /// All of these that are `free`, from place `first` on, to be taken by time; with their indices.
+    fn by_time(
+        &self,
+        first: usize,
+        target: &[Item],
+        free: impl Fn(usize) -> bool,
+    ) -> (FirstFree<i64>, Vec<u32>) {
         let identity = target[self.order[first] as usize].identity;
-        let items = self.order[first..].iter().map(|&j| &target[j as usize]);
-        FirstFree::new(items.take_while(|item| item.identity == identity).map(|item| item.timestamp))
+        let equal = self.order[first..].iter().take_while(|&&j| target[j as usize].identity == identity);
+        let free: Vec<u32> = equal.copied().filter(|&j| free(j as usize)).collect();
+        (FirstFree::new(free.iter().map(|&j| target[j as usize].timestamp)), free)
     }
 
-    fn first_free(&self, source: &[Item], target: &[Item], rules: &Rules) -> Vec<(u32, u32)> {
-        let mut taken = vec![false; target.len()];
-        // By the first place of an identity: how many of its first records are taken.
+    /// Each source record in turn, with its index, and the first target record that is equal and not taken, from an index
+    /// on.
+    fn first_free<'i>(
+        &self,
+        source: impl Iterator<Item = (usize, &'i Item)>,
+        (target, from): (&[Item], usize),
+        rules: &Rules,
+        taken: &mut [bool],
+    ) -> IndexPairs {
+        // By the first place of an identity: how many of its first records are not to be had.
         let mut front = vec![0_u32; target.len()];
         // The same where time counts: one that nobody may take would keep the front where it is.
-        let mut by_time: HashMap<usize, FirstFree<i64>> = HashMap::new();
+        let mut by_time: HashMap<usize, (FirstFree<i64>, Vec<u32>)> = HashMap::new();
         let mut pairs = Vec::new();
-        for (i, item) in source.iter().enumerate() {
+        for (i, item) in source {
             let Some(first) = self.first(item.identity, target) else { continue };
             if rules.timestamp_tolerance_ms.is_some() && self.are_many(first, target) {
-                let free = by_time.entry(first).or_insert_with(|| self.by_time(first, target));
-                let found = free.take(rules.near(item.timestamp, item.timestamp));
-                pairs.extend(found.map(|at| (i as u32, self.order[first + at])));
+                let free = |j: usize| j >= from && !taken[j];
+                let (free, indices) =
+                    by_time.entry(first).or_insert_with(|| self.by_time(first, target, free));
+                if let Some(at) = free.take(rules.near(item.timestamp, item.timestamp)) {
+                    taken[indices[at] as usize] = true;
+                    pairs.push((i as u32, indices[at]));
+                }
                 continue;
             }
             let front = &mut front[first];
             for at in first + *front as usize..self.order.len() {
-                let j = self.order[at];
-                if target[j as usize].identity != item.identity {
+                let j = self.order[at] as usize;
+                if target[j].identity != item.identity {
                     break;
                 }
-                let taken = &mut taken[j as usize];
-                let found = !*taken && rules.matches(item, &target[j as usize]);
-                *taken |= found;
-                if *taken && at == first + *front as usize {
+                let free = j >= from && !taken[j];
+                let found = free && rules.matches(item, &target[j]);
+                taken[j] |= found;
+                if (found || !free) && at == first + *front as usize {
                     *front += 1;
                 }
                 if found {
-                    pairs.push((i as u32, j));
+                    pairs.push((i as u32, j as u32));
                     break;
                 }
             }
@@ -310,69 +337,123 @@ impl ByIdentity {
     }
 }
 
-/// Equal identity on both sides: in order of the source, each with the first unused equal target record.
-fn take_reordered(
-    source: &[Item],
-    target: &[Item],
-    by_identity: &ByIdentity,
-    rules: &Rules,
-    partners: &mut Partners,
-) -> Vec<(u32, u32)> {
-    let pairs = by_identity.first_free(source, target, rules);
-    for &(i, j) in &pairs {
-        partners.of_source[i as usize] = Partner::Reordered(j);
-        partners.of_target[j as usize] = Partner::Reordered(i);
-    }
-    pairs
-}
-
 /// Index pairs: each source item in turn with the first target item that matches it and is still free.
 pub(super) fn first_free(source: &[Item], target: &[Item], rules: &Rules) -> Vec<(usize, usize)> {
-    let pairs = ByIdentity::new(target).first_free(source, target, rules);
+    let mut taken = vec![false; target.len()];
+    let by_identity = ByIdentity::new(target);
+    let pairs = by_identity.first_free(source.iter().enumerate(), (target, 0), rules, &mut taken);
     pairs.into_iter().map(|(i, j)| (i as usize, j as usize)).collect()
 }
 
-/// Target records of which any source record is the original: the first one in scope, else the first one before.
-/// By ascending index of the target record.
-fn take_duplicates(
-    target: &[Item],
-    by_identity: &ByIdentity,
-    rules: &Rules,
-    [history_start, scope_start]: [i64; 2],
-    partners: &mut Partners,
-    log: &mut dyn Log,
-) -> Result<Vec<(u32, Item)>, LogError> {
-    let mut wanted = partners.of_target.iter().filter(|&&partner| partner == Partner::None).count();
-    let mut originals = Vec::new();
-    // By the first place of an identity: how many of its first records have theirs.
-    let mut found = vec![0_u32; target.len()];
-    for (start, end) in [(scope_start, i64::MAX), (history_start, scope_start)] {
-        if wanted == 0 || start >= end {
-            continue;
-        }
-        log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
-            let Some(first) = by_identity.first(item.identity, target) else { return true };
-            let found = &mut found[first];
-            for at in first + *found as usize..by_identity.order.len() {
-                let j = by_identity.order[at] as usize;
-                if target[j].identity != item.identity {
-                    break;
-                }
-                let wants = partners.of_target[j] == Partner::None && rules.matches(item, &target[j]);
-                if wants {
-                    partners.of_target[j] = Partner::Original;
-                    originals.push((j as u32, *item));
-                    wanted -= 1;
-                }
-                if partners.of_target[j] != Partner::None && at == first + *found as usize {
-                    *found += 1;
-                }
-            }
-            wanted > 0
-        })?;
+/// Source and target index.
+type IndexPairs = Vec<(u32, u32)>;
+
+/// Target index, and what the record is a further copy of.
+type Originals = Vec<(u32, Item)>;
+
+/// What is left over, for finding what is equal.
+struct Equal<'a> {
+    source: &'a [Item],
+    target: &'a [Item],
+    by_identity: ByIdentity,
+    rules: &'a Rules,
+}
+
+impl Equal<'_> {
+    /// Pairs of equal records, and the originals of further copies; both by ascending indices. What is judged does not hide
+    /// behind what is not: in front of the last copy of the scope, a record from behind the barrier gets only what is no
+    /// further copy of the scope.
+    fn take(
+        self,
+        runs: &Runs,
+        scope: Scope,
+        partners: &mut Partners,
+        log: &mut dyn Log,
+    ) -> Result<(IndexPairs, Originals), LogError> {
+        let Scope { history_start, start, barrier } = scope;
+        let judged = self.source.partition_point(|item| item.offset < barrier);
+        let late = judged..self.source.len();
+        let mut reordered = self.take_reordered(0..judged, 0, partners);
+        let behind = self.first_behind(judged, runs.matched_below_source(barrier), runs, partners);
+        reordered.extend(self.take_reordered(late.clone(), behind, partners));
+        let mut originals = self.take_duplicates(&[(start, barrier)], partners, log)?;
+        reordered.extend(self.take_reordered(late, 0, partners));
+        let others = [(start.max(barrier), i64::MAX), (history_start, start)];
+        originals.extend(self.take_duplicates(&others, partners, log)?);
+        reordered.sort_unstable();
+        originals.sort_unstable_by_key(|(j, _)| *j);
+        Ok((reordered, originals))
     }
-    originals.sort_unstable_by_key(|(j, _)| *j);
-    Ok(originals)
+
+    /// The first target record with nothing of the scope after it. `judged`: so many source records are in scope;
+    /// `matched`: so many of the scope are matched in order.
+    fn first_behind(&self, judged: usize, matched: u64, runs: &Runs, partners: &Partners) -> usize {
+        // Where one of the scope has no copy between the last match of it and the next one, any of the target's there may
+        // stand for it.
+        let behind_last = |i: &usize| runs.matched_below_source(self.source[*i].offset) == matched;
+        let mut without_match = (0..judged).rev().take_while(behind_last);
+        let open = without_match.any(|i| partners.of_source[i] == Partner::None);
+        let first = matched + u64::from(open);
+        self.target.partition_point(|item| runs.matched_below_target(item.offset) < first)
+    }
+
+    /// Equal identity on both sides: in order of the source, each of `among` with the first unused equal target record
+    /// from an index on.
+    fn take_reordered(&self, among: Range<usize>, from: usize, partners: &mut Partners) -> IndexPairs {
+        if among.is_empty() {
+            return Vec::new();
+        }
+        let mut taken: Vec<bool> =
+            partners.of_target.iter().map(|&partner| partner != Partner::None).collect();
+        let free = among.filter(|&i| partners.of_source[i] == Partner::None);
+        let items = free.map(|i| (i, &self.source[i]));
+        let pairs = self.by_identity.first_free(items, (self.target, from), self.rules, &mut taken);
+        for &(i, j) in &pairs {
+            partners.of_source[i as usize] = Partner::Reordered(j);
+            partners.of_target[j as usize] = Partner::Reordered(i);
+        }
+        pairs
+    }
+
+    /// Target records without a partner of which a source record in these ranges is the original: the first one in the
+    /// first range that has one. By index of the target record.
+    fn take_duplicates(
+        &self,
+        ranges: &[(i64, i64)],
+        partners: &mut Partners,
+        log: &mut dyn Log,
+    ) -> Result<Originals, LogError> {
+        let mut wanted = partners.of_target.iter().filter(|&&partner| partner == Partner::None).count();
+        let mut originals = Vec::new();
+        // By the first place of an identity: how many of its first records have theirs.
+        let mut found = vec![0_u32; self.target.len()];
+        for &(start, end) in ranges {
+            if wanted == 0 || start >= end {
+                continue;
+            }
+            log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
+                let Some(first) = self.by_identity.first(item.identity, self.target) else { return true };
+                let found = &mut found[first];
+                for at in first + *found as usize..self.by_identity.order.len() {
+                    let j = self.by_identity.order[at] as usize;
+                    if self.target[j].identity != item.identity {
+                        break;
+                    }
+                    let free = partners.of_target[j] == Partner::None;
+                    if free && self.rules.matches(item, &self.target[j]) {
+                        partners.of_target[j] = Partner::Original;
+                        originals.push((j as u32, *item));
+                        wanted -= 1;
+                    }
+                    if partners.of_target[j] != Partner::None && at == first + *found as usize {
+                        *found += 1;
+                    }
+                }
+                wanted > 0
+            })?;
+        }
+        Ok(originals)
+    }
 }
 
 /// Left over on both sides between the same two records matched in order: same key, in order. Without a key:

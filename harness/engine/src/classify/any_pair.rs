@@ -95,7 +95,7 @@ pub fn with_counted_tail(lists: &[Vec<Item>; 2], reading: PairReading) -> Classi
 
 pub fn with_counted_tail_and(lists: &[Vec<Item>; 2], reading: PairReading, tuning: Tuning) -> Classified {
     let tuning = Tuning { window: 1, agreeing: 1, near: 1, ..tuning };
-    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
+    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]).with_barrier(reading.source_end);
     aligner.push(Side::Target, &lists[1]);
     aligner.end_target();
     aligner.push(Side::Source, &lists[0]);
@@ -104,7 +104,7 @@ pub fn with_counted_tail_and(lists: &[Vec<Item>; 2], reading: PairReading, tunin
 }
 
 pub fn with_all_kept(lists: &[Vec<Item>; 2], reading: PairReading, tuning: Tuning) -> Classified {
-    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]);
+    let mut aligner = PairAligner::new(Rules::default(), tuning, [0, 0]).with_barrier(reading.source_end);
     for side in Side::BOTH {
         aligner.push(side, &lists[side as usize]);
     }

@@ -1,5 +1,6 @@
 //! What each outcome of a pair counts as, from the matched pairs around it, over random pairs.
 
+use std::collections::HashSet;
 use std::num::NonZeroU64;
 
 use super::any_pair::{Random, any_pair, items, reading, with_all_kept, with_counted_tail};
@@ -268,4 +269,58 @@ fn a_long_tail_is_taken_back_as_a_whole_in_the_order_of_its_offsets() {
     let (in_scope, beyond) = pair.standings.split_at(IN_SCOPE);
     assert!(in_scope.iter().all(|standing| *standing == Standing::Pending));
     assert!(beyond.iter().all(|standing| *standing == Standing::Beyond));
+}
+
+/// What the source holds before offset 2 is judged; all of the target was there when reading began.
+fn judged_of_two(source: &[u64], target: &[u64]) -> Vec<(i64, Standing)> {
+    let lists = [items(source, 1), items(target, 1)];
+    let reading = PairReading { target_end: target.len() as i64, ..reading(&lists, 2, [true, true]) };
+    judged(&lists, reading).0
+}
+
+#[test]
+fn a_further_copy_of_what_is_judged_is_found_although_an_equal_record_is_not_copied_yet() {
+    let further = Standing::Finding(FindingKind::DuplicateRecord);
+    assert_eq!(judged_of_two(&[7, 8, 7], &[7, 7, 8]), [(1, further)]);
+    // The last of the scope is an altered copy, behind which the flow goes on.
+    let altered = Standing::Finding(FindingKind::MismatchedRecord);
+    assert_eq!(judged_of_two(&[7, 8, 6, 7], &[7, 7, 11, 6]), [(1, further), (2, altered)]);
+    // The other one is copied out of order behind the scope.
+    assert_eq!(judged_of_two(&[7, 8, 6, 7], &[7, 7, 8, 7, 6]), [(1, further), (3, Standing::Beyond)]);
+}
+
+#[test]
+fn a_record_from_behind_the_barrier_that_is_copied_out_of_order_does_not_count() {
+    // Before the copies of the scope, where nothing there equals it.
+    assert_eq!(judged_of_two(&[7, 8, 9], &[9, 7, 8]), [(0, Standing::Beyond)]);
+    // Behind them, though one there equals it.
+    assert_eq!(judged_of_two(&[7, 8, 6, 7], &[7, 8, 7, 6]), [(2, Standing::Beyond)]);
+}
+
+#[test]
+fn no_further_copy_of_what_is_judged_hides_behind_what_is_not() {
+    let mut random = Random(54);
+    let mut would_hide = 0;
+    for _ in 0..10_000 {
+        let (lists, reading) = any_pair(&mut random);
+        let end = reading.source_end;
+        let in_scope = lists[0].iter().filter(|item| item.offset < end);
+        let in_scope: HashSet<u128> = in_scope.map(|item| item.identity).collect();
+        let hidden = |pair: &Classified| {
+            let runs = &pair.alignment.runs;
+            let of_scope = (0..runs.matched()).filter_map(|n| runs.pair(n)).filter(|pair| pair.0 < end);
+            let last = of_scope.map(|pair| pair.1).max();
+            let out_of_order = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Reordered { source, target, .. } if source.offset >= end => Some(target),
+                _ => None,
+            });
+            let in_front = out_of_order.filter(|target| Some(target.offset) < last);
+            in_front.filter(|target| in_scope.contains(&target.identity)).count()
+        };
+        let all_judged = PairReading { source_end: i64::MAX, ..reading.clone() };
+        would_hide += hidden(&with_all_kept(&lists, all_judged, Tuning::default()));
+        let pair = with_all_kept(&lists, reading, Tuning::default());
+        assert_eq!(hidden(&pair), 0, "{lists:?} {pair:?}");
+    }
+    assert!(would_hide > 10, "only {would_hide}");
 }

@@ -73,6 +73,7 @@ impl Run<'_> {
             let holes = holes.map(|holes| holes.into_iter().map(|hole| hole.range).collect());
             let first = FirstReading { start: reading.start, holes };
             let mut log = PairLog::new(&mut self.readers, pair, self.seed, reading.read_to, first);
+            let aligner = aligner.with_barrier(reading.source_end);
             let aligned = aligner.finish(retained.history_start(pair), &mut log);
             let judgement = aligned.map(|alignment| classify(reading, alignment)).and_then(|judgement| {
                 if log.read_again {

@@ -243,9 +243,8 @@ impl KeyedAligner {
         let mut log = Counting { log, records: 0 };
         let mut outcomes = Vec::new();
         if let Some(keyless) = self.keyless.take() {
-            let starts = [0, 1].map(|side: usize| self.scope[side][0].map_or(i64::MAX, |scope| scope.start));
-            let history_start = scopes[0].history_start;
-            outcomes = keyless.finish(history_start, starts, self.left_over_max, &mut log, sink)?;
+            let target_start = self.scope[1][0].map_or(i64::MAX, |scope| scope.start);
+            outcomes = keyless.finish(&scopes[0], target_start, self.left_over_max, &mut log, sink)?;
         }
         let [starts, barrier] = [&mut self.starts, &mut self.barrier].map(std::mem::take);
         let dividing = solve::dividing(&barrier, self.scope[0].len());

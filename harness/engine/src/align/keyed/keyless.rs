@@ -1,8 +1,9 @@
 //! The records without a key of one lane on each side as a sequence of their own, where their order is promised:
 //! one [`PairAligner`] over the two lanes with all other records left out.
 
+use super::left_over::Scope;
 use super::{Extent, KeyedError, KeyedTuning, LaneLog, LaneOutcome, LanePair, PairSink};
-use crate::align::{Counted, Item, Log, LogError, Outcome, PairAligner, Rules};
+use crate::align::{Counted, Item, Log, LogError, Outcome, PairAligner, Rules, settle};
 use crate::record::{OffsetRange, Side};
 
 /// Stands for the first offset of a lane, which is known only when its first record arrives.
@@ -35,19 +36,20 @@ impl Keyless {
         if self.aligner.waits_for_target() { self.aligner.held()[0] as u64 } else { 0 }
     }
 
-    /// `starts`: the first offset of the scope on each side, if there is any. `left_over_max`: how many outcomes there may
-    /// be.
+    /// `scope`: of the source; `target_start`: the first offset that was read of the target, if there is any.
+    /// `left_over_max`: how many outcomes there may be.
     pub fn finish(
         self,
-        history_start: i64,
-        starts: [i64; 2],
+        scope: &Scope,
+        target_start: i64,
         left_over_max: usize,
         log: &mut dyn LaneLog,
         sink: &mut dyn PairSink,
     ) -> Result<Vec<LaneOutcome>, KeyedError> {
-        let mut log = KeylessLog { log, starts };
-        let source_start = starts[0].max(history_start);
-        let alignment = self.aligner.finish_from([history_start, source_start], &mut log)?;
+        let mut log = KeylessLog { log, starts: [scope.start, target_start] };
+        let &Scope { history_start, start, barrier, .. } = scope;
+        let scope = settle::Scope { history_start, start: start.max(history_start), barrier };
+        let alignment = self.aligner.finish_in(scope, &mut log)?;
         for run in alignment.runs.as_slice() {
             for n in 0..run.count as i64 {
                 let (source, target) = ((0, run.source_offset + n), (0, run.target_offset + n));

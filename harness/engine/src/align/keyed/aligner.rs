@@ -10,8 +10,8 @@ use super::parts::Part;
 use super::solve::{self, Judged, Placed};
 use super::table::{Arrival, Table};
 use super::{
-    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, OpenStore, PairSink,
-    StoreError, Whole,
+    Extent, Grouping, KeyedAlignment, KeyedError, KeyedTuning, Lane, LaneLog, LaneOutcome, OpenStore,
+    PairSink, StoreError, Whole,
 };
 use crate::align::{Item, LogError, Rules};
 use crate::record::{OffsetRange, Side};
@@ -272,15 +272,7 @@ impl KeyedAligner {
             false
         });
         outcomes.append(&mut undecided);
-        outcomes.sort_by_key(|entry| {
-            let place = |lane: Option<usize>, item: Option<&Item>| {
-                (lane.unwrap_or(usize::MAX), item.map_or(i64::MAX, |item| item.offset))
-            };
-            (
-                place(entry.source_lane, entry.outcome.source()),
-                place(entry.target_lane, entry.outcome.target()),
-            )
-        });
+        outcomes.sort_by_key(LaneOutcome::place);
         Ok(KeyedAlignment { outcomes, passed, records_read_again: log.records })
     }
 

@@ -167,6 +167,17 @@ pub struct LaneOutcome {
     pub outcome: Outcome,
 }
 
+impl LaneOutcome {
+    /// Outcomes stand in this order: by lane and offset of the source record, then of the target record; those without one
+    /// come last.
+    pub fn place(&self) -> [(usize, i64); 2] {
+        let place = |lane: Option<usize>, item: Option<&Item>| {
+            (lane.unwrap_or(usize::MAX), item.map_or(i64::MAX, |item| item.offset))
+        };
+        [place(self.source_lane, self.outcome.source()), place(self.target_lane, self.outcome.target())]
+    }
+}
+
 /// Records that are counted and have no outcome of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passed {

@@ -23,7 +23,7 @@ use super::super::item::{rules, timestamps_within};
 use super::super::retained::Retained;
 use super::log::{FirstReading, LaneHoles, UnitLog};
 use super::times::LaneTimes;
-use super::{Unit, UnitRead, scope, untold};
+use super::{Unit, UnitRead, further, scope, untold};
 
 /// A unit that was read.
 pub(in crate::run) struct JudgedUnit {
@@ -125,7 +125,8 @@ pub(in crate::run) fn judge(
     };
     intake.passed = Intake { records: passed.records, sum: passed.sum };
     take_apart(&reading, &mut outcomes);
-    let in_order = match partners(&outcomes, &mut log, left_over_max) {
+    let further = further::take_apart(&reading, &cells, &mut outcomes, &rules(&plan.contract), &mut log);
+    let in_order = match further.and_then(|()| partners(&outcomes, &mut log, left_over_max)) {
         Ok(in_order) => in_order,
         Err(LogError(why)) => {
             remarks.push(why);

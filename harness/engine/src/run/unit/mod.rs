@@ -7,6 +7,7 @@ mod decode;
 mod drive;
 mod edges;
 mod findings;
+mod further;
 mod judge;
 mod log;
 mod positions;

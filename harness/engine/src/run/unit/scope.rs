@@ -49,6 +49,25 @@ pub(super) fn set(reading: &mut UnitReading, cells: &Cells, outcomes: &[LaneOutc
     }
 }
 
+/// By target lane: where the last copy of a source record in scope is, moved and altered ones among them.
+pub(super) fn last_copies(
+    reading: &UnitReading,
+    cells: &Cells,
+    outcomes: &[LaneOutcome],
+) -> Vec<Option<i64>> {
+    let in_scope = |(lane, offset): Place| {
+        let lane = &reading.sources[lane];
+        (lane.start..lane.end).contains(&offset)
+    };
+    let apart = apart(outcomes, reading.targets.len());
+    let last = |at: usize| {
+        let matched = cells.sum(|source, target| target.0 == at && in_scope(source)).target;
+        let moved = apart[at].iter().filter(|(source, _)| in_scope(*source)).map(|(_, target)| *target);
+        moved.chain(matched.map(|(_, last)| last)).max()
+    };
+    (0..reading.targets.len()).map(last).collect()
+}
+
 /// See [`TargetReading::follows_shortened`](crate::classify::TargetReading).
 fn follows(target_lane: usize, shortened: &[usize], cells: &Cells) -> Option<i64> {
     let first = |&lane: &usize| {

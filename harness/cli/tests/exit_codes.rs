@@ -137,7 +137,7 @@ fn a_match_ends_with_0_or_11_where_a_condition_was_asked_for_and_writes_every_fi
     assert!(manifest.reasons.iter().any(|reason| reason.starts_with(silent)), "{:?}", manifest.reasons);
     // The checkpoint is a lower bound: the group would do some records twice.
     assert!(manifest.groups[0].positions.iter().any(|position| position.replay_records > Some(0)));
-    let cause = "exit code 11: 1 groups would process records again: billing (";
+    let cause = "exit code 11: groups that would process records again: billing (";
     expect(&lab.run(ORDERS, &["--conditional"]), 11, &["MATCH", cause]);
 }
 

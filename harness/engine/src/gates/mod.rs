@@ -144,10 +144,10 @@ fn conditions(results: &Results<'_>) -> Vec<String> {
     }
     let mut out = Vec::new();
     if !replaying.is_empty() {
-        out.push(format!("{} groups would process records again: {}", replaying.len(), few(&replaying)));
+        out.push(format!("groups that would process records again: {}", few(&replaying)));
     }
     if !stale.is_empty() {
-        out.push(format!("{} groups rest on a stale checkpoint: {}", stale.len(), few(&stale)));
+        out.push(format!("groups that rest on a stale checkpoint: {}", few(&stale)));
     }
     if results.members_unknown {
         out.push("the target does not tell whether groups have live members there".to_owned());

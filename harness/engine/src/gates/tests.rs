@@ -229,8 +229,8 @@ fn what_a_go_asks_for_is_told_first_with_a_few_of_the_groups_and_only_where_the_
     let asked = decide(&Results { conditional: true, members_unknown: true, ..base() });
     assert_eq!(asked.exit_code, 11);
     let expected = [
-        "4 groups would process records again: a (5 records), b (5 records), c (5 records) and 1 more",
-        "1 groups rest on a stale checkpoint: e",
+        "groups that would process records again: a (5 records), b (5 records), c (5 records) and 1 more",
+        "groups that rest on a stale checkpoint: e",
         "the target does not tell whether groups have live members there",
         allowed,
     ];

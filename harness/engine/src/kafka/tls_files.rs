@@ -27,8 +27,9 @@ pub(super) fn check(
         return Ok(());
     }
     for key in LOCATIONS {
-        // librdkafka, too, passes over blanks in front.
-        if let Some(reason) = properties.get(key).and_then(|value| unusable(key, value.trim_start())) {
+        // To librdkafka an empty value is none, and blanks in front are passed over.
+        let value = properties.get(key).filter(|value| !value.is_empty());
+        if let Some(reason) = value.and_then(|value| unusable(key, value.trim_start())) {
             return Err(PropertyError::Invalid { key: as_written(key, written).to_owned(), reason });
         }
     }
@@ -40,17 +41,22 @@ fn unusable(key: &str, value: &str) -> Option<String> {
     if key == "ssl.ca.location" && value == "probe" {
         return None;
     }
-    // A key that stands where its path belongs is not repeated.
-    if value.contains("-----BEGIN") || value.contains('\n') {
-        return Some("must be the path of a file, and is the text of one".to_owned());
-    }
     let path = Path::new(value);
     let error = open(path).err()?;
+    if may_be_a_key(value) {
+        return Some("must be the path of a file, and seems to be the text of one".to_owned());
+    }
     let from = match path.is_relative() {
         true => "; a relative path counts from the directory in which cutproof is started",
         false => "",
     };
     Some(format!("cannot open {value}: {error}{from}"))
+}
+
+/// A key that stands where its path belongs is not repeated, in Base64 neither.
+fn may_be_a_key(value: &str) -> bool {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    value.contains("-----BEGIN") || value.contains('\n') || (value.len() >= 64 && value.bytes().all(base64))
 }
 
 /// Pipes are only looked at: what they hold can be read once.
@@ -102,11 +108,14 @@ mod tests {
             let entries = [TLS, ("ssl.ca.location", authorities), ("ssl.key.location", &file)];
             assert_eq!(checked(&entries), Ok(()));
         }
+        // None is named.
+        assert_eq!(checked(&[TLS, ("ssl.ca.location", ""), ("ssl.key.location", "")]), Ok(()));
     }
 
     #[test]
     fn a_key_in_the_place_of_its_path_is_not_repeated() {
-        for key in ["-----BEGIN PRIVATE KEY-----hunter2", "hunter2\nhunter2"] {
+        let base64 = format!("{}hunter2+/==", "MIIEvQ".repeat(20));
+        for key in ["-----BEGIN PRIVATE KEY-----hunter2", "hunter2\nhunter2", &base64] {
             let text = checked(&[TLS, ("ssl.key.location", key)]).expect_err("no path");
             assert!(text.contains("`ssl.key.location`") && !text.contains("hunter2"), "{text}");
         }

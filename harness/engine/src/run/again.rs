@@ -184,6 +184,10 @@ impl SideReaders<'_> {
                 wanted
             })?;
             self.note(partition, part, &end, range.end);
+            if matches!(end, ReadEnd::Stalled { .. }) {
+                // The connection may be dead and the broker not: the next one is read with a new client.
+                self.open.remove(&(isolation == Isolation::ReadCommitted));
+            }
             if end != ReadEnd::ReachedEnd || !wanted {
                 return Ok(end);
             }

@@ -63,6 +63,10 @@ impl<'a> Look<'a> {
         let end = reader.read_range(partition, range, &self.cancel, &mut holes, visit)?;
         let led_beside = |within| cluster.led_beside(partition, within);
         let waited = stalls.note(partition, range, &end, led_beside).unwrap_or(STALL_LIMIT);
+        if matches!(end, ReadEnd::Stalled { .. }) {
+            // The connection may be dead and the broker not: the next one is read with a new client.
+            self.open.remove(&key);
+        }
         Ok(match (end, holes.first()) {
             (ReadEnd::ReachedEnd, None) => None,
             (ReadEnd::ReachedEnd, Some(hole)) => Some(format!(

@@ -324,7 +324,8 @@ impl KeyedAligner {
         records.sort_unstable_by_key(|(lane, item)| (grouping.whole(item), *lane, item.offset));
         for group in records.chunk_by(|a, b| grouping.whole(&a.1) == grouping.whole(&b.1)) {
             self.solve_group(group, left_over, claims);
-            left_over.check()?;
+            // What is withheld takes twice as much memory as what is left over.
+            left_over.check_room(2 * claims.withheld())?;
         }
         Ok(())
     }

@@ -3,14 +3,14 @@
 //! their key out of order, the judged one was copied, and the other one not yet. Else everything stays as it was matched.
 //! Looks at no order itself.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 
 use super::exchange::{KeyOrder, Suspect};
 use super::solve::Judged;
 use super::{LaneOutcome, LanePair, PairSink};
 use crate::align::watch::PassThrough;
-use crate::align::{Item, LogError, Outcome, Rules};
+use crate::align::{FirstFree, Item, LogError, Outcome, Rules};
 use crate::record::Side;
 
 /// A source record from behind the barrier and its copy, each with its lane.
@@ -74,10 +74,15 @@ impl<'c> Claims<'c> {
         }
     }
 
+    /// How many copies are withheld.
+    pub fn withheld(&self) -> usize {
+        self.withheld.len()
+    }
+
     /// Decides what becomes of all that is withheld. `outcomes`: all, among them the judged records that have no copy; where
     /// one is given a copy, its outcome becomes that of the record from behind the barrier, which has none then; where
-    /// nobody can tell, it is not called missing. `orders`: what is known of the keys of records that want one copy; where
-    /// the lanes cannot be read again nothing is, and nothing changes.
+    /// nobody can tell, as where the lanes cannot be read again, it is not called missing. `orders`: what is known of the
+    /// keys of records that want one copy.
     pub fn settle(
         self,
         outcomes: &mut [LaneOutcome],
@@ -88,22 +93,25 @@ impl<'c> Claims<'c> {
         if withheld.is_empty() {
             return;
         }
-        let mut free: HashMap<u128, VecDeque<Withheld>, PassThrough> = HashMap::default();
-        for withheld in withheld {
-            free.entry(withheld.source.1.identity).or_default().push_back(withheld);
-        }
-        let mut claims: Vec<(usize, (usize, Item), Withheld)> = Vec::new();
-        let wants = |lane: usize, item: &Item| judged.holds(lane, item) && free.contains_key(&item.identity);
+        // In the order in which they were withheld.
+        let places = withheld.iter().map(|pair| (pair.source.1.identity, pair.target.1.timestamp));
+        let mut free = FirstFree::new(places);
+        let wanted: HashSet<u128, PassThrough> = withheld.iter().map(|pair| pair.source.1.identity).collect();
+        let wants = |lane: usize, item: &Item| judged.holds(lane, item) && wanted.contains(&item.identity);
+        let mut is_claimed = vec![false; withheld.len()];
+        let mut claims: Vec<(usize, (usize, Item), &Withheld)> = Vec::new();
         for (at, own) in missing(outcomes, wants) {
-            if let Some(free) = free.get_mut(&own.1.identity)
-                && let Some(first) = free.iter().position(|pair| rules.matches(&own.1, &pair.target.1))
-                && let Some(withheld) = free.remove(first)
-            {
-                claims.push((at, own, withheld));
+            let times = rules.near(own.1.timestamp, own.1.timestamp);
+            let alike = (own.1.identity, *times.start())..=(own.1.identity, *times.end());
+            if let Some(first) = free.take(alike) {
+                is_claimed[first] = true;
+                claims.push((at, own, &withheld[first]));
             }
         }
         // Those that would lack it have found another one.
-        free.into_values().flatten().for_each(|pair| sink.matched(pair.copy_of(&pair.source)));
+        for (pair, _) in withheld.iter().zip(is_claimed).filter(|(_, is_claimed)| !is_claimed) {
+            sink.matched(pair.copy_of(&pair.source));
+        }
         if claims.is_empty() {
             return;
         }
@@ -111,16 +119,19 @@ impl<'c> Claims<'c> {
             [own, &withheld.source].map(|source| Some((source.1.key?, withheld.copy_of(source))))
         });
         let suspects: Vec<Suspect> = suspects.flatten().collect();
-        let orders = orders(&suspects).unwrap_or_default();
+        let orders = orders(&suspects).ok();
         for (at, own, withheld) in claims {
-            let order = own.1.key.and_then(|key| orders.get(&key));
-            let kept = order == Some(&KeyOrder::Kept);
+            let order = match &orders {
+                Some(orders) => own.1.key.and_then(|key| orders.get(&key).copied()),
+                None => Some(KeyOrder::Undecided),
+            };
+            let kept = order == Some(KeyOrder::Kept);
             sink.matched(withheld.copy_of(if kept { &own } else { &withheld.source }));
             let (lane, source) = withheld.source;
             if kept {
                 outcomes[at].source_lane = Some(lane);
                 outcomes[at].outcome = Outcome::Missing { source };
-            } else if order == Some(&KeyOrder::Undecided) {
+            } else if order == Some(KeyOrder::Undecided) {
                 outcomes[at].outcome = Outcome::Unsolved { side: Side::Source, record: own.1 };
             }
         }
@@ -211,10 +222,11 @@ mod tests {
         let [own, late] = [pair(0, 3, 9), pair(1, 5, 9)];
         assert_eq!(settled(Ok(Some(KeyOrder::Kept))), (missing_at(1, 5), vec![own]));
         assert_eq!(settled(Ok(None)), (missing_at(0, 3), vec![late]));
-        assert_eq!(settled(Err(LogError("gone".to_owned()))), (missing_at(0, 3), vec![late]));
         let unsolved = Outcome::Unsolved { side: Side::Source, record: item(3) };
         let undecided = LaneOutcome { source_lane: Some(0), target_lane: None, outcome: unsolved };
-        assert_eq!(settled(Ok(Some(KeyOrder::Undecided))), (undecided, vec![late]));
+        for nobody_knows in [Ok(Some(KeyOrder::Undecided)), Err(LogError("gone".to_owned()))] {
+            assert_eq!(settled(nobody_knows), (undecided.clone(), vec![late]));
+        }
     }
 
     #[test]
@@ -229,5 +241,34 @@ mod tests {
         let before = outcomes.clone();
         claims.settle(&mut outcomes, &Rules::default(), |_| panic!("nothing is to be looked at"));
         assert_eq!((outcomes, pairs.0), (before, vec![pair(1, 5, 9)]));
+    }
+
+    #[test]
+    fn under_a_tolerance_a_copy_of_another_time_is_no_copy_and_many_of_them_are_passed_over_at_once() {
+        const RECORDS: i64 = 100_000;
+        let starts = [0, 0];
+        let barrier = [RECORDS, 0];
+        let mut pairs = Pairs::default();
+        let mut claims = Claims::new(Judged { starts: &starts, barrier: &barrier }, &mut pairs);
+        let lost = |n: i64| Item { timestamp: n * 1_000, ..item(n) };
+        for n in 0..RECORDS {
+            claims.lacks(0, &lost(n));
+        }
+        for n in 0..RECORDS {
+            let late = Item { timestamp: n * 1_000 + 500, ..item(n) };
+            claims.matched((1, &late), (0, &late));
+        }
+        assert_eq!(claims.withheld(), RECORDS as usize);
+        let missing = |n| LaneOutcome {
+            source_lane: Some(0),
+            target_lane: None,
+            outcome: Outcome::Missing { source: lost(n) },
+        };
+        let mut outcomes: Vec<LaneOutcome> = (0..RECORDS).map(missing).collect();
+        let before = outcomes.clone();
+        let rules = Rules { timestamp_tolerance_ms: Some(5) };
+        claims.settle(&mut outcomes, &rules, |_| panic!("nothing is to be looked at"));
+        assert!(outcomes == before);
+        assert_eq!(pairs.0.len(), RECORDS as usize);
     }
 }

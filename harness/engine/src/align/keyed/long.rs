@@ -97,9 +97,9 @@ impl<'a> LongGroup<'a> {
             if !known.is_taken(side as usize, lane, index) {
                 lacking += usize::from(claims.lacks(lane, item));
             }
-            left_over.check_room(lacking).is_ok()
+            left_over.check_room(lacking + 2 * claims.withheld()).is_ok()
         })?;
-        left_over.check_room(lacking)
+        left_over.check_room(lacking + 2 * claims.withheld())
     }
 
     /// What is matched with nothing in order.

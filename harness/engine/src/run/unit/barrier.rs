@@ -163,12 +163,14 @@ impl<'a> Barrier<'a> {
         }
     }
 
-    /// Over the budget the unit that holds most, of those that are read, puts its records on disk, one that has not yet
-    /// before one that has. Where that cannot be, or is not enough, nothing more is read of it.
+    /// Over the budget the unit that holds most, of those that are read, puts its records on disk, one that holds much and
+    /// has not yet before one that has. Where that cannot be, or is not enough, nothing more is read of it.
     fn relieve(&self, states: &mut [State]) {
         let held = states.iter().map(|state| (state.in_memory(), state.at_rest()));
         let relieved = self.shared.budget.to_relieve(held).map(|largest| {
-            let may_spill = |state: &State| !state.spilled && !state.at_rest() && state.in_memory() > 0;
+            // Less than that makes no room, and what is on disk stays there.
+            let may_spill =
+                |state: &State| !state.spilled && !state.at_rest() && state.in_memory() >= self.held_max;
             let others = states.iter().enumerate().filter(|(_, state)| may_spill(state));
             others.max_by_key(|(_, state)| state.in_memory()).map_or(largest, |(at, _)| at)
         });

@@ -28,6 +28,12 @@ pub(in crate::run) fn edges(
     for &(side, lane) in &read.stalled {
         readers.stalls(side).give_up(unit.plan.partition(side, lane));
     }
+    // Those that gave nothing before are back.
+    for side in Side::BOTH.into_iter().filter(|&side| read.complete[side as usize]) {
+        for lane in 0..read.read_to[side as usize].len() {
+            readers.stalls(side).gave(unit.plan.partition(side, lane));
+        }
+    }
     if shared.isolation != Isolation::ReadCommitted {
         return Ok(());
     }

@@ -18,7 +18,7 @@
 //! again, and the new cut is proved in the same way; at worst the region reaches the end, where nothing crosses.
 //!
 //! Both records of a pair that crosses match, so where time counts, the later one's is near to that of a record inside.
-//! The watch knows no times: it notes from where on that must be looked at.
+//! A record of an equal identity that is not near is no sighting, and costs no reading.
 
 use std::collections::HashSet;
 

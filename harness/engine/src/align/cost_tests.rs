@@ -16,6 +16,8 @@ fn items(numbers: impl IntoIterator<Item = u64>) -> Vec<Item> {
     numbers.into_iter().enumerate().map(item).collect()
 }
 
+const TOLERANT: Rules = Rules { timestamp_tolerance_ms: Some(5) };
+
 fn aligner(tuning: Tuning) -> PairAligner {
     PairAligner::new(Rules::default(), tuning, [0, 0])
 }
@@ -120,14 +122,17 @@ fn the_records_of_a_region_are_watched_for_up_to_half_of_what_may_be() {
 fn the_oldest_regions_are_let_go_where_too_much_is_watched() {
     let gone = |number: &u64| number.is_multiple_of(100) && *number > 0;
     let lists = [items(0..1_000), items((0..1_000).filter(|number| !gone(number)))];
-    let mut aligner = aligner(Tuning { watched_max: 6, ..Tuning::default() });
-    push_all(&mut aligner, &lists, 10);
-    let watched_to: Vec<_> = aligner.snapshot().0.regions.iter().map(|region| region.watched_to).collect();
-    // Nine regions with one record each: after every fourth, those before the last four are let go.
-    let end = [801, 793];
-    let mut expected = vec![[i64::MAX; 2]; 9];
-    expected[..4].fill(end);
-    assert_eq!(watched_to, expected);
+    for rules in [Rules::default(), TOLERANT] {
+        let mut aligner = PairAligner::new(rules, Tuning { watched_max: 6, ..Tuning::default() }, [0, 0]);
+        push_all(&mut aligner, &lists, 10);
+        let watched_to: Vec<_> =
+            aligner.snapshot().0.regions.iter().map(|region| region.watched_to).collect();
+        // Nine regions with one record each: after every fourth, those before the last four are let go.
+        let end = [801, 793];
+        let mut expected = vec![[i64::MAX; 2]; 9];
+        expected[..4].fill(end);
+        assert_eq!(watched_to, expected);
+    }
 }
 
 #[test]
@@ -138,11 +143,14 @@ fn a_record_that_turns_up_again_is_noted_once_and_far_away_costs_no_reading() {
         numbers.insert(to, record);
         numbers
     };
-    for (lists, sighted) in [
-        ([items(0..5_000), items(moved(100, 4_000))], [None, Some(4_000)]),
-        ([items(moved(100, 4_000)), items(0..5_000)], [Some(4_000), None]),
+    let (whole, moved) = (items(0..5_000), items(moved(100, 4_000)));
+    for (rules, lists, sighted) in [
+        (Rules::default(), [whole.clone(), moved.clone()], [None, Some(4_000)]),
+        (Rules::default(), [moved.clone(), whole.clone()], [Some(4_000), None]),
+        (TOLERANT, [whole.clone(), moved.clone()], [None, Some(4_000)]),
+        (TOLERANT, [moved, whole], [Some(4_000), None]),
     ] {
-        let mut aligner = aligner(Tuning::default());
+        let mut aligner = PairAligner::new(rules, Tuning::default(), [0, 0]);
         push_all(&mut aligner, &lists, 100);
         let regions = aligner.snapshot().0.regions.into_owned();
         assert_eq!(regions.iter().map(|region| region.sighted).collect::<Vec<_>>(), [sighted, [None; 2]]);
@@ -151,9 +159,8 @@ fn a_record_that_turns_up_again_is_noted_once_and_far_away_costs_no_reading() {
     }
 }
 
-/// Within a tolerance of 5 ms.
 fn tolerant(lists: &[Vec<Item>; 2], tuning: Tuning) -> Alignment {
-    let mut aligner = PairAligner::new(Rules { timestamp_tolerance_ms: Some(5) }, tuning, [0, 0]);
+    let mut aligner = PairAligner::new(TOLERANT, tuning, [0, 0]);
     push_all(&mut aligner, lists, 100);
     aligner.finish(0, &mut InMemory(lists.clone())).expect("lists can be read")
 }
@@ -177,6 +184,32 @@ fn of_equal_records_too_far_apart_in_time_to_be_copies_of_one_another_only_a_few
         let read = alignment.records_read_again;
         assert!(read < 2_000, "{lost} lost, {read} read again");
     }
+}
+
+#[test]
+fn of_many_altered_records_among_equal_ones_far_apart_in_time_none_is_looked_for_in_what_follows() {
+    const RECORDS: i64 = 20_000;
+    let beat = |n: i64, timestamp: i64| Item {
+        identity: 7,
+        offset: n,
+        timestamp,
+        key: NonZeroU64::new(7),
+        value: 0,
+    };
+    let source: Vec<Item> = (0..RECORDS).map(|n| beat(n, 1_000 * n)).collect();
+    let mut target: Vec<Item> = (0..RECORDS).map(|n| beat(n, 1_000 * n + 1)).collect();
+    for item in target.iter_mut().skip(50).step_by(100) {
+        (item.identity, item.value) = (1_000 + item.offset as u128, 1);
+    }
+    let alignment = tolerant(&[source.clone(), target.clone()], Tuning::default());
+    assert_eq!(alignment.runs.matched() as i64, RECORDS - 200);
+    let altered = source.iter().zip(&target).skip(50).step_by(100);
+    let mismatched: Vec<Outcome> =
+        altered.map(|(&source, &target)| Outcome::Mismatched { source, target }).collect();
+    assert_eq!(alignment.outcomes, mismatched);
+    assert_eq!(alignment.unsolved.each_ref().map(Counted::records), [0, 0]);
+    // The source once: an altered record may copy any of it.
+    assert_eq!(alignment.records_read_again, RECORDS as u64);
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod settle;
 mod snapshot;
 mod wanted;
 mod watch;
+mod watch_by_time;
 
 pub use counted::Counted;
 pub use first_free::FirstFree;

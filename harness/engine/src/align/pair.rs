@@ -56,7 +56,7 @@ impl PairAligner {
             cut_short_at: tuning.window,
             runs: Runs::default(),
             regions: Regions::default(),
-            watch: Watch::default(),
+            watch: Watch::new(&rules),
             target_ended: false,
             tail: None,
         }
@@ -205,8 +205,8 @@ impl PairAligner {
         let Some(tail) = &mut self.tail else { return };
         let mut kept = Vec::new();
         for item in items {
-            let (regions, rules) = (&mut self.regions, &self.rules);
-            self.watch.see(Side::Source, item, |region| sight(regions, region, Side::Source, item, rules));
+            let regions = &mut self.regions;
+            self.watch.see(Side::Source, item, |region| sight(regions, region, Side::Source, item));
             if tail.waiting.contains(&(item.identity as u64)) {
                 kept.push(*item);
             } else {
@@ -235,8 +235,8 @@ impl PairAligner {
                 self.runs.push(s.offset, t.offset);
                 matched += 1;
                 for (side, item) in [(Side::Source, s), (Side::Target, t)] {
-                    let (regions, rules) = (&mut self.regions, &self.rules);
-                    self.watch.see(side, item, |region| sight(regions, region, side, item, rules));
+                    let regions = &mut self.regions;
+                    self.watch.see(side, item, |region| sight(regions, region, side, item));
                 }
             }
         }
@@ -262,8 +262,8 @@ impl PairAligner {
                 continue;
             }
             for item in items[side as usize] {
-                let (regions, rules) = (&mut self.regions, &self.rules);
-                self.watch.see(side, item, |region| sight(regions, region, side, item, rules));
+                let regions = &mut self.regions;
+                self.watch.see(side, item, |region| sight(regions, region, side, item));
             }
         }
         let counted = tail.map(|tail| tail.counted).unwrap_or_default();
@@ -333,14 +333,9 @@ impl PairAligner {
 /// Records that are moved at a time.
 const TAIL_STEP: usize = 4_096;
 
-/// Where time counts, an equal identity is no sighting yet: from there on the end looks for one.
-fn sight(regions: &mut Regions, region: usize, side: Side, item: &Item, rules: &Rules) {
-    let region = regions.get_mut(region);
-    let noted = match rules.timestamp_tolerance_ms {
-        None => &mut region.sighted[side as usize],
-        Some(_) => &mut region.watched_to[side as usize],
-    };
-    *noted = item.offset.min(*noted);
+fn sight(regions: &mut Regions, region: usize, side: Side, item: &Item) {
+    let sighted = &mut regions.get_mut(region).sighted[side as usize];
+    *sighted = item.offset.min(*sighted);
 }
 
 /// Offset pairs matched inside the two stretches, and what remains. `counted`: source records of the stretch that

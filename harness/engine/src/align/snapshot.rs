@@ -15,8 +15,7 @@ pub struct Region {
     /// Offset of the first later record on that side that equals a record of this region on the other side.
     pub sighted: [Option<i64>; 2],
     /// Below this offset of that side every record that could be sighted was looked at: the region's end where it was
-    /// too large to look for its records while reading on, `i64::MAX` where they are looked for up to the end. Where time
-    /// counts, the first later record whose identity is that of one of this region on the other side.
+    /// too large to look for its records while reading on, `i64::MAX` where they are looked for up to the end.
     pub watched_to: [i64; 2],
     /// False where the stretches were too large to solve.
     pub solved: bool,

@@ -4,10 +4,11 @@
 //! What is sought is the lowest target offset of a copy of a source record at or after the source start. A record of
 //! the source that also occurs *before* the start says nothing about where the start is; one that occurs only from
 //! the start on says it alone. Where timestamps are part of what counts as the same, a look-up by timestamp bounds
-//! exactly where copies can be, in whatever order the timestamps stand. Elsewhere a window around a hint widens
-//! until a run of records agrees.
+//! exactly where copies can be, in whatever order the timestamps stand, and equal records too far apart in time to have
+//! a common copy are no repeats of one another. Elsewhere a window around a hint widens until a run of records agrees.
 
 mod lcs;
+mod names;
 mod reverse;
 mod scan;
 mod spans;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use super::names::{Names, near};
 use super::scan::{Logs, Stop};
 use super::{LocateLimits, Located, LocatedItem, LogReader, TimestampHelp, lcs};
 use crate::record::Side;
@@ -87,8 +88,10 @@ impl Found {
     }
 }
 
-/// One try with runs of one length.
+/// One try with runs of one length. The identities of their records are their names from here on, and so are those of
+/// what is compared with them.
 struct Attempt {
+    names: Names,
     /// Source records from the start on.
     ahead: Vec<LocatedItem>,
     ahead_complete: bool,
@@ -103,11 +106,11 @@ struct Attempt {
 
 /// What was seen of the two runs on the target.
 struct Sight {
-    /// Target records that look like one of the runs, in order, up to `first`.
+    /// Target records that look like one of the runs, with its name, in order, up to `first`.
     hits: Vec<(i64, u128)>,
     /// The first copy of a record that occurs only from the start on: offset and index in `ahead`.
     first: Option<(i64, usize)>,
-    /// Identities of the runs that occur on the source before them too, so that a copy says nothing.
+    /// Names of the runs that occur on the source before them too, so that a copy says nothing.
     older: HashSet<u128>,
     /// Whether every place was looked at where a copy can be.
     complete: bool,
@@ -132,9 +135,14 @@ impl Attempt {
         hint: Option<i64>,
         window: i64,
     ) -> Result<Self, Stop<R::Error>> {
-        let (ahead, ahead_complete) = logs.after(Side::Source, start, run)?;
-        let (behind, behind_complete) = logs.before(Side::Source, start, run)?;
-        Ok(Self { ahead, ahead_complete, behind, behind_complete, start, help, hint, window })
+        let (mut ahead, ahead_complete) = logs.after(Side::Source, start, run)?;
+        let (mut behind, behind_complete) = logs.before(Side::Source, start, run)?;
+        let names = Names::of(behind.iter().chain(&ahead), help);
+        for item in behind.iter_mut().chain(&mut ahead) {
+            // Each is as near to itself as a copy.
+            item.identity = names.of_copy(item).unwrap_or(item.identity);
+        }
+        Ok(Self { names, ahead, ahead_complete, behind, behind_complete, start, help, hint, window })
     }
 
     fn solve<R: LogReader>(
@@ -258,7 +266,8 @@ impl Attempt {
         }
         let ahead: HashSet<u128> = self.ahead[index..].iter().map(|item| item.identity).collect();
         let (around, _) = logs.after(Side::Target, offset, 32)?;
-        let agreeing = around.iter().filter(|item| ahead.contains(&item.identity)).count();
+        let around = around.iter().filter_map(|item| self.names.of_copy(item));
+        let agreeing = around.filter(|name| ahead.contains(name)).count();
         Ok(agreeing >= (self.ahead.len() - index).min(8))
     }
 
@@ -275,7 +284,7 @@ impl Attempt {
             && sight.hits[from..].iter().map(|hit| hit.1).eq(run.iter().map(|item| item.identity))
     }
 
-    /// Identities of the two runs that also occur on the source before them.
+    /// Names of the two runs that also occur on the source before them.
     fn older<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
@@ -285,9 +294,7 @@ impl Attempt {
         let to = self.behind.first().map_or(self.start, |item| item.offset);
         let mut out = HashSet::new();
         logs.visit(Side::Source, source_from, to, |item| {
-            if runs.contains(&item.identity) {
-                out.insert(item.identity);
-            }
+            out.extend(self.names.sharing(item).filter(|name| runs.contains(name)));
             ControlFlow::Continue(())
         })?;
         Ok(out)
@@ -307,15 +314,16 @@ impl Attempt {
         let behind: HashSet<u128> = self.behind.iter().map(|item| item.identity).collect();
         let mut overflow = false;
         logs.visit(Side::Target, from, to, |item| {
-            if let Some(index) = ahead.get(&item.identity)
-                && !behind.contains(&item.identity)
-                && !sight.older.contains(&item.identity)
+            let Some(name) = self.names.of_copy(item) else { return ControlFlow::Continue(()) };
+            if let Some(index) = ahead.get(&name)
+                && !behind.contains(&name)
+                && !sight.older.contains(&name)
             {
                 sight.first = Some((item.offset, *index));
                 return ControlFlow::Break(());
             }
-            if behind.contains(&item.identity) || ahead.contains_key(&item.identity) {
-                sight.hits.push((item.offset, item.identity));
+            if behind.contains(&name) || ahead.contains_key(&name) {
+                sight.hits.push((item.offset, name));
                 overflow = sight.hits.len() > HITS_MAX;
             }
             if overflow { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -415,8 +423,8 @@ impl Attempt {
         if let Some((first, _)) = sight.first {
             let (context, _) = logs.after(Side::Target, first, self.ahead.len().saturating_mul(2))?;
             let known: HashSet<u128> = source.iter().copied().collect();
-            let known = context.iter().filter(|item| known.contains(&item.identity));
-            hits.extend(known.map(|item| (item.offset, item.identity)));
+            let named = context.iter().filter_map(|item| Some((item.offset, self.names.of_copy(item)?)));
+            hits.extend(named.filter(|(_, name)| known.contains(name)));
         }
         let target: Vec<u128> = hits.iter().map(|hit| hit.1).collect();
         let Some(pairs) = lcs::leftmost(&source, &target) else { return Ok(None) };
@@ -462,8 +470,7 @@ impl Attempt {
             gap.push(*item);
             if gap.len() > GAP_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        let older = self.copies_of_older(logs, &gap)?;
-        let last_older = gap.iter().rposition(|item| older.contains(&item.identity));
+        let last_older = self.last_copy_of_older(logs, &gap)?;
         let follows = last_older.is_none() && behind[&identity] + 1 == self.behind.len();
         if gap.len() > GAP_MAX {
             return Ok((if follows && image.is_none() { gap[0].offset } else { at }, last_older.is_some()));
@@ -477,28 +484,36 @@ impl Attempt {
         Ok((unknown.get(unknown.len() - taken).map_or(at, |item| item.offset), last_older.is_some()))
     }
 
-    /// Which of these target records are copies of source records further back than the run.
-    fn copies_of_older<R: LogReader>(
+    /// The last of these target records that is a copy of a source record further back than the run.
+    fn last_copy_of_older<R: LogReader>(
         &self,
         logs: &mut Logs<'_, R>,
         gap: &[LocatedItem],
-    ) -> Result<HashSet<u128>, Stop<R::Error>> {
-        let mut out = HashSet::new();
+    ) -> Result<Option<usize>, Stop<R::Error>> {
         let to = self.behind.first().map_or(self.start, |item| item.offset);
         if gap.is_empty() || to <= logs.bounds(Side::Source).start {
-            return Ok(out);
+            return Ok(None);
         }
         let from = match logs.lower_bound(Side::Source, self.help, gap.iter())? {
             Some(from) => from,
             None => to.saturating_sub(self.window.saturating_mul(4)),
         };
-        let wanted: HashSet<u128> = gap.iter().map(|item| item.identity).collect();
+        let mut wanted: HashMap<u128, Vec<(i64, usize)>> = HashMap::new();
+        for (index, item) in gap.iter().enumerate() {
+            wanted.entry(item.identity).or_default().push((item.timestamp, index));
+        }
+        wanted.values_mut().for_each(|equal| equal.sort_unstable());
+        let mut last: Option<usize> = None;
         logs.visit(Side::Source, from, to, |item| {
-            if wanted.contains(&item.identity) {
-                out.insert(item.identity);
+            if let Some(equal) = wanted.get_mut(&item.identity) {
+                let (first_time, last_time) = near(self.help, 1, item.timestamp).into_inner();
+                let begin = equal.partition_point(|other| other.0 < first_time);
+                let end = equal.partition_point(|other| other.0 <= last_time);
+                // One original is enough.
+                last = equal.drain(begin..end).map(|other| other.1).chain(last).max();
             }
             ControlFlow::Continue(())
         })?;
-        Ok(out)
+        Ok(last)
     }
 }

@@ -247,6 +247,60 @@ fn a_long_run_of_equal_records_is_counted_through() {
     }
 }
 
+/// The same record once a second, with timestamps this far from the full second.
+fn beats(seconds: impl Iterator<Item = i64>, off: i64) -> Vec<LocatedItem> {
+    let beat = |(offset, second): (i64, i64)| item(offset, 1_000_000 + second * 1_000 + off, 1 << 70);
+    (0..).zip(seconds).map(beat).collect()
+}
+
+#[test]
+fn equal_records_further_apart_than_the_tolerance_are_told_apart_by_time() {
+    let cases: [(Vec<i64>, i64, &str); 3] = [
+        ((10..100).collect(), 40, "the target begins later"),
+        ((0..100).filter(|&n| n != 7).collect(), 49, "one is lost before the start"),
+        ((0..8).chain(7..100).collect(), 51, "one is copied twice before it"),
+    ];
+    for (target, expected, what) in cases {
+        for off in [-5, 0, 5] {
+            let logs = [beats(0..100, 0), beats(target.iter().copied(), off)];
+            let mut logs = Memory { logs, ..Memory::default() };
+            for limits in [LocateLimits::default(), tight()] {
+                let found = locate(&mut logs, 50, None, TimestampHelp::Within(5), limits);
+                let Ok(Located::At { offset, .. }) = found else { panic!("{found:?}") };
+                assert_eq!(offset, expected, "{what}, {off} ms off");
+            }
+        }
+    }
+}
+
+#[test]
+fn however_many_equal_records_there_are_time_tells_them_apart() {
+    let logs = [beats(0..200_000, 0), beats((0..200_000).filter(|&n| n != 7), 3)];
+    let mut logs = Memory { logs, ..Memory::default() };
+    let found = locate(&mut logs, 150_000, None, TimestampHelp::Within(5), LocateLimits::default());
+    assert!(matches!(found, Ok(Located::At { offset: 149_999, .. })), "{found:?}");
+    assert!(logs.records < 2_000, "{} records were read", logs.records);
+}
+
+#[test]
+fn an_equal_record_of_another_time_is_no_copy_of_one_further_back_than_the_run() {
+    let other = |n: i64| item(n, 1_000 + n * 20, n as u128);
+    let beat = |offset: i64, timestamp: i64| item(offset, timestamp, 1 << 70);
+    let mut source: Vec<_> = (0..20).map(other).collect();
+    source[2] = beat(2, 1_040);
+    // A stranger with an early timestamp and an equal record stand where the first two from the start on are lost.
+    for (timestamp, expected) in [(1_205, 10), (1_043, 12)] {
+        let mut target = source.clone();
+        target[10] = item(10, 1_000, 1 << 80);
+        target[11] = beat(11, timestamp);
+        let mut logs = Memory { logs: [source.clone(), target], ..Memory::default() };
+        let limits = LocateLimits { run: 5, ..LocateLimits::default() };
+        let found = locate(&mut logs, 10, None, TimestampHelp::Within(5), limits);
+        let Ok(Located::At { offset, .. }) = found else { panic!("{found:?}") };
+        assert_eq!(offset, expected, "with {timestamp}");
+    }
+}
+
 #[test]
 fn a_lookup_by_timestamp_reads_little_of_a_long_log() {
     let log: Vec<_> = (0..200_000i64).map(|i| item(i, 1_000 + i / 3, i as u128)).collect();
@@ -533,6 +587,35 @@ proptest! {
         // Without timestamps a window must be able to show what happened.
         let blind = locate(&mut logs, start, hint, TimestampHelp::None, LocateLimits::default()).expect("infallible");
         prop_assert_eq!(bare(blind), expected, "by window");
+    }
+
+    #[test]
+    fn equal_records_far_apart_in_time_are_located_as_if_they_were_different(
+        source in unique_source(40), fates in proptest::collection::vec(fate(), 40),
+        again in proptest::option::of((0usize..40, 0usize..40)), at in 0usize..40,
+        off in proptest::collection::vec(-5i64..6, 1..7),
+    ) {
+        let spread = |i: &LocatedItem| LocatedItem { timestamp: 1_000 + i.identity as i64 * 20, ..*i };
+        let source: Vec<_> = source.iter().map(spread).collect();
+        let target = copy(&source, &fates, again, &[0]);
+        let start = source.get(at).map_or(1, |i| i.offset);
+        // Strangers stay what they are; of the others every second one is equal.
+        let alike = |log: &[LocatedItem], off: &[i64]| -> Vec<LocatedItem> {
+            let alike = |(i, off): (&LocatedItem, &i64)| LocatedItem {
+                timestamp: i.timestamp + off,
+                identity: if i.identity < 1 << 100 { i.identity % 2 } else { i.identity },
+                ..*i
+            };
+            log.iter().zip(off.iter().cycle()).map(alike).collect()
+        };
+        let equal = [alike(&source, &[0]), alike(&target, &off)];
+        for limits in [LocateLimits::default(), tight()] {
+            let mut logs = Memory { logs: [source.clone(), target.clone()], ..Memory::default() };
+            let expected = locate(&mut logs, start, None, TimestampHelp::Within(0), limits).expect("infallible");
+            let mut logs = Memory { logs: equal.clone(), ..Memory::default() };
+            let got = locate(&mut logs, start, None, TimestampHelp::Within(5), limits).expect("infallible");
+            prop_assert_eq!(bare(got), bare(expected));
+        }
     }
 
     #[test]

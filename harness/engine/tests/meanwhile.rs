@@ -13,7 +13,7 @@ use cutproof::config::{ProofConfig, parse};
 use cutproof::monitor::Monitor;
 use cutproof::record::Side;
 use cutproof::run::{CheckpointEvery, RunOptions, RunOutcome, run};
-use cutproof_reports::{FindingKind, OrderBroken, Part, Verdict, read_offset_map};
+use cutproof_reports::{FindingKind, OrderBroken, Part, PositionState, Verdict, read_offset_map};
 use cutproof_testcontainers::{
     Commit, EMBEDDED_PARTITION_BYTES, EmbeddedCluster, FixedRegistry, PlainRecord, commit_offsets, produce,
 };
@@ -304,6 +304,57 @@ fn replay_before_the_start_of_a_pair_is_counted_over_what_is_left() {
     let position = &manifest.groups[0].positions[0];
     let counted = (position.skip_records, position.replay_records);
     assert_eq!(counted, (Some(0), Some(COMMIT as u64 - RESUME as u64 + 1)), "{}", position.detail);
+}
+
+#[test]
+fn a_resume_offset_that_retention_passes_before_the_run_ends_is_not_judged_and_a_gone_image_not_proposed() {
+    const COMMIT: i64 = 14;
+    const RESUME: i64 = 8;
+    for order in ["partition", "key"] {
+        let clusters = clusters(&["orders"]);
+        let [source, target] = bootstraps(&clusters);
+        produce(&source, "orders", (0..24).map(small)).expect("produced");
+        produce(&target, "src.orders", (0..24).map(small)).expect("produced");
+        commit_offsets(&source, "shop", &[Commit::new("orders", 0, COMMIT)]).expect("committed");
+        let work = tempfile::tempdir().expect("a directory");
+        let positions = work.path().join("positions.csv");
+        std::fs::write(&positions, format!("shop,src.orders,0,{RESUME}\n")).expect("written");
+        let config = config(
+            &clusters,
+            None,
+            &format!(
+                "topics: {{ include: [orders] }}\ngroups: {{ include: [shop] }}\n\
+                 positions: {{ origin: csv, csv_file: \"{}\" }}\nrange: {{ start: earliest, settle: 100ms }}\n\
+                 contracts: [{{ topics: [orders], order: {order} }}]\n",
+                positions.display()
+            ),
+        );
+        let told = |act: &(dyn Fn() + Send + Sync)| {
+            let outcome = run_into(work.path(), &config, "report", act);
+            let proposed = outcome.directory.join("resume_offsets.csv");
+            (outcome.manifest, std::fs::read_to_string(proposed).expect("readable"))
+        };
+        let (manifest, proposed) = told(&|| {});
+        let position = &manifest.groups[0].positions[0];
+        assert_eq!((position.state, position.skip_records), (PositionState::Judged, Some(0)), "{position:?}");
+        assert_eq!((manifest.exit_code, manifest.verdict), (0, Verdict::Match), "{:?}", manifest.reasons);
+        assert_eq!(proposed, format!("shop,src.orders,0,{COMMIT}\n"));
+
+        // Everything was read and judged by then.
+        let (manifest, proposed) = told(&|| {
+            let all = 0..(EMBEDDED_PARTITION_BYTES / LARGE) as i64 + 2;
+            produce(&target, "src.orders", all.map(large)).expect("produced");
+        });
+        let position = &manifest.groups[0].positions[0];
+        assert_eq!(position.state, PositionState::BelowTargetLogStart, "{position:?}");
+        assert_eq!((position.target_offset, position.image_offset), (Some(RESUME), None));
+        let verdict = (manifest.exit_code, manifest.verdict);
+        assert_eq!(verdict, (12, Verdict::Inconclusive), "{:?}", manifest.reasons);
+        let words = ["group shop at orders-0", "8 is below the target's log start"];
+        let told = |reason: &String| words.iter().all(|word| reason.contains(word));
+        assert!(manifest.reasons.iter().any(told), "{:?}", manifest.reasons);
+        assert_eq!((manifest.totals.matched, proposed.as_str()), (24, ""));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::judge::AllJudged;
 use super::lead::LeadIn;
 use super::summaries::{Promise, by_rule, pair_summaries};
-use super::{Run, RunError, RunOutcome, groups, rfc3339, uncompared, unit};
+use super::{Run, RunError, RunOutcome, groups, resumable, rfc3339, uncompared, unit};
 use crate::gates::{Results, decide};
 use crate::positions::Plan;
 
@@ -33,6 +33,11 @@ impl Run<'_> {
         };
         let mut groups = groups::summaries(&self.plan, &known);
         unit::add_positions(&mut groups, &judged.units);
+        let still_there = match self.cancel.cancelled() {
+            // A run that was stopped proves nothing, and need not know.
+            Some(_) => Ok(()),
+            None => resumable::check(&mut groups, self.clusters[1]),
+        };
         let rows = pair_summaries(&self.plan, &judged, self.config);
         let (promises, pairs): (Vec<Promise<'_>>, Vec<PairSummary>) = rows.into_iter().unzip();
         let totals = Counts::sum(&pairs);
@@ -42,6 +47,9 @@ impl Run<'_> {
             Err(error) => {
                 unread.push(format!("whether partitions were added meanwhile is not known: {error}"))
             }
+        }
+        if let Err(error) = still_there {
+            unread.push(format!("whether the resume offsets are still on the target is not known: {error}"));
         }
         let (findings, compacted_or_dropped) = by_rule(&promises, &pairs);
         let results = Results {

@@ -25,6 +25,7 @@ mod patience;
 mod phases;
 mod reading;
 mod report;
+mod resumable;
 mod retained;
 mod same;
 mod samples;

@@ -33,7 +33,8 @@ pub use types::{
     GroupPlan, GroupPosition, Ignored, LaneResume, PairPlan, Plan, SourceLane, TargetLane, UnitPlan,
     UnitPosition,
 };
-pub(crate) use units::{below_log_start, commit_state};
+pub(crate) use units::commit_state;
+pub(crate) use words::below_log_start;
 
 use super::names::TopicNames;
 use crate::config::{ProofConfig, RangeStart};

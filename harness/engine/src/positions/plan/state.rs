@@ -7,7 +7,7 @@ use super::super::{Origin, PositionState};
 use super::internal::PartitionSyncs;
 use super::origins::Rule;
 use super::resume::{Known, Syncs};
-use super::words::{ACTIVE, age, distance, forgotten};
+use super::words::{ACTIVE, age, below_log_start, distance, forgotten};
 
 /// The state of a position, and the troubles behind it, the one that decides first.
 pub(super) fn state(
@@ -70,11 +70,7 @@ fn outside_target(known: &Known<'_>, resume: i64) -> Option<(PositionState, Stri
         return Some((PositionState::BeyondTargetEnd, text));
     }
     if resume < bounds.start {
-        let text = format!(
-            "{resume} is below the target's log start {}: retention deleted it; a client would reset by its \
-             auto.offset.reset: set the group to its image",
-            bounds.start
-        );
+        let text = format!("{}: set the group to its image", below_log_start(resume, bounds.start));
         return Some((PositionState::BelowTargetLogStart, text));
     }
     None

@@ -223,21 +223,13 @@ fn resume(rule: Rule, known: &Known<'_>) -> LaneResume {
         );
         (PositionState::BeyondTargetEnd, text)
     } else if offset < *log_start {
-        (PositionState::BelowTargetLogStart, below_log_start(offset, *log_start))
+        (PositionState::BelowTargetLogStart, format!("; {}", words::below_log_start(offset, *log_start)))
     } else if is_active {
         (PositionState::TargetGroupActive, String::new())
     } else {
         (PositionState::Judged, String::new())
     };
     LaneResume { offset: Some(offset), origin, also, state, detail: format!("{why}{trouble}{active}") }
-}
-
-/// For people: what is wrong with a resume offset that the target's log no longer reaches back to.
-pub(crate) fn below_log_start(offset: i64, log_start: i64) -> String {
-    format!(
-        "; {offset} is below the target's log start {log_start}: retention deleted it; a client would reset by its \
-         auto.offset.reset"
-    )
 }
 
 /// What speaks against judging a commit by the bounds of its log.

@@ -30,6 +30,14 @@ pub(super) fn uncommitted(source: &str, offset: Option<i64>, active: bool) -> St
     )
 }
 
+/// What is wrong with a resume offset that the target's log no longer reaches back to.
+pub(crate) fn below_log_start(offset: i64, log_start: i64) -> String {
+    format!(
+        "{offset} is below the target's log start {log_start}: retention deleted it; a client would reset by its \
+         auto.offset.reset"
+    )
+}
+
 /// Where a position came from.
 pub(super) fn why(origin: Origin, rule: Rule, known: &Known<'_>) -> String {
     match origin {

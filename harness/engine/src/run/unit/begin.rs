@@ -78,7 +78,7 @@ impl Unit {
                 resume.offset = Some(now);
             } else if resume.state.stands() {
                 resume.state = PositionState::BelowTargetLogStart;
-                resume.detail.push_str(&below_log_start(offset, now));
+                resume.detail = format!("{}; {}", resume.detail, below_log_start(offset, now));
             }
         }
     }

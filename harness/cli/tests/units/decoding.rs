@@ -6,8 +6,8 @@ use std::time::Duration;
 use cutproof_testcontainers::{FixedRegistry, PlainRecord};
 
 use crate::logs::{Found, Lab, Log, SHAPES, findings, produce_in_order, record};
-use crate::support::cutproof_run;
 use crate::support::started::start;
+use crate::support::{commit, cutproof_run};
 
 /// Equal on both sides, with bytes behind the value's end; lost; and without a frame, which no schema is asked about.
 const BROKEN: i64 = 41;
@@ -116,6 +116,57 @@ fn among_copies_that_all_have_another_schema_id_a_stranger_is_found_also_while_t
     assert!(last["target_end_offset"].is_null(), "no offset map, so no range that it covers: {last}");
     let compared = format!("[0, {})", last["target_records"]);
     assert!(last["notes"].to_string().contains(&compared), "to the end of the copies: {last}");
+}
+
+#[test]
+fn what_the_target_cannot_read_is_found_only_where_it_is_surely_in_scope() {
+    let lab = Lab::new();
+    let registries = [(), ()]
+        .map(|()| FixedRegistry::start(HashMap::from([(1, "\"string\"".to_owned())])).expect("a registry"));
+    let shape = SHAPES[1];
+    // Each key is in one partition of the source, and all of them are in one of the target, in the same order.
+    for (side, cluster) in lab.clusters.iter().enumerate() {
+        let one = |n: i64| PlainRecord {
+            partition: if side == 0 { (n % 2) as i32 } else { 0 },
+            key: Some(format!("key {}", n % 22).into_bytes()),
+            ..framed(n, 1)
+        };
+        produce_in_order(cluster, shape.topic, (0..RECORDS).map(one).collect());
+    }
+    let [source, target] = lab.clusters.each_ref().map(|cluster| cluster.bootstrap_servers());
+    let more = "groups: { include: [\"billing\"] }\nrange: { settle: 500ms }\n";
+    let config = lab
+        .config_of(&[shape], "fetch.wait.max.ms: \"10\"", more)
+        .replace("kind: none", "kind: group_commits")
+        .replace("order: key }", "partitions: by_key, decode: all }");
+    let config = with_registries(&config, &registries);
+    let earliest = config.replace("settle: 500ms", "start: earliest, settle: 500ms");
+    let end = RECORDS / 2;
+    let broken: Found =
+        ("undecodable_record".to_owned(), shape.topic.to_owned(), None, None, Some((0, BROKEN)));
+
+    // The group has read it long ago, but not what lies before and behind it on the target.
+    commit(source, "billing", shape.topic, &[5, end]);
+    commit(target, "billing", shape.topic, &[10, 0]);
+    let ended = cutproof_run(lab.work.path(), &config);
+    ended.expect_code(12);
+    assert_eq!(findings(ended.directory.as_deref().expect("a directory")), [], "{}", ended.stderr);
+    let reasons = ended.run["reasons"].to_string();
+    let said = format!("{}-0: 1 records cannot be read on the target", shape.topic);
+    assert!(reasons.contains(&said), "{said} in {reasons}");
+
+    // Everything is in scope.
+    let ended = cutproof_run(lab.work.path(), &earliest);
+    ended.expect_code(10);
+    let found = findings(ended.directory.as_deref().expect("a directory"));
+    assert_eq!(found, [broken.clone()], "{}", ended.stderr);
+
+    // All of what is not lies before the scope.
+    commit(source, "billing", shape.topic, &[10, 10]);
+    commit(target, "billing", shape.topic, &[20, 0]);
+    let ended = cutproof_run(lab.work.path(), &config);
+    ended.expect_code(10);
+    assert_eq!(findings(ended.directory.as_deref().expect("a directory")), [broken], "{}", ended.stderr);
 }
 
 /// `config` with a registry for each side.

@@ -1,5 +1,6 @@
 //! `decode: all` where records may change partitions or order: can what is matched be read on the target? Looks at target
-//! records only. A unit keeps no pairs, so that a finding names no source record, and counts for no source partition.
+//! records only. A unit keeps no pairs, so that a finding names no source record, and counts for no source partition; and
+//! where copies from outside the scope may lie, what cannot be read is no finding, but makes the run inconclusive.
 
 use std::collections::HashSet;
 
@@ -11,7 +12,7 @@ use crate::record::OffsetRange;
 
 use super::super::RunError;
 use super::super::meaning::{Agreement, Expected, Look, Matched};
-use super::{JudgedUnit, Unit, stand_ins};
+use super::{JudgedUnit, Unit, scope, stand_ins};
 
 /// Decodes the matched records in the range of each target partition. What is wrong goes to `emit` and into the unit's
 /// ledger, what could not be found out into its remarks; what says nothing against a proof is given back.
@@ -40,14 +41,31 @@ pub(in crate::run) fn decode_matched(
             told: &judged.holes[1][lane],
         };
         let matched = |offset: i64| (!others.contains(&offset)).then_some(Matched { source: None });
+        let surely = scope::surely_in_scope(&judged.reading, &result.cells, lane);
+        let mut perhaps: Option<(u64, String)> = None;
         let strays = &mut result.ledger.strays;
         // Schema ids that mean something else on the target are told for the unit as a whole.
         let looked = look.at_matched(pair, &expected, &Agreement::default(), matched, &mut |finding| {
-            strays.find(finding.kind);
-            emit(finding)
+            let offset = finding.target.as_ref().map(|place| place.offset);
+            if offset.is_some_and(|offset| surely.contains(&offset)) {
+                strays.find(finding.kind);
+                return emit(finding);
+            }
+            perhaps.get_or_insert((0, finding.detail)).0 += 1;
+            Ok(())
         })?;
         judged.remarks.extend(looked.unknown);
+        judged.remarks.extend(perhaps.map(|(records, why)| perhaps_in_scope(pair, records, &why)));
         notes.extend(looked.notes);
     }
     Ok(notes)
+}
+
+/// For people; without knowing whose copies these are nothing is proven.
+fn perhaps_in_scope(pair: &PairPlan, records: u64, why: &str) -> String {
+    format!(
+        "{}: {records} records cannot be read on the target ({why}), and whether they are in scope is not known: copies \
+         of records from outside it lie among those of the scope",
+        pair.target
+    )
 }

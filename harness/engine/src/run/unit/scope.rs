@@ -2,6 +2,8 @@
 //! last thing that one became and all that was there when reading began; and how far each source lane has come on the
 //! target. Reads nothing.
 
+use std::ops::Range;
+
 use crate::align::Outcome;
 use crate::align::keyed::LaneOutcome;
 use crate::classify::UnitReading;
@@ -66,6 +68,18 @@ pub(super) fn last_copies(
         moved.chain(matched.map(|(_, last)| last)).max()
     };
     (0..reading.targets.len()).map(last).collect()
+}
+
+/// Where a matched record of a target lane is a copy of the scope for sure: behind the last copy from before the scope of any
+/// source lane, and before the first one from behind it.
+pub(super) fn surely_in_scope(reading: &UnitReading, cells: &Cells, target_lane: usize) -> Range<i64> {
+    let sources = &reading.sources;
+    let here = |target: Place| target.0 == target_lane;
+    let before = cells.sum(|source, target| here(target) && source.1 < sources[source.0].start);
+    let behind = cells.sum(|source, target| here(target) && source.1 >= sources[source.0].end);
+    let first = before.target.map_or(i64::MIN, |(_, highest)| highest + 1);
+    let end = behind.target.map_or(i64::MAX, |(lowest, _)| lowest);
+    first..end
 }
 
 /// See [`TargetReading::follows_shortened`](crate::classify::TargetReading).

@@ -163,3 +163,30 @@ fn a_source_lane_has_come_as_far_as_in_the_target_lane_that_is_farthest_behind()
     assert_eq!(far(&[(0, (0, 0)), (3, (1, 0)), (9, (0, 1)), (25, (1, 1))]), Some(3));
     assert_eq!(far(&[(0, (0, 0)), (9, (0, 1))]), None);
 }
+
+#[test]
+fn between_copies_from_outside_the_scope_no_record_is_surely_of_it() {
+    let mut reading = reading(0, 30);
+    reading.sources = [10, 20].map(|start| SourceReading { start, ..reading.sources[0].clone() }).to_vec();
+    reading.targets = vec![reading.targets[0].clone(); 3];
+    let mut cells = Cells::new([vec![vec![10, 20], vec![20, 20]], vec![Vec::new(); 3]]);
+    for (source, target) in [
+        // The second lane has nothing in scope: its copies lie among those of the first one.
+        ((0, 9), (0, 3)),
+        ((0, 10), (0, 5)),
+        ((1, 19), (0, 8)),
+        ((0, 11), (0, 9)),
+        ((0, 12), (0, 14)),
+        ((1, 20), (0, 12)),
+        // All of what was before comes first.
+        ((1, 18), (1, 6)),
+        ((0, 13), (1, 7)),
+        // Nothing but the scope.
+        ((0, 14), (2, 0)),
+    ] {
+        cells.matched(LanePair { source, target });
+    }
+    cells.close();
+    let surely = [0, 1, 2].map(|lane| scope::surely_in_scope(&reading, &cells, lane));
+    assert_eq!(surely, [9..12, 7..i64::MAX, i64::MIN..i64::MAX]);
+}

@@ -159,7 +159,7 @@ fn what_the_target_cannot_read_is_found_only_where_it_is_surely_in_scope() {
     let ended = cutproof_run(lab.work.path(), &earliest);
     ended.expect_code(10);
     let found = findings(ended.directory.as_deref().expect("a directory"));
-    assert_eq!(found, [broken.clone()], "{}", ended.stderr);
+    assert_eq!(found, std::slice::from_ref(&broken), "{}", ended.stderr);
 
     // All of what is not lies before the scope.
     commit(source, "billing", shape.topic, &[10, 10]);

@@ -44,8 +44,20 @@ fn take_back(groups: &mut [GroupSummary], starts: &BTreeMap<TopicPartition, i64>
 
 /// Skip and replay stay what they are at the offset, as where the plan finds it gone.
 fn take_back_row(row: &mut PositionSummary, start: i64) {
-    row.image_offset = row.image_offset.filter(|&image| image >= start);
+    let skips_nothing = row.state.stands() && row.skip_records == Some(0);
+    if skips_nothing && row.target_offset.is_some_and(|resume| resume >= start) {
+        // What skips nothing at a later offset skips nothing here.
+        row.image_offset = row.image_offset.map(|image| image.max(start));
+        return;
+    }
+    let gone = row.image_offset.take_if(|image| *image < start);
     let has_image = row.image_offset.is_some();
+    if let Some(image) = gone.filter(|_| !row.state.stands()) {
+        add(
+            &mut row.detail,
+            &format!("its image {image} is gone, too: the target's log starts at {start} by now"),
+        );
+    }
     let Some(resume) = row.target_offset.filter(|&resume| resume < start) else { return };
     if !row.state.stands() {
         return;
@@ -60,7 +72,11 @@ fn take_back_row(row: &mut PositionSummary, start: i64) {
         let mend = if has_image { ": set the group to its image" } else { "" };
         format!("{}{mend}", below_log_start(resume, start))
     };
-    row.detail = if row.detail.is_empty() { said } else { format!("{}; {said}", row.detail) };
+    add(&mut row.detail, &said);
+}
+
+fn add(detail: &mut String, said: &str) {
+    *detail = if detail.is_empty() { said.to_owned() } else { format!("{detail}; {said}") };
 }
 
 #[cfg(test)]
@@ -106,6 +122,10 @@ mod tests {
         }
         let nothing_left = PositionSummary { target_offset: Some(14), ..judged() };
         assert_eq!(at(14, nothing_left.clone()).0, nothing_left);
+        // Its image is gone, and at the log start it skips nothing either.
+        let behind_its_image = PositionSummary { target_offset: Some(16), image_offset: Some(8), ..judged() };
+        let told = at(12, behind_its_image.clone()).0;
+        assert_eq!(told, PositionSummary { image_offset: Some(12), ..behind_its_image });
     }
 
     #[test]
@@ -136,7 +156,8 @@ mod tests {
     fn other_states_stay_and_so_does_what_names_no_offset_on_the_target() {
         let active = PositionSummary { state: PositionState::TargetGroupActive, ..judged() };
         let told = at(20, active.clone()).0;
-        assert_eq!(told, PositionSummary { image_offset: None, ..active });
+        let detail = "from the CSV file; its image 14 is gone, too: the target's log starts at 20 by now";
+        assert_eq!(told, PositionSummary { image_offset: None, detail: detail.to_owned(), ..active });
         let of_source = PositionSummary { target_partition: None, target_offset: None, ..judged() };
         assert_eq!(at(20, of_source.clone()).0, of_source);
         let nowhere = PositionSummary { target_offset: None, origin: Origin::None, ..judged() };

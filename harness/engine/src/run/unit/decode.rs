@@ -8,7 +8,7 @@ use cutproof_reports::Finding;
 
 use crate::ledger::Place;
 use crate::positions::PairPlan;
-use crate::record::OffsetRange;
+use crate::record::{Allowed, FindingKind, OffsetRange};
 
 use super::super::RunError;
 use super::super::meaning::{Agreement, Expected, Look, Matched};
@@ -26,6 +26,10 @@ pub(in crate::run) fn decode_matched(
     let Some(result) = &mut judged.result else { return Ok(notes) };
     let pairs: Vec<PairPlan> = stand_ins(&unit.plan);
     let sources = &judged.reading.sources;
+    // Any number of them, whether in scope or not.
+    let is_allowed = unit.plan.contract.allowances.iter().any(|allowance| {
+        allowance.max.is_none() && allowance.finding == Allowed::Finding(FindingKind::UndecodableRecord)
+    });
     for (lane, (pair, reading)) in pairs.iter().zip(&judged.reading.targets).enumerate() {
         let own = result.outcomes.iter().filter(|entry| entry.target_lane == Some(lane));
         let others: HashSet<i64> =
@@ -47,7 +51,7 @@ pub(in crate::run) fn decode_matched(
         // Schema ids that mean something else on the target are told for the unit as a whole.
         let looked = look.at_matched(pair, &expected, &Agreement::default(), matched, &mut |finding| {
             let offset = finding.target.as_ref().map(|place| place.offset);
-            if offset.is_some_and(|offset| surely.contains(&offset)) {
+            if is_allowed || offset.is_some_and(|offset| surely.contains(&offset)) {
                 strays.find(finding.kind);
                 return emit(finding);
             }

@@ -200,8 +200,8 @@ impl Rows<'_> {
         let unsolved = outcomes.filter(|entry| matches!(entry.outcome, Outcome::Unsolved { .. })).count();
         if unsolved > 0 {
             return not_located(format!(
-                "the sides differ in too many equal records at once: {unsolved} could not be matched; allow more with \
-                 limits.memory"
+                "{unsolved} records could not be matched: the sides differ in too many equal records at once (allow more \
+                 with limits.memory), or could not be read again (run again)"
             ));
         }
         if let Some(why) = self.perhaps_deleted() {

@@ -213,6 +213,23 @@ fn of_many_altered_records_among_equal_ones_far_apart_in_time_none_is_looked_for
 }
 
 #[test]
+fn of_many_copies_with_a_time_of_their_own_each_is_compared_with_what_is_near_only() {
+    const RECORDS: i64 = 1_000_000;
+    let beat =
+        |n: i64| Item { identity: 7, offset: n, timestamp: 1_000 * n, key: NonZeroU64::new(7), value: 0 };
+    let source: Vec<Item> = (0..RECORDS).map(beat).collect();
+    let mut target = source.clone();
+    for item in target.iter_mut().skip(50).step_by(50) {
+        item.timestamp = 1_000_000_000_000 + item.offset;
+    }
+    let restamped = (RECORDS / 50 - 1) as usize;
+    let alignment = tolerant(&[source, target], Tuning::default());
+    assert_eq!(alignment.runs.matched(), RECORDS as u64 - restamped as u64);
+    let altered = |outcome: &&Outcome| matches!(outcome, Outcome::Mismatched { .. });
+    assert_eq!(alignment.outcomes.iter().filter(altered).count(), restamped);
+}
+
+#[test]
 fn within_a_tolerance_nothing_is_read_again_for_a_record_that_is_like_no_other() {
     let lists = [items(0..1_000), items((0..1_000).filter(|&number| number != 10))];
     let alignment = tolerant(&lists, Tuning::default());

@@ -394,7 +394,14 @@ impl Equal<'_> {
         let mut without_match = (0..judged).rev().take_while(behind_last);
         let open = without_match.any(|i| partners.of_source[i] == Partner::None);
         let first = matched + u64::from(open);
-        self.target.partition_point(|item| runs.matched_below_target(item.offset) < first)
+        let behind_matched =
+            self.target.partition_point(|item| runs.matched_below_target(item.offset) < first);
+        // What was moved is a copy of the scope, too.
+        let moved = partners.of_source[..judged].iter().filter_map(|partner| match partner {
+            Partner::Reordered(j) => Some(*j as usize + 1),
+            _ => None,
+        });
+        moved.fold(behind_matched, usize::max)
     }
 
     /// Equal identity on both sides: in order of the source, each of `among` with the first unused equal target record
@@ -427,12 +434,28 @@ impl Equal<'_> {
         let mut originals = Vec::new();
         // By the first place of an identity: how many of its first records have theirs.
         let mut found = vec![0_u32; self.target.len()];
+        // The same where time counts.
+        let mut by_time: HashMap<usize, (FirstFree<i64>, Vec<u32>)> = HashMap::new();
         for &(start, end) in ranges {
             if wanted == 0 || start >= end {
                 continue;
             }
             log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
                 let Some(first) = self.by_identity.first(item.identity, self.target) else { return true };
+                if self.rules.timestamp_tolerance_ms.is_some()
+                    && self.by_identity.are_many(first, self.target)
+                {
+                    let alone = |j: usize| partners.of_target[j] == Partner::None;
+                    let (free, indices) = by_time
+                        .entry(first)
+                        .or_insert_with(|| self.by_identity.by_time(first, self.target, alone));
+                    while let Some(at) = free.take(self.rules.near(item.timestamp, item.timestamp)) {
+                        partners.of_target[indices[at] as usize] = Partner::Original;
+                        originals.push((indices[at], *item));
+                        wanted -= 1;
+                    }
+                    return wanted > 0;
+                }
                 let found = &mut found[first];
                 for at in first + *found as usize..self.by_identity.order.len() {
                     let j = self.by_identity.order[at] as usize;

@@ -273,8 +273,12 @@ fn a_long_tail_is_taken_back_as_a_whole_in_the_order_of_its_offsets() {
 
 /// What the source holds before offset 2 is judged; all of the target was there when reading began.
 fn judged_of_two(source: &[u64], target: &[u64]) -> Vec<(i64, Standing)> {
+    judged_of(2, source, target)
+}
+
+fn judged_of(barrier: i64, source: &[u64], target: &[u64]) -> Vec<(i64, Standing)> {
     let lists = [items(source, 1), items(target, 1)];
-    let reading = PairReading { target_end: target.len() as i64, ..reading(&lists, 2, [true, true]) };
+    let reading = PairReading { target_end: target.len() as i64, ..reading(&lists, barrier, [true, true]) };
     judged(&lists, reading).0
 }
 
@@ -285,6 +289,9 @@ fn a_further_copy_of_what_is_judged_is_found_although_an_equal_record_is_not_cop
     // The last of the scope is an altered copy, behind which the flow goes on.
     let altered = Standing::Finding(FindingKind::MismatchedRecord);
     assert_eq!(judged_of_two(&[7, 8, 6, 7], &[7, 7, 11, 6]), [(1, further), (2, altered)]);
+    // The last copy of the scope is one that was moved.
+    let moved = Standing::Finding(FindingKind::ReorderedRecord);
+    assert_eq!(judged_of(3, &[1, 7, 3, 4, 7], &[7, 3, 7, 1, 4]), [(2, further), (3, moved)]);
     // The other one is copied out of order behind the scope.
     assert_eq!(judged_of_two(&[7, 8, 6, 7], &[7, 7, 8, 7, 6]), [(1, further), (3, Standing::Beyond)]);
 }
@@ -309,7 +316,11 @@ fn no_further_copy_of_what_is_judged_hides_behind_what_is_not() {
         let hidden = |pair: &Classified| {
             let runs = &pair.alignment.runs;
             let of_scope = (0..runs.matched()).filter_map(|n| runs.pair(n)).filter(|pair| pair.0 < end);
-            let last = of_scope.map(|pair| pair.1).max();
+            let moved = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Reordered { source, target, .. } if source.offset < end => Some(target.offset),
+                _ => None,
+            });
+            let last = of_scope.map(|pair| pair.1).chain(moved).max();
             let out_of_order = pair.alignment.outcomes.iter().filter_map(|outcome| match outcome {
                 Outcome::Reordered { source, target, .. } if source.offset >= end => Some(target),
                 _ => None,

@@ -12,7 +12,8 @@ use crate::record::{OffsetRange, Side};
 use super::scope::last_copies;
 
 /// Takes such records apart that were found out of order. `outcomes`: all that is not in `cells`; keeps their order. Reads
-/// the scope of the source again where something may have to be taken apart.
+/// the scope of the source again where something may have to be taken apart; where some of it was deleted meanwhile, what
+/// equals nothing that is left is not told.
 pub(super) fn take_apart(
     reading: &UnitReading,
     cells: &Cells,
@@ -20,14 +21,19 @@ pub(super) fn take_apart(
     rules: &Rules,
     log: &mut dyn LaneLog,
 ) -> Result<(), LogError> {
+    if !reading.complete[Side::Source as usize] {
+        // A further copy of what was not read cannot be told.
+        return Ok(());
+    }
     let mut hidden = in_front(reading, cells, outcomes);
+    let mut is_whole = true;
     let mut further: Vec<(usize, usize, Item)> = Vec::new();
     for (lane, source) in reading.sources.iter().enumerate() {
         let scope = OffsetRange { start: source.start, end: source.end };
         if hidden.is_empty() || scope.start >= scope.end {
             continue;
         }
-        log.read(Side::Source, lane, scope, Extent::All, &mut |item| {
+        let mut look = |item: &Item| {
             if let Some(alike) = hidden.get_mut(&item.identity) {
                 alike.retain(|(at, target)| {
                     let found = rules.matches(item, target);
@@ -41,10 +47,26 @@ pub(super) fn take_apart(
                 }
             }
             !hidden.is_empty()
-        })?;
+        };
+        if log.read(Side::Source, lane, scope, Extent::All, &mut look).is_err() {
+            is_whole = false;
+            log.read(Side::Source, lane, scope, Extent::Left, &mut look)?;
+        }
     }
-    if further.is_empty() {
+    let untold: Vec<usize> = match is_whole {
+        true => Vec::new(),
+        false => hidden.into_values().flatten().map(|(at, _)| at).collect(),
+    };
+    if further.is_empty() && untold.is_empty() {
         return Ok(());
+    }
+    for at in untold {
+        let entry = &mut outcomes[at];
+        let Outcome::Reordered { source, target, .. } = entry.outcome else { continue };
+        let target_lane = entry.target_lane.take();
+        entry.outcome = Outcome::Missing { source };
+        let outcome = Outcome::Unsolved { side: Side::Target, record: target };
+        outcomes.push(LaneOutcome { source_lane: None, target_lane, outcome });
     }
     for (at, lane, original) in further {
         let entry = &mut outcomes[at];
@@ -132,9 +154,42 @@ mod tests {
         }
     }
 
-    /// What the outcomes of a target lane count as, by its offsets. `sources`: each with what it holds before the barrier
-    /// and behind it.
+    /// Of the source all before an offset is deleted.
+    struct Shortened {
+        lanes: InMemoryLanes,
+        log_start: i64,
+    }
+
+    impl LaneLog for Shortened {
+        fn read(
+            &mut self,
+            side: Side,
+            lane: usize,
+            range: OffsetRange,
+            extent: Extent,
+            visit: &mut dyn FnMut(&Item) -> bool,
+        ) -> Result<(), LogError> {
+            let log_start = if side == Side::Source { self.log_start } else { 0 };
+            if extent == Extent::All && range.start < log_start {
+                return Err(LogError("deleted".to_owned()));
+            }
+            let range = OffsetRange { start: range.start.max(log_start), ..range };
+            self.lanes.read(side, lane, range, extent, visit)
+        }
+    }
+
     fn judged(grouping: Grouping, sources: &[[&str; 2]], target: &str) -> Vec<(i64, Standing)> {
+        judged_from(0, grouping, sources, target)
+    }
+
+    /// What the outcomes of a target lane count as, by its offsets. `sources`: each with what it holds before the barrier
+    /// and behind it; all before `log_start` is deleted when it is read again.
+    fn judged_from(
+        log_start: i64,
+        grouping: Grouping,
+        sources: &[[&str; 2]],
+        target: &str,
+    ) -> Vec<(i64, Standing)> {
         let ends: Vec<i64> = sources.iter().map(|[judged, _]| judged.len() as i64).collect();
         let lanes: Vec<Vec<Item>> = sources.iter().map(|parts| lane(&parts.concat())).collect();
         let mut log = InMemoryLanes([lanes, vec![lane(target)]]);
@@ -157,6 +212,7 @@ mod tests {
         let history = vec![0; sources.len()];
         let mut outcomes = aligner.finish(&history, &mut log, &mut cells).expect("in memory").outcomes;
         cells.close();
+        let mut log = Shortened { lanes: log, log_start };
         take_apart(&reading, &cells, &mut outcomes, &Rules::default(), &mut log).expect("in memory");
         assert!(outcomes.is_sorted_by_key(LaneOutcome::place), "{outcomes:?}");
         scope::set(&mut reading, &cells, &outcomes);
@@ -173,6 +229,14 @@ mod tests {
         let by_key = Grouping::KeyThenMultiset;
         assert_eq!(judged(by_key, &[["xy", "x"]], "xxy"), [(1, further)]);
         assert_eq!(judged(by_key, &[["xy", "x"], ["q", ""]], "xxyq"), [(1, further)]);
+    }
+
+    #[test]
+    fn where_records_of_the_scope_are_gone_a_further_copy_of_what_is_left_is_found_and_no_other_is_passed_over()
+     {
+        let further = Standing::Finding(FindingKind::DuplicateRecord);
+        assert_eq!(judged_from(1, Grouping::Key, &[["pxy", "x"]], "pxxy"), [(2, further)]);
+        assert_eq!(judged_from(1, Grouping::Key, &[["xzy", "x"]], "xxzy"), [(1, Standing::Unverifiable)]);
     }
 
     #[test]

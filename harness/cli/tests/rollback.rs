@@ -1,15 +1,18 @@
 //! `cutproof rollback` and `cutproof offsets progress` after a cutover between two embedded clusters.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use cutproof_testcontainers::{
     Commit, Copier, CopierSettings, EmbeddedCluster, PlainRecord, commit_offsets, committed_offsets,
     log_ends, produce,
 };
 use serde_json::{Value, json};
+use support::started::signal;
 
 /// Topic `orders` (2 partitions, 300 records each) is copied, groups `billing` and `mail` stand at 250 of each on the
 /// source, and a run has compared everything from there on. Then the cutover.
@@ -150,12 +153,6 @@ fn position(report: &Value, group: &str, partition: i64, fields: &[&str]) -> Val
 }
 
 const WAY: [&str; 4] = ["way_back", "source_offset", "target_only_processed", "target_only_not_processed"];
-
-/// Sends a process a signal: `STOP`, `CONT`.
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().expect("kill");
-    assert!(sent.success());
-}
 
 #[test]
 fn groups_inside_and_beyond_the_map_go_back_to_their_offsets_and_target_only_records_are_counted() {

@@ -274,6 +274,23 @@ fn a_compacted_pair_whose_history_is_deleted_while_it_is_read_is_judged_by_what_
     assert_eq!((totals.matched, totals.unverifiable), (RECORDS as u64, 0));
 }
 
+/// Of `orders` and the group `shop`, which a CSV file sets to `resume` on the target.
+fn config_of_shop(
+    clusters: &[EmbeddedCluster; 2],
+    work: &std::path::Path,
+    resume: i64,
+    more: &str,
+) -> ProofConfig {
+    let positions = work.join("positions.csv");
+    std::fs::write(&positions, format!("shop,src.orders,0,{resume}\n")).expect("written");
+    let of_shop = format!(
+        "topics: {{ include: [orders] }}\ngroups: {{ include: [shop] }}\n\
+         positions: {{ origin: csv, csv_file: \"{}\" }}\n{more}",
+        positions.display()
+    );
+    config(clusters, None, &of_shop)
+}
+
 #[test]
 fn replay_before_the_start_of_a_pair_is_counted_over_what_is_left() {
     const COMMIT: i64 = 14;
@@ -288,17 +305,8 @@ fn replay_before_the_start_of_a_pair_is_counted_over_what_is_left() {
     let commit = Commit::new("orders", 0, COMMIT);
     commit_offsets(clusters[0].bootstrap_servers(), "shop", &[commit]).expect("committed");
     let work = tempfile::tempdir().expect("a directory");
-    let positions = work.path().join("positions.csv");
-    std::fs::write(&positions, format!("shop,src.orders,0,{RESUME}\n")).expect("written");
-    let config = config(
-        &clusters,
-        None,
-        &format!(
-            "topics: {{ include: [orders] }}\ngroups: {{ include: [shop] }}\n\
-             positions: {{ origin: csv, csv_file: \"{}\" }}\nrange: {{ start: positions, settle: 100ms }}\n",
-            positions.display()
-        ),
-    );
+    let more = "range: { start: positions, settle: 100ms }\n";
+    let config = config_of_shop(&clusters, work.path(), RESUME, more);
     let both = bootstraps(&clusters);
     let manifest = run_while(&config, "locate", || push_out(&both)).manifest;
     let position = &manifest.groups[0].positions[0];
@@ -317,18 +325,10 @@ fn a_resume_offset_that_retention_passes_before_the_run_ends_is_not_judged_and_a
         produce(&target, "src.orders", (0..24).map(small)).expect("produced");
         commit_offsets(&source, "shop", &[Commit::new("orders", 0, COMMIT)]).expect("committed");
         let work = tempfile::tempdir().expect("a directory");
-        let positions = work.path().join("positions.csv");
-        std::fs::write(&positions, format!("shop,src.orders,0,{RESUME}\n")).expect("written");
-        let config = config(
-            &clusters,
-            None,
-            &format!(
-                "topics: {{ include: [orders] }}\ngroups: {{ include: [shop] }}\n\
-                 positions: {{ origin: csv, csv_file: \"{}\" }}\nrange: {{ start: earliest, settle: 100ms }}\n\
-                 contracts: [{{ topics: [orders], order: {order} }}]\n",
-                positions.display()
-            ),
+        let more = format!(
+            "range: {{ start: earliest, settle: 100ms }}\ncontracts: [{{ topics: [orders], order: {order} }}]\n"
         );
+        let config = config_of_shop(&clusters, work.path(), RESUME, &more);
         let told = |act: &(dyn Fn() + Send + Sync)| {
             let outcome = run_into(work.path(), &config, "report", act);
             let proposed = outcome.directory.join("resume_offsets.csv");

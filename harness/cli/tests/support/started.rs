@@ -32,6 +32,12 @@ pub fn start(work: &Path, config: &str) -> Started {
     Started { child, stderr, said: String::new() }
 }
 
+/// Sends a process a signal: `STOP`, `CONT`.
+pub fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
+}
+
 impl Started {
     /// Returns once it has said `word`.
     pub fn wait_for(&mut self, word: &str) {
@@ -61,8 +67,7 @@ impl Started {
 
     /// Sends it a signal: `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
+        signal(&self.child, name);
     }
 
     /// SIGKILL. Returns all that it has said.

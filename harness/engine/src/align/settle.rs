@@ -235,6 +235,21 @@ fn take_from_tail(
 /// So many equal records of the target are looked through one by one, also where time counts.
 const FEW: usize = 8;
 
+/// Equal target records, to be taken by time.
+struct ByTime {
+    free: FirstFree<i64>,
+    /// Of the target records.
+    indices: Vec<u32>,
+}
+
+impl ByTime {
+    /// Takes the first one that is free and near to `item`: its index.
+    fn take(&mut self, item: &Item, rules: &Rules) -> Option<u32> {
+        let at = self.free.take(rules.near(item.timestamp, item.timestamp))?;
+        Some(self.indices[at])
+    }
+}
+
 /// Target records in the order of their identities, and, of equal ones, of their offsets.
 struct ByIdentity {
     order: Vec<u32>,
@@ -276,17 +291,27 @@ impl ByIdentity {
         identity(first + FEW) == identity(first)
     }
 
-    /// All of these that are `free`, from place `first` on, to be taken by time; with their indices.
-    fn by_time(
+    /// Those that are `free` of the target records with the identity of the one at place `first`, to be taken by time, where
+    /// time counts and they are many. `groups`: those that were asked for before.
+    fn by_time<'g>(
         &self,
         first: usize,
         target: &[Item],
+        rules: &Rules,
+        groups: &'g mut HashMap<usize, ByTime>,
         free: impl Fn(usize) -> bool,
-    ) -> (FirstFree<i64>, Vec<u32>) {
-        let identity = target[self.order[first] as usize].identity;
-        let equal = self.order[first..].iter().take_while(|&&j| target[j as usize].identity == identity);
-        let free: Vec<u32> = equal.copied().filter(|&j| free(j as usize)).collect();
-        (FirstFree::new(free.iter().map(|&j| target[j as usize].timestamp)), free)
+    ) -> Option<&'g mut ByTime> {
+        let counts = rules.timestamp_tolerance_ms.is_some() && self.are_many(first, target);
+        counts.then(|| {
+            groups.entry(first).or_insert_with(|| {
+                let identity = target[self.order[first] as usize].identity;
+                let equal =
+                    self.order[first..].iter().take_while(|&&j| target[j as usize].identity == identity);
+                let indices: Vec<u32> = equal.copied().filter(|&j| free(j as usize)).collect();
+                let free = FirstFree::new(indices.iter().map(|&j| target[j as usize].timestamp));
+                ByTime { free, indices }
+            })
+        })
     }
 
     /// Each source record in turn, with its index, and the first target record that is equal and not taken, from an index
@@ -301,17 +326,15 @@ impl ByIdentity {
         // By the first place of an identity: how many of its first records are not to be had.
         let mut front = vec![0_u32; target.len()];
         // The same where time counts: one that nobody may take would keep the front where it is.
-        let mut by_time: HashMap<usize, (FirstFree<i64>, Vec<u32>)> = HashMap::new();
+        let mut by_time = HashMap::new();
         let mut pairs = Vec::new();
         for (i, item) in source {
             let Some(first) = self.first(item.identity, target) else { continue };
-            if rules.timestamp_tolerance_ms.is_some() && self.are_many(first, target) {
-                let free = |j: usize| j >= from && !taken[j];
-                let (free, indices) =
-                    by_time.entry(first).or_insert_with(|| self.by_time(first, target, free));
-                if let Some(at) = free.take(rules.near(item.timestamp, item.timestamp)) {
-                    taken[indices[at] as usize] = true;
-                    pairs.push((i as u32, indices[at]));
+            let free = |j: usize| j >= from && !taken[j];
+            if let Some(equal) = self.by_time(first, target, rules, &mut by_time, free) {
+                if let Some(j) = equal.take(item, rules) {
+                    taken[j as usize] = true;
+                    pairs.push((i as u32, j));
                 }
                 continue;
             }
@@ -435,23 +458,19 @@ impl Equal<'_> {
         // By the first place of an identity: how many of its first records have theirs.
         let mut found = vec![0_u32; self.target.len()];
         // The same where time counts.
-        let mut by_time: HashMap<usize, (FirstFree<i64>, Vec<u32>)> = HashMap::new();
+        let mut by_time = HashMap::new();
         for &(start, end) in ranges {
             if wanted == 0 || start >= end {
                 continue;
             }
             log.read(Side::Source, OffsetRange { start, end }, &mut |item| {
                 let Some(first) = self.by_identity.first(item.identity, self.target) else { return true };
-                if self.rules.timestamp_tolerance_ms.is_some()
-                    && self.by_identity.are_many(first, self.target)
-                {
-                    let alone = |j: usize| partners.of_target[j] == Partner::None;
-                    let (free, indices) = by_time
-                        .entry(first)
-                        .or_insert_with(|| self.by_identity.by_time(first, self.target, alone));
-                    while let Some(at) = free.take(self.rules.near(item.timestamp, item.timestamp)) {
-                        partners.of_target[indices[at] as usize] = Partner::Original;
-                        originals.push((indices[at], *item));
+                let alone = |j: usize| partners.of_target[j] == Partner::None;
+                let equal = self.by_identity.by_time(first, self.target, self.rules, &mut by_time, alone);
+                if let Some(equal) = equal {
+                    while let Some(j) = equal.take(item, self.rules) {
+                        partners.of_target[j as usize] = Partner::Original;
+                        originals.push((j, *item));
                         wanted -= 1;
                     }
                     return wanted > 0;

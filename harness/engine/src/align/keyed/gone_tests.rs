@@ -5,30 +5,8 @@ use std::num::NonZeroU64;
 use super::*;
 use crate::align::Rules;
 
-/// What lies before `LEFT_FROM` is gone from the source.
-struct Trimmed(InMemoryLanes);
-
+/// What lies before is gone from the source.
 const LEFT_FROM: i64 = 2;
-
-impl LaneLog for Trimmed {
-    fn read(
-        &mut self,
-        side: Side,
-        lane: usize,
-        range: OffsetRange,
-        extent: Extent,
-        visit: &mut dyn FnMut(&Item) -> bool,
-    ) -> Result<(), LogError> {
-        let start = match extent {
-            Extent::All => range.start,
-            Extent::Left => range.start.max(LEFT_FROM),
-        };
-        match side == Side::Source && start < LEFT_FROM {
-            true => Err(LogError("deleted".to_owned())),
-            false => self.0.read(side, lane, OffsetRange { start, end: range.end }, extent, visit),
-        }
-    }
-}
 
 struct Uncounted;
 
@@ -58,7 +36,8 @@ fn unmatched(
     for side in Side::BOTH {
         aligner.push(side, 0, &lanes.0[side as usize][0], &mut Uncounted).expect("memory holds it");
     }
-    let alignment = aligner.finish(&[history_start], &mut Trimmed(lanes), &mut Uncounted)?;
+    let mut log = Trimmed { lanes, left_from: LEFT_FROM };
+    let alignment = aligner.finish(&[history_start], &mut log, &mut Uncounted)?;
     let place = |entry: &LaneOutcome| {
         let original = match &entry.outcome {
             Outcome::Duplicate { original, .. } => Some(original.offset),

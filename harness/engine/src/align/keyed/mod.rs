@@ -38,6 +38,8 @@ mod table;
 pub use aligner::KeyedAligner;
 pub use in_memory::InMemoryLanes;
 pub use store::{InMemoryStore, OpenStore, StoreError};
+#[cfg(test)]
+pub(crate) use trimmed::Trimmed;
 
 use std::num::NonZeroU64;
 
@@ -232,3 +234,5 @@ pub enum KeyedError {
 mod gone_tests;
 #[cfg(test)]
 mod held_tests;
+#[cfg(test)]
+mod trimmed;

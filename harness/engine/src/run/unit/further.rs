@@ -60,21 +60,17 @@ pub(super) fn take_apart(
     if further.is_empty() && untold.is_empty() {
         return Ok(());
     }
-    for at in untold {
+    let further = further.into_iter().map(|(at, lane, original)| (at, Some((lane, original))));
+    for (at, original) in further.chain(untold.into_iter().map(|at| (at, None))) {
         let entry = &mut outcomes[at];
         let Outcome::Reordered { source, target, .. } = entry.outcome else { continue };
         let target_lane = entry.target_lane.take();
         entry.outcome = Outcome::Missing { source };
-        let outcome = Outcome::Unsolved { side: Side::Target, record: target };
-        outcomes.push(LaneOutcome { source_lane: None, target_lane, outcome });
-    }
-    for (at, lane, original) in further {
-        let entry = &mut outcomes[at];
-        let Outcome::Reordered { source, target, .. } = entry.outcome else { continue };
-        let target_lane = entry.target_lane.take();
-        entry.outcome = Outcome::Missing { source };
-        let outcome = Outcome::Duplicate { original, target };
-        outcomes.push(LaneOutcome { source_lane: Some(lane), target_lane, outcome });
+        let (source_lane, outcome) = match original {
+            Some((lane, original)) => (Some(lane), Outcome::Duplicate { original, target }),
+            None => (None, Outcome::Unsolved { side: Side::Target, record: target }),
+        };
+        outcomes.push(LaneOutcome { source_lane, target_lane, outcome });
     }
     outcomes.sort_by_key(LaneOutcome::place);
     Ok(())
@@ -106,7 +102,7 @@ mod tests {
 
     use super::super::scope;
     use super::*;
-    use crate::align::keyed::{Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning};
+    use crate::align::keyed::{Grouping, InMemoryLanes, InMemoryStore, KeyedAligner, KeyedTuning, Trimmed};
     use crate::classify::{SourceReading, Standing, Taken, TargetReading, classify_unit};
     use crate::record::FindingKind;
 
@@ -154,38 +150,14 @@ mod tests {
         }
     }
 
-    /// Of the source all before an offset is deleted.
-    struct Shortened {
-        lanes: InMemoryLanes,
-        log_start: i64,
-    }
-
-    impl LaneLog for Shortened {
-        fn read(
-            &mut self,
-            side: Side,
-            lane: usize,
-            range: OffsetRange,
-            extent: Extent,
-            visit: &mut dyn FnMut(&Item) -> bool,
-        ) -> Result<(), LogError> {
-            let log_start = if side == Side::Source { self.log_start } else { 0 };
-            if extent == Extent::All && range.start < log_start {
-                return Err(LogError("deleted".to_owned()));
-            }
-            let range = OffsetRange { start: range.start.max(log_start), ..range };
-            self.lanes.read(side, lane, range, extent, visit)
-        }
-    }
-
     fn judged(grouping: Grouping, sources: &[[&str; 2]], target: &str) -> Vec<(i64, Standing)> {
         judged_from(0, grouping, sources, target)
     }
 
     /// What the outcomes of a target lane count as, by its offsets. `sources`: each with what it holds before the barrier
-    /// and behind it; all before `log_start` is deleted when it is read again.
+    /// and behind it; all before `left_from` is deleted when it is read again.
     fn judged_from(
-        log_start: i64,
+        left_from: i64,
         grouping: Grouping,
         sources: &[[&str; 2]],
         target: &str,
@@ -212,7 +184,7 @@ mod tests {
         let history = vec![0; sources.len()];
         let mut outcomes = aligner.finish(&history, &mut log, &mut cells).expect("in memory").outcomes;
         cells.close();
-        let mut log = Shortened { lanes: log, log_start };
+        let mut log = Trimmed { lanes: log, left_from };
         take_apart(&reading, &cells, &mut outcomes, &Rules::default(), &mut log).expect("in memory");
         assert!(outcomes.is_sorted_by_key(LaneOutcome::place), "{outcomes:?}");
         scope::set(&mut reading, &cells, &outcomes);
